@@ -1,0 +1,36 @@
+import { floors } from "./scripts/floors.mjs";
+
+/** One rule a folder: it may import itself and what stands on lower floors. */
+const directions = floors.flatMap((folders, floor) => {
+  const below = floors.slice(0, floor).flatMap((lower) => Object.keys(lower));
+  return Object.keys(folders).map((folder) => ({
+    name: `${folder}-imports-only-down`,
+    severity: "error",
+    from: { path: `^src/${folder}/` },
+    to: { path: "^src/", pathNot: `^src/(${[folder, ...below].join("|")})/` },
+  }));
+});
+
+export default {
+  forbidden: [
+    ...directions,
+    { name: "no-circle", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "node-only-in-node-files",
+      comment: "What needs Node stands in a .node.ts file, or in cli/, so that the rest runs in a browser.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "\\.node\\.ts$|^src/(cli|index\\.ts)" },
+      to: { dependencyTypes: ["core", "npm", "npm-no-pkg", "npm-unknown"] },
+    },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    doNotFollow: { path: "node_modules" },
+    enhancedResolveOptions: {
+      conditionNames: ["import", "require", "node", "default"],
+      exportsFields: ["exports"],
+    },
+  },
+};

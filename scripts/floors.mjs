@@ -1,0 +1,14 @@
+/**
+ * The floors of `src/`, lowest first: a folder imports from lower floors or from itself, never up and never sideways.
+ * The number is a folder's yardstick in lines: a question ("is this still one idea?"), not a wall.
+ */
+export const floors = [
+  { base: 700 },
+  { graph: 2600, runtime: 1800, checkpoints: 900, text: 900, images: 700 },
+  { models: 1500, onnx: 700 },
+  { engine: 1500 },
+  { generate: 1400 },
+  { api: 700 },
+  {},
+  { cli: 1300 },
+];

@@ -1,0 +1,56 @@
+/**
+ * Every error that reaches a user: what is wrong and where (message), what to do (hint), and a code that programs
+ * can rely on. The command line's exit code follows from the code.
+ */
+
+/** Each code with the exit code of the command line (contract: 1 inside, 2 usage, 3 input, 4 model, 5 net, 6 room). */
+export const exitCodes = {
+  internal: 1, // a bug of ours
+  engine: 1, // the runtime failed
+  "logits-not-finite": 1,
+
+  usage: 2, // unknown option, impossible setting
+  "picture-count": 2, // pictures and <image>s differ
+  "prompt-too-long": 2,
+
+  "picture-missing": 3,
+  "picture-unreadable": 3, // empty, truncated, not a picture
+  "picture-unsupported": 3, // a picture of a format that is not read
+  "shots-invalid": 3,
+
+  "model-missing": 4,
+  "model-invalid": 4, // openflamingo.json or a configuration
+  "model-unsupported": 4, // a kind of model that is not known
+  "checkpoint-missing": 4,
+  "checkpoint-damaged": 4, // truncated, or not what its own header says
+  "checkpoint-refused": 4, // a pickle that would import or call
+  "checkpoint-mismatch": 4, // missing, unexpected or mis-shaped tensors
+  "weights-not-finite": 4,
+  "tokenizer-invalid": 4,
+
+  network: 5,
+  memory: 6,
+  disk: 6,
+} as const;
+
+export type ErrorCode = keyof typeof exitCodes;
+
+/**
+ * The one error class of the library.
+ *
+ * @example
+ * try { await flamingo.caption("cat.jpg") }
+ * catch (error) { if (error instanceof OpenFlamingoError && error.code === "picture-missing") … }
+ */
+export class OpenFlamingoError extends Error {
+  override readonly name = "OpenFlamingoError";
+  readonly code: ErrorCode;
+  /** What to do about it, one sentence; absent where nothing useful can be said. */
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    // Tests call native code: a process each, with the garbage collector at hand for the memory tests.
+    pool: "forks",
+    execArgv: ["--expose-gc"],
+    testTimeout: 60_000,
+  },
+});
