@@ -7,6 +7,7 @@
 export const exitCodes = {
   internal: 1, // a bug of ours
   engine: 1, // the runtime failed
+  shape: 1, // a model was written with shapes that do not fit
   "logits-not-finite": 1,
 
   usage: 2, // unknown option, impossible setting

@@ -1,0 +1,54 @@
+/**
+ * The language that models are written in: tensors with named sizes, operators with gradients, and rewrites.
+ *
+ * @example
+ * const g = createGraph("example");
+ * const x = input(g, "x", "float32", ["b", 3]);
+ * const w = weight(g, "w", [2, 3]);
+ * output(g, "y", softmax(linear(x, w, undefined), { axis: -1 }));
+ */
+export { grad } from "./grad.js";
+export type { Operand, Operator } from "./op.js";
+export * from "./ops/activation.js";
+export { attention, cachedAttention, masked } from "./ops/attention.js";
+export * from "./ops/elementwise.js";
+export * from "./ops/gather.js";
+export { operators } from "./ops/index.js";
+export * from "./ops/layout.js";
+export * from "./ops/linear.js";
+export { layerNorm, logSoftmax, softmax } from "./ops/normalize.js";
+export { broadcastTo, max, mean, sum } from "./ops/reduce.js";
+export { iota } from "./ops/sources.js";
+export { print } from "./print.js";
+export { instructionOf, type OnnxAttribute } from "./raw.js";
+export { rearrange, sizes } from "./rearrange.js";
+export { fold } from "./rewrite/fold.js";
+export { type Rule, rewrite } from "./rewrite/rewrite.js";
+export {
+  type Dim,
+  evaluateDim,
+  minus,
+  namedSize,
+  over,
+  plus,
+  type Shape,
+  showDim,
+  showShape,
+  times,
+} from "./size.js";
+export {
+  constant,
+  createGraph,
+  type Graph,
+  input,
+  isConstant,
+  isSource,
+  isWeight,
+  type Layout,
+  type Node,
+  nameOf,
+  output,
+  type Tensor,
+  type TensorType,
+  weight,
+} from "./tensor.js";

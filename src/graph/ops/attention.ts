@@ -1,0 +1,143 @@
+/**
+ * Attention, softmax(scale · q kᵀ + bias) v, over given keys and values or over a cache that grows.
+ *
+ * Sizes: … any axes, t queries, s keys, h heads, e width of a head.
+ */
+import { defineOp, defineOpOfMany, type Operator, type OperatorOfMany } from "../op.js";
+import { microsoft, onnxNodeOfMany } from "../raw.js";
+import { sameDim, sameShape, showShape } from "../size.js";
+import { shapeError, type Tensor } from "../tensor.js";
+import { add, broadcastShape, cast, equal, less, mul, sub, where } from "./elementwise.js";
+import { reshape, slice, transpose, transposeLast } from "./layout.js";
+import { matmul } from "./linear.js";
+import { softmax } from "./normalize.js";
+import { max } from "./reduce.js";
+import { dimensions, iota } from "./sources.js";
+
+/** What a masked score gets: kernels agree on it, as they do not on −∞ or the smallest float. */
+export const masked = -1e30;
+
+/** queries (…, t, e), keys (…, s, e), values (…, s, e), bias that fits (…, t, s) → (…, t, e). */
+export const attention: Operator<["queries", "keys", "values", "bias?"], { scale: number }> = defineOp({
+  name: "attention",
+  inputs: ["queries", "keys", "values", "bias?"],
+  shape: ({ queries, keys, values, bias }) => {
+    const [t, e] = queries.shape.slice(-2);
+    const [s, e2] = keys.shape.slice(-2);
+    const fits =
+      t !== undefined && s !== undefined && sameDim(e!, e2!) && sameDim(s, values.shape.at(-2) ?? 0);
+    if (!fits) {
+      const shapes = [queries, keys, values].map(({ shape }) => showShape(shape));
+      throw shapeError(
+        "attention",
+        `queries ${shapes[0]}, keys ${shapes[1]} and values ${shapes[2]} do not fit`,
+      );
+    }
+    const batch = broadcastShape(
+      "attention",
+      [queries, keys, values].map(({ shape }) => shape.slice(0, -2)),
+    );
+    if (bias) broadcastShape("attention", [bias.shape, [...batch, t, s]]);
+    return { dtype: queries.dtype, shape: [...batch, t, values.shape.at(-1)!] };
+  },
+  definition: ({ queries, keys, values, bias }, { scale }) => {
+    const scores = matmul(mul(queries, scale), transposeLast(keys));
+    return matmul(softmax(bias ? add(scores, bias) : scores, { axis: -1 }), values);
+  },
+  autocast: "low",
+});
+
+/**
+ * Causal self-attention with a cache: writes the new keys and values into their slots, then attends to every slot up
+ * to the query's own.
+ *
+ * queries, keys, values (b, t, h, e) of the new tokens; pastKeys, pastValues (b, h, capacity, e); start int32 (b), the
+ * slot of each row's first new token; bias (b or 1, h or 1, t, total), added to the scores, where total is the
+ * greatest start + t and slots beyond it are not looked at.
+ *
+ * Results: y (b, t, h, e), and the caches with the new tokens in them, which may be the same memory as the past ones.
+ */
+export const cachedAttention: OperatorOfMany<
+  ["queries", "keys", "values", "pastKeys", "pastValues", "start", "bias"],
+  { scale: number }
+> = defineOpOfMany({
+  name: "cachedAttention",
+  inputs: ["queries", "keys", "values", "pastKeys", "pastValues", "start", "bias"],
+  shape: ({ queries, keys, values, pastKeys, pastValues, start, bias }) => {
+    const [b, t, h, e] = queries.shape;
+    const [b2, h2, capacity, e2] = pastKeys.shape;
+    const fits =
+      queries.shape.length === 4 &&
+      sameShape(keys.shape, queries.shape) &&
+      sameShape(values.shape, queries.shape) &&
+      sameShape([b2!, h2!, capacity!, e2!], [b!, h!, capacity!, e!]) &&
+      sameShape(pastValues.shape, pastKeys.shape) &&
+      sameShape(start.shape, [b!]) &&
+      bias.shape.length === 4 &&
+      sameDim(bias.shape[2]!, t!);
+    if (!fits) {
+      const shapes = [queries, pastKeys, start, bias].map(({ shape }) => showShape(shape));
+      const [q, past, first, added] = shapes;
+      throw shapeError(
+        "cachedAttention",
+        `queries ${q}, cache ${past}, start ${first} and bias ${added} do not fit`,
+      );
+    }
+    return [queries, pastKeys, pastValues];
+  },
+  onnx: ({ queries, keys, values, pastKeys, pastValues, start, bias }, { scale }, types, graph) => {
+    const [b, t, h, e] = queries.shape as [never, never, number, number];
+    const flat = (x: Tensor) => reshape(x, { shape: [b, t, h * e] });
+    const asInt32 = (x: Tensor) => cast(x, { to: "int32" });
+    // The kernel counts for itself: the last slot of every row, and the length of the longest.
+    const length = asInt32(dimensions(graph, [t]));
+    const last = sub(add(start, length), 1);
+    const total = asInt32(dimensions(graph, [bias.shape[3]!]));
+    const [y, presentKeys, presentValues] = onnxNodeOfMany(
+      "GroupQueryAttention",
+      [
+        flat(queries),
+        flat(keys),
+        flat(values),
+        pastKeys,
+        pastValues,
+        last,
+        total,
+        undefined,
+        undefined,
+        undefined,
+        bias,
+      ],
+      { num_heads: h, kv_num_heads: h, scale: { float: scale } },
+      [{ dtype: queries.dtype, shape: [b, t, h * e] }, types[1]!, types[2]!],
+      microsoft,
+    );
+    return [reshape(y!, { shape: queries.shape }), presentKeys!, presentValues!];
+  },
+  definition: ({ queries, keys, values, pastKeys, pastValues, start, bias }, { scale }, _, graph) => {
+    const [b, t] = queries.shape as [never, never];
+    const capacity = pastKeys.shape[2]!;
+    const total = bias.shape[3]!;
+    const headsFirst = (x: Tensor) => transpose(x, { order: [0, 2, 1, 3] }); // (b, h, t, e)
+    // Which new token goes into which slot; a product with ones and zeros is exact.
+    const slots = reshape(iota(graph, capacity), { shape: [1, capacity, 1] });
+    const own = add(reshape(start, { shape: [b, 1, 1] }), reshape(iota(graph, t), { shape: [1, 1, t] })); // (b, 1, t)
+    const here = cast(equal(slots, own), { to: "float32" }); // (b, capacity, t)
+    const written = reshape(max(here, { axes: [-1] }), { shape: [b, 1, capacity, 1] });
+    const placing = reshape(here, { shape: [b, 1, capacity, t] });
+    const write = (past: Tensor, next: Tensor) =>
+      add(mul(past, sub(1, written)), matmul(placing, headsFirst(next)));
+    const presentKeys = write(pastKeys, keys);
+    const presentValues = write(pastValues, values);
+    const used = (cache: Tensor) => slice(cache, { axis: 2, start: 0, end: total }); // (b, h, total, e)
+    const ahead = less(
+      reshape(own, { shape: [b, 1, t, 1] }),
+      reshape(iota(graph, total), { shape: [1, 1, 1, total] }),
+    );
+    const causal = add(bias, where(ahead, masked, 0));
+    const y = attention(headsFirst(queries), used(presentKeys), used(presentValues), causal, { scale });
+    return [headsFirst(y), presentKeys, presentValues];
+  },
+  autocast: "low",
+  aliases: { 1: "pastKeys", 2: "pastValues" },
+});

@@ -1,0 +1,20 @@
+/** The table of operators: every entry, for tests and documentation that walk it. */
+import type { Op } from "../tensor.js";
+import * as activation from "./activation.js";
+import * as attention from "./attention.js";
+import * as elementwise from "./elementwise.js";
+import * as gather from "./gather.js";
+import * as layout from "./layout.js";
+import * as linear from "./linear.js";
+import * as normalize from "./normalize.js";
+import * as reduce from "./reduce.js";
+import { sourceOps } from "./sources.js";
+
+const families = [elementwise, reduce, layout, gather, linear, normalize, activation, attention];
+
+export const operators: readonly Op[] = [
+  ...sourceOps,
+  ...families.flatMap((family) =>
+    Object.values(family).flatMap((each) => (typeof each === "function" && "op" in each ? [each.op] : [])),
+  ),
+];

@@ -1,0 +1,72 @@
+/** Products of matrices, and the linear layer. */
+import { defineOp, type Operator } from "../op.js";
+import { onnxNode } from "../raw.js";
+import { product, sameDim, showShape } from "../size.js";
+import { shapeError } from "../tensor.js";
+import { add, broadcastShape } from "./elementwise.js";
+import { reshape, transposeLast } from "./layout.js";
+import { sum } from "./reduce.js";
+
+/** a (…, n, k) · b (…, k, m) → (…, n, m); the axes before the last two are broadcast. */
+export const matmul: Operator<["a", "b"]> = defineOp({
+  name: "matmul",
+  inputs: ["a", "b"],
+  shape: ({ a, b }) => {
+    const [n, k] = a.shape.slice(-2);
+    const [k2, m] = b.shape.slice(-2);
+    if (n === undefined || k === undefined || k2 === undefined || m === undefined || !sameDim(k, k2)) {
+      throw shapeError("matmul", `${showShape(a.shape)} and ${showShape(b.shape)} do not multiply`);
+    }
+    const batch = broadcastShape("matmul", [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
+    return { dtype: a.dtype, shape: [...batch, n, m] };
+  },
+  grad: ({ a, b, dy }) => ({ a: matmul(dy, transposeLast(b)), b: matmul(transposeLast(a), dy) }),
+  onnx: ({ a, b }, _, y) => onnxNode("MatMul", [a, b], {}, y),
+  autocast: "low",
+});
+
+/** y = x wᵀ + bias: x (…, in), w (out, in) as checkpoints keep it, bias (out) → (…, out). */
+export const linear: Operator<["x", "w", "bias?"]> = defineOp({
+  name: "linear",
+  inputs: ["x", "w", "bias?"],
+  shape: ({ x, w, bias }) => {
+    const [out, width] = w.shape;
+    const given = x.shape.at(-1);
+    if (
+      w.shape.length !== 2 ||
+      out === undefined ||
+      width === undefined ||
+      given === undefined ||
+      !sameDim(given, width)
+    ) {
+      throw shapeError(
+        "linear",
+        `x ${showShape(x.shape)} is not as wide as the weight ${showShape(w.shape)} expects`,
+      );
+    }
+    if (bias && !(bias.shape.length === 1 && sameDim(bias.shape[0]!, out))) {
+      throw shapeError(
+        "linear",
+        `the bias ${showShape(bias.shape)} does not fit the weight ${showShape(w.shape)}`,
+      );
+    }
+    return { dtype: x.dtype, shape: [...x.shape.slice(0, -1), out] };
+  },
+  grad: ({ x, w, bias, dy }) => {
+    // The weight's gradient as one flat product: a batch of small ones, summed afterwards, costs several times as much.
+    const rows = product(x.shape.slice(0, -1));
+    const flatX = reshape(x, { shape: [rows, w.shape[1]!] });
+    const flatDy = reshape(dy, { shape: [rows, w.shape[0]!] });
+    return {
+      x: matmul(dy, w),
+      w: matmul(transposeLast(flatDy), flatX),
+      ...(bias && { bias: sum(flatDy, { axes: [0] }) }),
+    };
+  },
+  // The engine wants the weight as (in, out); of a weight that is given, `fold` makes the transposed one while loading.
+  definition: ({ x, w, bias }) => {
+    const y = matmul(x, transposeLast(w));
+    return bias ? add(y, bias) : y;
+  },
+  autocast: "low",
+});

@@ -1,0 +1,85 @@
+/** Tensors that come from sizes alone: positions along an axis, and sizes as numbers. */
+import { onnxNode } from "../raw.js";
+import type { Dim, Shape } from "../size.js";
+import {
+  addNode,
+  constant,
+  type Form,
+  type Graph,
+  type Op,
+  shapeError,
+  type Tensor,
+  type TensorType,
+} from "../tensor.js";
+import { add, cast, mul } from "./elementwise.js";
+import { concat, reshape } from "./layout.js";
+
+const sourceOp = (name: string, type: (attributes: never) => TensorType, onnx: Form): Op => ({
+  name,
+  inputs: [],
+  shape: (_, attributes) => [type(attributes as never)],
+  grad: "none",
+  onnx,
+  definition: undefined,
+  autocast: "follow",
+  aliases: {},
+});
+
+const iotaOp = sourceOp(
+  "iota",
+  ({ size }: { size: Dim }) => ({ dtype: "int32", shape: [size] }),
+  (_, { size }, [y], graph) => {
+    const end = reshape(dimensions(graph, [size as Dim]), { shape: [] });
+    const zero = constant(graph, 0, { dtype: "int64" });
+    const one = constant(graph, 1, { dtype: "int64" });
+    return [cast(onnxNode("Range", [zero, end, one], {}, { ...y!, dtype: "int64" }), { to: "int32" })];
+  },
+);
+
+/** 0, 1, 2, … : int32 (size) */
+export const iota = (graph: Graph, size: Dim): Tensor => addNode(graph, iotaOp, [], { size })[0]!;
+
+const dimensionsOp = sourceOp(
+  "dimensions",
+  ({ dims }: { dims: Shape }) => ({ dtype: "int64", shape: [dims.length] }),
+  (_, { dims }, __, graph) => [
+    concat(
+      (dims as Shape).map((dim) => lengthOf(graph, dim)),
+      { axis: 0 },
+    ),
+  ],
+);
+
+/** Sizes as numbers: int64 (how many). Those that are fixed become a constant. */
+export const dimensions = (graph: Graph, dims: Shape): Tensor =>
+  dims.every((dim) => typeof dim === "number")
+    ? constant(graph, dims, { dtype: "int64" })
+    : addNode(graph, dimensionsOp, [], { dims })[0]!;
+
+/** One size as int64 (1): sums and products of the lengths of input axes. */
+function lengthOf(graph: Graph, dim: Dim): Tensor {
+  if (typeof dim === "number") return constant(graph, [dim], { dtype: "int64" });
+  const terms = dim.terms.map(({ coefficient, factors }) => {
+    const lengths = factors.map((name) => axisLength(graph, name));
+    return [
+      ...lengths,
+      ...(coefficient === 1 ? [] : [constant(graph, [coefficient], { dtype: "int64" })]),
+    ].reduce((a, b) => mul(a, b));
+  });
+  return terms.reduce((a, b) => add(a, b));
+}
+
+function axisLength(graph: Graph, name: string): Tensor {
+  const where = graph.sizes.get(name);
+  if (!where) throw shapeError("dimensions", `no input of ${graph.name} has an axis of size ${name}`);
+  const { input, axis } = where;
+  const shape = onnxNode("Shape", [input], {}, { dtype: "int64", shape: [input.shape.length] });
+  return onnxNode(
+    "Gather",
+    [shape, constant(graph, [axis], { dtype: "int64" })],
+    {},
+    { dtype: "int64", shape: [1] },
+  );
+}
+
+export const sourceOps: readonly Op[] = [iotaOp, dimensionsOp];

@@ -1,0 +1,59 @@
+/**
+ * A raw node: an instruction of an engine, as plain data. It stands at the leaves of the operators' ONNX forms and is
+ * never written by a model. The table of operators thereby knows an engine's names, but nothing of its file format.
+ */
+import { type Attributes, addNode, type Op, shapeError, type Tensor, type TensorType } from "./tensor.js";
+
+/** What an ONNX attribute can hold; `{ float }` tells 1.0 from 1, which JavaScript cannot. */
+export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
+
+export interface OnnxInstruction {
+  readonly type: string;
+  /** Empty for ONNX's own operators. */
+  readonly domain: string;
+  readonly attributes: Readonly<Record<string, OnnxAttribute>>;
+  readonly types: readonly TensorType[];
+}
+
+const onnxOp: Op = {
+  name: "onnx",
+  inputs: [], // any number, by position
+  shape: (_, attributes) => (attributes as unknown as OnnxInstruction).types,
+  grad: "none",
+  onnx: undefined,
+  definition: undefined,
+  autocast: "follow",
+  aliases: {},
+};
+
+/** The instruction of a raw node; undefined for all others. */
+export const instructionOf = (op: Op, attributes: Attributes): OnnxInstruction | undefined =>
+  op === onnxOp ? (attributes as unknown as OnnxInstruction) : undefined;
+
+/** An ONNX node with one result, of the type given. An input that may be left out is undefined. */
+export const onnxNode = (
+  type: string,
+  inputs: readonly (Tensor | undefined)[],
+  attributes: OnnxInstruction["attributes"],
+  result: TensorType,
+  domain = "",
+): Tensor => onnxNodeOfMany(type, inputs, attributes, [result], domain)[0]!;
+
+/** An ONNX node with several results. */
+export function onnxNodeOfMany(
+  type: string,
+  inputs: readonly (Tensor | undefined)[],
+  attributes: OnnxInstruction["attributes"],
+  results: readonly TensorType[],
+  domain = "",
+): readonly Tensor[] {
+  const graph = inputs.find((each) => each !== undefined)?.node.graph;
+  if (!graph) throw shapeError(type, "a raw node needs an input");
+  // Inputs that are absent at the end are left off: ONNX Runtime's fusions crash on empty names there.
+  const last = inputs.findLastIndex((each) => each !== undefined);
+  const types = results.map(({ dtype, shape }) => ({ dtype, shape }));
+  return addNode(graph, onnxOp, inputs.slice(0, last + 1), { type, domain, attributes, types });
+}
+
+/** Kernels that ONNX Runtime adds to ONNX's own. */
+export const microsoft = "com.microsoft";

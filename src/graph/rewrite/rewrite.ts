@@ -1,0 +1,38 @@
+/** Rewriting: a function from graph to graph, by a rule that says for each node what to put in its place. */
+import { addNode, createGraph, type Graph, type Node, output, type Tensor } from "../tensor.js";
+
+/** What stands in for a node, given its inputs as they are in the new graph; undefined: the node itself. */
+export type Rule = (
+  node: Node,
+  inputs: readonly (Tensor | undefined)[],
+  graph: Graph,
+) => readonly Tensor[] | undefined;
+
+/** The same outputs by other nodes. All inputs stay; weights and nodes that no output needs are left out. */
+export function rewrite(graph: Graph, rule: Rule): Graph {
+  const next = createGraph(graph.name);
+  const moved = new Map<Tensor, Tensor>();
+  const needed = nodesFor(graph);
+  for (const node of graph.nodes) {
+    if (!needed.has(node)) continue;
+    const inputs = node.inputs.map((input) => input && moved.get(input)!);
+    const results = rule(node, inputs, next) ?? addNode(next, node.op, inputs, node.attributes);
+    node.results.forEach((result, i) => {
+      moved.set(result, results[i]!);
+    });
+  }
+  for (const [name, tensor] of graph.outputs) output(next, name, moved.get(tensor)!);
+  return next;
+}
+
+/** The nodes that the outputs depend on, and the inputs. */
+function nodesFor(graph: Graph): ReadonlySet<Node> {
+  const needed = new Set<Node>([...graph.inputs.values()].map(({ node }) => node));
+  const pending = [...graph.outputs.values()].map(({ node }) => node);
+  for (let node = pending.pop(); node; node = pending.pop()) {
+    if (needed.has(node)) continue;
+    needed.add(node);
+    for (const input of node.inputs) if (input) pending.push(input.node);
+  }
+  return needed;
+}

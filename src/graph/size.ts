@@ -1,0 +1,109 @@
+/**
+ * Sizes of axes: a number, or a polynomial of named sizes such as `past + text` or `heads·16`.
+ *
+ * A model is written once for every number of prompts and tokens; the names get their values when it runs. Two sizes
+ * are equal when their polynomials are, so that shape rules can check models that have no numbers yet.
+ */
+
+/** coefficient · factor · factor …; the factors are sorted names, none for a plain number. */
+interface Term {
+  readonly coefficient: number;
+  readonly factors: readonly string[];
+}
+
+/** A sum of terms with at least one name in it; what has none is a plain number. */
+export interface Size {
+  readonly terms: readonly Term[];
+}
+
+export type Dim = number | Size;
+export type Shape = readonly Dim[];
+
+/** The size called `name`: letters, digits and underscores. */
+export const namedSize = (name: string): Size => ({ terms: [{ coefficient: 1, factors: [name] }] });
+
+const termsOf = (dim: Dim): readonly Term[] =>
+  typeof dim === "number" ? [{ coefficient: dim, factors: [] }] : dim.terms;
+
+/** Adds up terms with equal factors, drops zeros, and puts them in one order: equal sizes then look the same. */
+function collect(terms: readonly Term[]): Dim {
+  const sums = new Map<string, Term>();
+  for (const { coefficient, factors } of terms) {
+    const key = factors.join("·");
+    sums.set(key, { coefficient: coefficient + (sums.get(key)?.coefficient ?? 0), factors });
+  }
+  const kept = [...sums.entries()].filter(([, term]) => term.coefficient !== 0);
+  // Names first, the plain number last, as one writes it: past + 1.
+  kept.sort(([a], [b]) => (a === "" ? 1 : b === "" ? -1 : a < b ? -1 : 1));
+  const sorted = kept.map(([, term]) => term);
+  if (sorted.length === 0) return 0;
+  if (sorted.length === 1 && sorted[0]!.factors.length === 0) return sorted[0]!.coefficient;
+  return { terms: sorted };
+}
+
+export const plus = (a: Dim, b: Dim): Dim => collect([...termsOf(a), ...termsOf(b)]);
+
+export const minus = (a: Dim, b: Dim): Dim => plus(a, times(b, -1));
+
+export const times = (a: Dim, b: Dim): Dim =>
+  collect(
+    termsOf(a).flatMap((x) =>
+      termsOf(b).map((y) => ({
+        coefficient: x.coefficient * y.coefficient,
+        factors: [...x.factors, ...y.factors].sort(),
+      })),
+    ),
+  );
+
+export const product = (dims: Shape): Dim => dims.reduce(times, 1);
+
+/** a / b where it comes out even for every value of the names: b is one term that divides each term of a. */
+export function over(a: Dim, b: Dim): Dim | undefined {
+  const [divisor, ...more] = termsOf(b);
+  if (divisor === undefined || more.length > 0 || divisor.coefficient === 0) return undefined;
+  const quotients: Term[] = [];
+  for (const { coefficient, factors } of termsOf(a)) {
+    const left = [...factors];
+    for (const factor of divisor.factors) {
+      const at = left.indexOf(factor);
+      if (at < 0) return undefined;
+      left.splice(at, 1);
+    }
+    if (coefficient % divisor.coefficient !== 0) return undefined;
+    quotients.push({ coefficient: coefficient / divisor.coefficient, factors: left });
+  }
+  return collect(quotients);
+}
+
+export const sameDim = (a: Dim, b: Dim): boolean => showDim(a) === showDim(b);
+
+export const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((dim, i) => sameDim(dim, b[i]!));
+
+/** The value of a size, given those of the names. @throws RangeError for a name without a value */
+export function evaluateDim(dim: Dim, values: ReadonlyMap<string, number>): number {
+  let sum = 0;
+  for (const { coefficient, factors } of termsOf(dim)) {
+    let term = coefficient;
+    for (const name of factors) {
+      const value = values.get(name);
+      if (value === undefined) throw new RangeError(`the size ${name} has no value`);
+      term *= value;
+    }
+    sum += term;
+  }
+  return sum;
+}
+
+export function showDim(dim: Dim): string {
+  if (typeof dim === "number") return String(dim);
+  const shown = dim.terms.map(({ coefficient, factors }) => {
+    const magnitude = Math.abs(coefficient);
+    const parts = magnitude === 1 && factors.length > 0 ? factors : [String(magnitude), ...factors];
+    return (coefficient < 0 ? "- " : "+ ") + parts.join("·");
+  });
+  return shown.join(" ").replace(/^\+ /, "").replace(/^- /, "-");
+}
+
+/** `(b, t, 64)` */
+export const showShape = (shape: Shape): string => `(${shape.map(showDim).join(", ")})`;

@@ -1,0 +1,243 @@
+/**
+ * The graph and its parts. A graph is a list of nodes in the order in which they can be computed; a node has an
+ * operator, inputs and attributes; a tensor is one result of a node, with its type and shape. Nothing is computed
+ * here: a model is a function that writes nodes, and a lowering (`src/onnx`) makes of them what an engine runs.
+ */
+import type { DType } from "../base/dtypes.js";
+import { OpenFlamingoError } from "../base/errors.js";
+import { type Dim, namedSize, type Shape, sameShape, showDim, showShape } from "./size.js";
+
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+export interface Tensor extends TensorType {
+  readonly node: Node;
+  /** Which of the node's results. */
+  readonly index: number;
+}
+
+/** Numbers, texts, lists and plain objects of them: what JSON can hold. */
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/** A node's inputs by the names that its operator gives them; an optional one may be absent. */
+export type NamedTensors = Readonly<Record<string, Tensor | undefined>>;
+
+/** All that is known of an operator, with its types erased; `defineOp` makes entries with them. */
+export interface Op {
+  readonly name: string;
+  readonly inputs: readonly string[];
+  shape(inputs: NamedTensors, attributes: Attributes): readonly TensorType[];
+  readonly grad:
+    | ((
+        inputs: NamedTensors,
+        attributes: Attributes,
+        y: readonly Tensor[],
+        dy: readonly Tensor[],
+      ) => NamedTensors)
+    | "none" // the result does not vary smoothly: comparisons, positions
+    | undefined; // differentiate the definition
+  readonly onnx: Form | undefined;
+  readonly definition: Form | undefined;
+  readonly autocast: "float32" | "low" | "follow";
+  /** Results that may be the memory of an input: result → name of the input. */
+  readonly aliases: Readonly<Record<number, string>>;
+}
+
+/** An operator by other nodes, in the graph of its inputs. */
+export type Form = (
+  inputs: NamedTensors,
+  attributes: Attributes,
+  types: readonly TensorType[],
+  graph: Graph,
+) => readonly Tensor[];
+
+export interface Node {
+  readonly id: number;
+  readonly graph: Graph;
+  readonly op: Op;
+  readonly inputs: readonly (Tensor | undefined)[];
+  readonly attributes: Attributes;
+  readonly results: readonly Tensor[];
+}
+
+export interface Graph {
+  readonly name: string;
+  readonly nodes: Node[];
+  readonly inputs: Map<string, Tensor>;
+  readonly weights: Map<string, Tensor>;
+  readonly outputs: Map<string, Tensor>;
+  /** Every named size is an axis of some input: that is how it gets its value. */
+  readonly sizes: Map<string, { input: Tensor; axis: number }>;
+  /** Nodes by operator, inputs and attributes: the same expression is the same node. */
+  readonly known: Map<string, Node>;
+}
+
+export const createGraph = (name: string): Graph => ({
+  name,
+  nodes: [],
+  inputs: new Map(),
+  weights: new Map(),
+  outputs: new Map(),
+  sizes: new Map(),
+  known: new Map(),
+});
+
+/** Writes a node, or finds the one that says the same. Operators have no effects, so equal nodes are equal values. */
+export function addNode(
+  graph: Graph,
+  op: Op,
+  inputs: readonly (Tensor | undefined)[],
+  attributes: Attributes,
+): readonly Tensor[] {
+  const key = JSON.stringify([op.name, inputs.map((x) => x && [x.node.id, x.index]), attributes]);
+  const known = graph.known.get(key);
+  if (known) return known.results;
+
+  for (const input of inputs) {
+    if (input && input.node.graph !== graph) {
+      throw shapeError(op.name, `an input comes from graph ${input.node.graph.name}, not from ${graph.name}`);
+    }
+  }
+  const named: Record<string, Tensor | undefined> = {};
+  op.inputs.forEach((name, i) => {
+    named[name] = inputs[i];
+  });
+  const types = op.shape(named, attributes);
+  const results: Tensor[] = [];
+  const node: Node = { id: graph.nodes.length, graph, op, inputs, attributes, results };
+  types.forEach(({ dtype, shape }, index) => {
+    results.push({ node, index, dtype, shape });
+  });
+  graph.nodes.push(node);
+  graph.known.set(key, node);
+  if (op === inputOp) registerInput(graph, results[0]!);
+  if (op === weightOp) graph.weights.set(nameOf(node), results[0]!);
+  return results;
+}
+
+/** What a source is called: an input by its name, a weight by its name in the checkpoint and its layout. */
+export const nameOf = (node: Node): string => node.attributes.called as string;
+
+function registerInput(graph: Graph, tensor: Tensor): void {
+  graph.inputs.set(nameOf(tensor.node), tensor);
+  tensor.shape.forEach((dim, axis) => {
+    const name = typeof dim === "number" ? undefined : showDim(dim);
+    if (name && /^\w+$/.test(name) && !graph.sizes.has(name)) graph.sizes.set(name, { input: tensor, axis });
+  });
+}
+
+const source = (name: string): Op => ({
+  name,
+  inputs: [],
+  shape: (_, attributes) => [attributes as unknown as TensorType],
+  grad: "none",
+  onnx: undefined,
+  definition: undefined,
+  autocast: "follow",
+  aliases: {},
+});
+
+const inputOp = source("input");
+const weightOp = source("weight");
+const constantOp: Op = {
+  ...source("constant"),
+  shape: (_, { dtype, shape }) => [{ dtype: dtype as DType, shape: shape as Shape }],
+};
+
+/** The operators that have no inputs and stand for what a graph is given. */
+export const isSource = (op: Op): boolean => op === inputOp || op === weightOp || op === constantOp;
+export const isWeight = (op: Op): boolean => op === weightOp;
+export const isConstant = (op: Op): boolean => op === constantOp;
+
+/**
+ * A tensor that each run is given.
+ *
+ * @param shape numbers, sizes, or names: `["b", "t", 64]`
+ * @throws OpenFlamingoError `shape` for a second input of this name with another type
+ */
+export function input(graph: Graph, name: string, dtype: DType, shape: readonly (Dim | string)[]): Tensor {
+  const dims = shape.map((dim) => (typeof dim === "string" ? namedSize(dim) : dim));
+  return declare(graph, graph.inputs, inputOp, name, { dtype, shape: dims });
+}
+
+/** How a weight lies in the engine, other than in its checkpoint: steps that are taken once, while loading. */
+export type Layout = readonly (
+  | { readonly transpose: readonly number[] }
+  | { readonly reshape: readonly number[] }
+)[];
+
+/**
+ * A tensor of the checkpoint, by the name that it has there. Asked for twice, it is the same tensor.
+ *
+ * @param from the checkpoint's own shape, where `layout` leads from it to `shape`
+ */
+export function weight(
+  graph: Graph,
+  name: string,
+  shape: readonly number[],
+  {
+    dtype = "float32",
+    layout = [],
+    from = shape,
+  }: { dtype?: DType; layout?: Layout; from?: readonly number[] } = {},
+): Tensor {
+  const suffix = layout.map((step) =>
+    "transpose" in step ? `ᵀ${step.transpose.join("")}` : `→${step.reshape.join("x")}`,
+  );
+  return declare(graph, graph.weights, weightOp, name + suffix.join(""), {
+    dtype,
+    shape,
+    name,
+    layout,
+    from,
+  });
+}
+
+function declare(
+  graph: Graph,
+  table: Map<string, Tensor>,
+  op: Op,
+  name: string,
+  attributes: Attributes & TensorType,
+) {
+  const known = table.get(name);
+  if (known) {
+    if (known.dtype === attributes.dtype && sameShape(known.shape, attributes.shape)) return known;
+    throw shapeError(
+      op.name,
+      `${name} is ${known.dtype} ${showShape(known.shape)} and also ${attributes.dtype} ${showShape(attributes.shape)}`,
+    );
+  }
+  return addNode(graph, op, [], { ...attributes, called: name })[0]!;
+}
+
+/** Numbers known while the model is written: one for a scalar, or a list with its shape. */
+export function constant(
+  graph: Graph,
+  values: number | readonly number[],
+  { dtype = "float32", shape }: { dtype?: DType; shape?: readonly number[] } = {},
+): Tensor {
+  const list = typeof values === "number" ? [values] : values;
+  const dims = shape ?? (typeof values === "number" ? [] : [list.length]);
+  // JSON has no infinity; a mask is −1e30 anyway (kernels disagree about rows of −∞).
+  if (!list.every(Number.isFinite)) throw shapeError("constant", "a value is not finite");
+  return addNode(graph, constantOp, [], { dtype, shape: dims, values: list })[0]!;
+}
+
+/** Names a result. @throws OpenFlamingoError `shape` when the name is taken */
+export function output(graph: Graph, name: string, tensor: Tensor): void {
+  if (graph.outputs.has(name)) throw shapeError("output", `${name} is there already`);
+  graph.outputs.set(name, tensor);
+}
+
+/** An error of a shape rule, with the line of the model that is wrong. */
+export function shapeError(operator: string, what: string): OpenFlamingoError {
+  const line = new Error().stack
+    ?.split("\n")
+    .slice(1)
+    .find((frame) => !/[\\/]graph[\\/](?!.*\.test\.)/.test(frame));
+  const place = line?.match(/([\w.-]+[\\/][\w.-]+:\d+):\d+\)?$/)?.[1];
+  return new OpenFlamingoError("shape", `${operator}: ${what}${place ? ` (at ${place})` : ""}`);
+}

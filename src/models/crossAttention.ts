@@ -1,0 +1,125 @@
+/**
+ * Gated cross-attention: how a frozen language model gets to look at pictures.
+ *
+ * Paper: Flamingo (arXiv:2204.14198), "Conditioning frozen language models on visual representations", and "Per-image/
+ * video attention masking" for which picture a token sees. Original: open_flamingo/src/helpers.py,
+ * `MaskedCrossAttention` and `GatedCrossAttentionBlock`.
+ * Sizes: b prompts, t tokens, s pictures that a prompt may look at, n latents, d width, h heads, e width of a head.
+ */
+import {
+  add,
+  attention,
+  broadcastTo,
+  cast,
+  equal,
+  iota,
+  less,
+  masked,
+  mul,
+  rearrange,
+  reshape,
+  split,
+  sub,
+  type Tensor,
+  tanh,
+  times,
+  where,
+} from "../graph/index.js";
+import { feedForward, layerNorm, linear, type Params, widthOf } from "./layers.js";
+
+export interface CrossAttentionConfig {
+  readonly heads: number;
+  readonly headWidth: number;
+  /** How many times wider the feed-forward layer is. */
+  readonly multiple: number;
+}
+
+export const releasedCrossAttention: CrossAttentionConfig = { heads: 8, headWidth: 64, multiple: 4 };
+
+/** Keys and values of pictures: (…, h, n, e) each. */
+export interface Media {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** A picture's keys and values for one block: latents (N, n, dv) → (N, h, n, e). They serve every token and beam. */
+export function mediaOf(p: Params, latents: Tensor, { heads, headWidth }: CrossAttentionConfig): Media {
+  const both = linear(p.at("attn").at("to_kv"), latents, 2 * heads * headWidth); // (N, n, 2·h·e)
+  const [keys, values] = split(both, { parts: 2, axis: -1 }).map((t) =>
+    rearrange(t, "N n (h e) -> N h n e", { h: heads }),
+  );
+  return { keys: keys!, values: values! };
+}
+
+/** Places of a token that are no picture: it sees nothing, or every latent alike. */
+export const seesNone = -1;
+export const seesAll = -2;
+
+/** Which latents a token attends to, in the form that the blocks need; one for all blocks. */
+export interface Sight {
+  readonly bias: Tensor; // (b, 1, t, s·n)
+  readonly asks: Tensor; // (b, t, 1): 0 where a token sees all, and so asks for nothing
+  readonly hears: Tensor; // (b, t, 1): 0 where a token sees none
+}
+
+/**
+ * @param place int32 (b, t): the token's picture, 0 … s − 1, or `seesNone`, or `seesAll` (the original's evenly spread
+ *   attention of a text that has more `<image>` than pictures)
+ * @param pictures s
+ * @param latents n
+ * @param onlyImmediate whether earlier pictures are hidden (the released models) or seen as well
+ */
+export function sightOf(
+  place: Tensor,
+  pictures: Tensor["shape"][number],
+  latents: number,
+  { onlyImmediate = true } = {},
+): Sight {
+  const [b, t] = place.shape as [never, never];
+  const s = pictures;
+  const { graph } = place.node;
+  const of = reshape(place, { shape: [b, t, 1] });
+  const sees = onlyImmediate ? equal(of, iota(graph, s)) : less(iota(graph, s), add(of, 1)); // (b, t, s)
+  const all = equal(of, seesAll);
+  const bias = where(all, 0, where(sees, 0, masked)); // (b, t, s)
+  const perLatent = broadcastTo(reshape(bias, { shape: [b, t, s, 1] }), { shape: [b, t, s, latents] });
+  const factor = (zero: Tensor) => sub(1, cast(zero, { to: "float32" }));
+  return {
+    bias: reshape(perLatent, { shape: [b, 1, t, times(s, latents)] }),
+    asks: factor(all),
+    hears: factor(equal(of, seesNone)),
+  };
+}
+
+/**
+ * h ← tanh(attn_gate) · attention(h, pictures) + h, then h ← tanh(ff_gate) · feedForward(h) + h. Training starts with
+ * both gates at 0, where the block changes nothing.
+ *
+ * @param x (b, t, d)
+ * @param media (b, h, s·n, e)
+ */
+export function gatedCrossAttention(
+  p: Params,
+  x: Tensor,
+  media: Media,
+  sight: Sight,
+  config: CrossAttentionConfig,
+): Tensor {
+  const attended = maskedCrossAttention(p.at("attn"), x, media, sight, config);
+  const seen = add(mul(attended, tanh(p.tensor("attn_gate", [1]))), x);
+  return add(mul(feedForward(p.at("ff"), seen, config), tanh(p.tensor("ff_gate", [1]))), seen);
+}
+
+/** x (b, t, d) → (b, t, d); the caller adds the result. */
+export function maskedCrossAttention(
+  p: Params, // norm, to_q, to_out
+  x: Tensor,
+  { keys, values }: Media,
+  { bias, asks, hears }: Sight,
+  { heads, headWidth }: Pick<CrossAttentionConfig, "heads" | "headWidth">,
+): Tensor {
+  const queries = mul(linear(p.at("to_q"), layerNorm(p.at("norm"), x), heads * headWidth), asks); // (b, t, h·e)
+  const toHeads = rearrange(queries, "b t (h e) -> b h t e", { h: heads });
+  const y = attention(toHeads, keys, values, bias, { scale: headWidth ** -0.5 }); // (b, h, t, e)
+  return linear(p.at("to_out"), mul(rearrange(y, "b h t e -> b t (h e)"), hears), widthOf(x)); // (b, t, d)
+}

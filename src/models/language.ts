@@ -1,0 +1,38 @@
+/**
+ * What Flamingo asks of a language model. Each kind of model is one file that gives these functions.
+ *
+ * Sizes: b prompts, t new tokens, total slots of keys, w rows whose logits are wanted, d width, h heads, e width of a
+ * head, V vocabulary.
+ */
+import type { Tensor } from "../graph/index.js";
+import type { Params } from "./layers.js";
+
+/** Self-attention over new tokens and what was kept of earlier ones: (b, t, h, e) three times → (b, t, h, e). */
+export type Attend = (queries: Tensor, keys: Tensor, values: Tensor, options: { scale: number }) => Tensor;
+
+export interface LanguageModel {
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly headWidth: number;
+  /** Rows of the embedding, V. */
+  readonly vocabulary: number;
+  /** The longest text, in tokens. */
+  readonly positions: number;
+  /** The names of its blocks before the number: `transformer.blocks`. */
+  readonly blocks: string;
+
+  /** ids int32 (b, t) → (b, t, d) */
+  embed(p: Params, ids: Tensor): Tensor;
+  /**
+   * What is added to the scores of every block: (b, h or 1, t, total).
+   *
+   * @param position float32 (b, total), of every key
+   * @param mask float32 (b, t, total): 0, or −1e30 for a key that a token may not see
+   */
+  attentionBias(position: Tensor, mask: Tensor): Tensor;
+  /** x (b, t, d) → (b, t, d) */
+  block(p: Params, x: Tensor, attend: Attend): Tensor;
+  /** x (w, d) → (w, V) */
+  logits(p: Params, x: Tensor): Tensor;
+}

@@ -1,0 +1,31 @@
+/**
+ * The training loss: mean cross-entropy of the next token, over the places that have a label.
+ *
+ * Original: the labels' shift of the hub's MPT code, and torch's `cross_entropy` with `ignore_index` −100.
+ */
+import {
+  cast,
+  div,
+  less,
+  logSoftmax,
+  minus,
+  neg,
+  pick,
+  slice,
+  sub,
+  sum,
+  type Tensor,
+} from "../graph/index.js";
+
+/**
+ * @param logits float32 (b, t, V)
+ * @param labels int32 (b, t): token ids, or −100 where nothing is to be learnt. The label of a token is the next one.
+ * @returns a scalar; not a number if there is no label at all
+ */
+export function nextTokenLoss(logits: Tensor, labels: Tensor): Tensor {
+  const t = labels.shape[1]!;
+  const predictions = slice(logSoftmax(logits, { axis: -1 }), { axis: 1, start: 0, end: minus(t, 1) }); // (b, t − 1, V)
+  const next = slice(labels, { axis: 1, start: 1, end: t }); // (b, t − 1)
+  const learnt = sum(cast(sub(1, cast(less(next, 0), { to: "int32" })), { to: "float32" }), { axes: [0, 1] });
+  return neg(div(sum(pick(predictions, next), { axes: [0, 1] }), learnt)); // ()
+}

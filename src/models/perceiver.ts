@@ -1,0 +1,67 @@
+/**
+ * Perceiver resampler: any number of patch tokens in, a fixed number of latents out.
+ *
+ * Paper: Flamingo (arXiv:2204.14198), "Visual processing and the Perceiver Resampler".
+ * Original: open_flamingo/src/helpers.py, `PerceiverAttention` and `PerceiverResampler`.
+ * Sizes: b prompts, T pictures of a prompt, F frames, v patches, n latents, d width, h heads, e width of a head.
+ */
+import { add, attention, broadcastTo, concat, rearrange, split, type Tensor } from "../graph/index.js";
+import { feedForward, layerNorm, linear, type Params, widthOf } from "./layers.js";
+
+export interface PerceiverConfig {
+  readonly depth: number;
+  readonly heads: number;
+  readonly headWidth: number;
+  /** How many latents stand for a picture, n. */
+  readonly latents: number;
+  /** How many times wider the feed-forward layer is. */
+  readonly multiple: number;
+}
+
+/** What the original's factory always uses. */
+export const releasedPerceiver: PerceiverConfig = {
+  depth: 6,
+  heads: 8,
+  headWidth: 64,
+  latents: 64,
+  multiple: 4,
+};
+
+/** x (b, T, F, v, d) → (b, T, n, d) */
+export function perceiver(p: Params, x: Tensor, config: PerceiverConfig): Tensor {
+  const [b, T] = x.shape as [never, never];
+  const d = widthOf(x);
+  const n = config.latents;
+  const media = rearrange(x, "b T F v d -> b T (F v) d");
+
+  let latents = broadcastTo(p.tensor("latents", [n, d]), { shape: [b, T, n, d] });
+  for (let i = 0; i < config.depth; i++) {
+    const layer = p.at("layers").at(i);
+    latents = add(perceiverAttention(layer.at(0), media, latents, config), latents);
+    latents = add(feedForward(layer.at(1), latents, config), latents);
+  }
+  return layerNorm(p.at("norm"), latents);
+}
+
+/** The latents ask; picture and latents answer. The caller adds the result. */
+function perceiverAttention(
+  p: Params, // norm_media, norm_latents, to_q, to_kv, to_out
+  x: Tensor, // (b, T, v, d)
+  latents: Tensor, // (b, T, n, d)
+  { heads, headWidth }: PerceiverConfig,
+): Tensor {
+  const inner = heads * headWidth;
+  const toHeads = (t: Tensor) => rearrange(t, "b T n (h e) -> b T h n e", { h: heads });
+
+  const media = layerNorm(p.at("norm_media"), x); // (b, T, v, d)
+  const asking = layerNorm(p.at("norm_latents"), latents); // (b, T, n, d)
+  // Latents are keys too: a latent can then keep what it already knows.
+  const seen = concat([media, asking], { axis: -2 }); // (b, T, v + n, d)
+
+  const queries = linear(p.at("to_q"), asking, inner); // (b, T, n, h·e)
+  const [keys, values] = split(linear(p.at("to_kv"), seen, 2 * inner), { parts: 2, axis: -1 }); // (b, T, v + n, h·e)
+
+  const scale = headWidth ** -0.5;
+  const y = attention(toHeads(queries), toHeads(keys!), toHeads(values!), undefined, { scale }); // (b, T, h, n, e)
+  return linear(p.at("to_out"), rearrange(y, "b T h n e -> b T n (h e)"), widthOf(x)); // (b, T, n, d)
+}
