@@ -21,6 +21,8 @@ export interface LanguageModel {
   readonly positions: number;
   /** The names of its blocks before the number: `transformer.blocks`. */
   readonly blocks: string;
+  /** The name of its input embedding. */
+  readonly embedding: string;
 
   /** ids int32 (b, t) → (b, t, d) */
   embed(p: Params, ids: Tensor): Tensor;

@@ -49,6 +49,7 @@ export function mpt({
     vocabulary,
     positions,
     blocks: "transformer.blocks",
+    embedding: "transformer.wte.weight",
 
     embed: (p, ids) => gather(p.tensor("transformer.wte.weight", [vocabulary, width]), ids), // (b, t, d)
 

@@ -16,12 +16,11 @@ import {
   showDim,
   type Tensor,
 } from "../graph/index.js";
+import { weightsLocation } from "../runtime/runtime.js";
 import { type Field, message } from "./protobuf.js";
 
 /** Opset 18 is the oldest with all that is used (reductions with axes as an input, Split with `num_outputs`). */
 const opset = 18;
-/** The file that external data are said to be in. The runtime gives the memory itself and never opens it. */
-export const weightsFile = "weights";
 
 /** @param lowered a graph of raw nodes only, as `lower` makes it */
 export function emit(lowered: Graph): Uint8Array {
@@ -152,7 +151,7 @@ function emitWeight(node: Node): Uint8Array {
     ...shape.map((dim): Field => [1, dim as number]),
     [2, onnxTypes[dtype]],
     [8, nameOf(node)],
-    [13, entry("location", weightsFile)],
+    [13, entry("location", weightsLocation)],
     [14, 1], // external
   ]);
 }

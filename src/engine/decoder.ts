@@ -1,0 +1,281 @@
+/**
+ * Decoding of a batch of prompts: reads each prompt once, then adds a token to every row at each step.
+ *
+ * Prompts of unequal length are read one by one, each into its row of the cache, and in pieces, so that a long one can
+ * be stopped and needs little memory; the steps are taken together. Inside, rows have no padding at the left: the
+ * positions of each count from 0.
+ */
+import { OpenFlamingoError } from "../base/errors.js";
+import { seesAll, seesNone } from "../models/crossAttention.js";
+import { type FlamingoConfig, gatedBlocks } from "../models/flamingo.js";
+import { elementsOf, type HostTensor } from "../runtime/hostTensor.js";
+import type { BoundTensor, Runtime, Session } from "../runtime/runtime.js";
+import { numbered } from "./graphs.js";
+import { type BoundCache, createKvCache } from "./kvCache.js";
+import { placesOf } from "./places.js";
+
+/** A picture's keys and values for each gated block, (h, n, e) each: all that a language model needs of it. */
+export interface EncodedPicture {
+  readonly media: readonly { readonly keys: Float32Array; readonly values: Float32Array }[];
+}
+
+export interface Prompt {
+  readonly ids: readonly number[];
+  /** In the order of their `<image>`s. More than there are places: never looked at. */
+  readonly pictures: readonly EncodedPicture[];
+}
+
+export interface Decoder {
+  readonly rows: number;
+  /** Logits of each row's next token, (rows, V). The memory is written again by the next call. */
+  prefill(options?: { signal?: AbortSignal | undefined }): Promise<readonly Float32Array[]>;
+  /** Adds one token to each row; then as `prefill`. */
+  step(
+    tokens: readonly number[],
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<readonly Float32Array[]>;
+  /** Reads the prompts and gives the logits after every token of each row, (tokens, V) each, in place of `prefill`. */
+  logits(options?: { signal?: AbortSignal | undefined }): Promise<readonly Float32Array[]>;
+  /** Gives the caches' handles back. */
+  close(): void;
+}
+
+/** Tokens of a prompt that are read at once. Larger pieces are hardly faster and need more memory for their scores. */
+const pieceLength = 256;
+
+/**
+ * @param room how many tokens each row may grow by
+ * @param zeroPicture the encoding of a picture of zeros: what the original shows a prompt in whose batch another one
+ *   has more pictures, if it asks for more than its own
+ * @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage` for an empty prompt
+ */
+export async function createDecoder(
+  runtime: Runtime,
+  session: Session,
+  config: FlamingoConfig,
+  imageToken: number,
+  prompts: readonly Prompt[],
+  { room, zeroPicture }: { room: number; zeroPicture: () => Promise<EncodedPicture> },
+): Promise<Decoder> {
+  const { language } = config;
+  const longest = Math.max(...prompts.map(({ ids }) => ids.length));
+  checkPrompts(prompts, longest + room, room, language.positions, imageToken);
+
+  const pool = await createPool(runtime, config, imageToken, prompts, zeroPicture);
+  const cache = createKvCache(runtime, language, prompts.length, longest + room);
+  const places = prompts.map(({ ids }) => placesOf(ids, imageToken, pool.perPrompt));
+  const lengths = prompts.map(() => 0); // tokens of each row in the cache
+  const V = language.vocabulary;
+  const nextLogits: HostTensor = float32([prompts.length, V]);
+  const rowsOf = (logits: HostTensor, count: number, each: number) =>
+    Array.from({ length: count }, (_, i) => (logits.data as Float32Array).subarray(i * each, (i + 1) * each));
+
+  /** Runs t new tokens of each of the rows; writes the wanted logits into `logits`. */
+  async function run(
+    bound: BoundCache,
+    call: {
+      ids: Int32Array;
+      place: Int32Array;
+      slots: Int32Array;
+      start: Int32Array;
+      wanted: Int32Array;
+      logits: HostTensor;
+    },
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const b = call.start.length;
+    const t = call.ids.length / b;
+    const total = Math.max(...call.start) + t;
+    await session.run(
+      {
+        ...pool.feeds,
+        ...bound.feeds,
+        ids: int32([b, t], call.ids),
+        place: int32([b, t], call.place),
+        slots: int32([b, call.slots.length / b], call.slots),
+        start: int32([b], call.start),
+        wanted: int32([call.wanted.length], call.wanted),
+        position: float32(
+          [b, total],
+          Float32Array.from({ length: b * total }, (_, i) => i % total),
+        ),
+        // What is ahead of a token is hidden by the operator itself, and rows see only what is their own.
+        mask: float32([b, t, total]),
+      },
+      { outputs: { ...bound.outputs, logits: call.logits }, want: [], signal },
+    );
+  }
+
+  /** Reads the prompt of one row, piece by piece; `logitsOf` says where the logits of a piece go, and of which rows. */
+  async function read(
+    row: number,
+    signal: AbortSignal | undefined,
+    logitsOf: (from: number, to: number) => { wanted: Int32Array; logits: HostTensor },
+  ): Promise<void> {
+    const { ids } = prompts[row]!;
+    const bound = prompts.length === 1 ? cache.all : cache.row(row);
+    try {
+      for (let from = 0; from < ids.length; from += pieceLength) {
+        signal?.throwIfAborted();
+        const to = Math.min(from + pieceLength, ids.length);
+        const piece = {
+          ids: Int32Array.from(ids.slice(from, to)),
+          place: places[row]!.slice(from, to),
+          slots: pool.slotsOf(row),
+          start: Int32Array.of(from),
+        };
+        await run(bound, { ...piece, ...logitsOf(from, to) }, signal);
+      }
+      lengths[row] = ids.length;
+    } finally {
+      if (bound !== cache.all) bound.release();
+    }
+  }
+
+  return {
+    rows: prompts.length,
+
+    async prefill({ signal } = {}) {
+      for (let row = 0; row < prompts.length; row++) {
+        const last = float32([1, V], rowsOf(nextLogits, prompts.length, V)[row]);
+        await read(row, signal, (from, to) => ({ wanted: Int32Array.of(to - from - 1), logits: last }));
+      }
+      return rowsOf(nextLogits, prompts.length, V);
+    },
+
+    async step(tokens, { signal } = {}) {
+      const last = places.map((of) => of.at(-1)!);
+      await run(
+        cache.all,
+        {
+          ids: Int32Array.from(tokens),
+          ...pool.sightOfLast(last),
+          start: Int32Array.from(lengths),
+          wanted: Int32Array.from(tokens.keys()),
+          logits: nextLogits,
+        },
+        signal,
+      );
+      for (let row = 0; row < lengths.length; row++) lengths[row]!++;
+      return rowsOf(nextLogits, prompts.length, V);
+    },
+
+    async logits({ signal } = {}) {
+      const all: Float32Array[] = [];
+      for (const [row, { ids }] of prompts.entries()) {
+        const data = new Float32Array(ids.length * V);
+        await read(row, signal, (from, to) => ({
+          wanted: Int32Array.from({ length: to - from }, (_, i) => i),
+          logits: float32([to - from, V], data.subarray(from * V, to * V)),
+        }));
+        all.push(data);
+      }
+      return all;
+    },
+
+    close() {
+      cache.all.release();
+      pool.release();
+    },
+  };
+}
+
+function checkPrompts(
+  prompts: readonly Prompt[],
+  needed: number,
+  room: number,
+  positions: number,
+  imageToken: number,
+) {
+  for (const { ids, pictures } of prompts) {
+    if (ids.length === 0)
+      throw new OpenFlamingoError("usage", "the prompt is empty", { hint: "Give it some text." });
+    if (pictures.length === 0 && ids.includes(imageToken)) {
+      throw new OpenFlamingoError("picture-count", "the prompt has an <image> and no picture");
+    }
+  }
+  if (needed > positions) {
+    throw new OpenFlamingoError(
+      "prompt-too-long",
+      `the prompt has ${needed - room} tokens and ${room} more are to be generated: ${needed}, the model has ${positions} positions`,
+      { hint: "Shorten the prompt, use fewer shots, or ask for fewer new tokens." },
+    );
+  }
+}
+
+/** The pictures of a batch, each once, and which of them each prompt looks at. */
+interface Pool {
+  readonly feeds: Readonly<Record<string, BoundTensor>>;
+  /** Pictures that each prompt may look at: as many as the prompt that has most. */
+  readonly perPrompt: number;
+  slotsOf(row: number): Int32Array;
+  /** Slots and places for one more token of each row, given the places of their last ones. */
+  sightOfLast(places: readonly number[]): { slots: Int32Array; place: Int32Array };
+  release(): void;
+}
+
+async function createPool(
+  runtime: Runtime,
+  config: FlamingoConfig,
+  imageToken: number,
+  prompts: readonly Prompt[],
+  zeroPicture: () => Promise<EncodedPicture>,
+): Promise<Pool> {
+  const perPrompt = Math.max(...prompts.map(({ pictures }) => pictures.length));
+  const asksForMore = prompts.some(
+    ({ ids, pictures }) =>
+      pictures.length < perPrompt && ids.filter((id) => id === imageToken).length > pictures.length,
+  );
+  const filler = asksForMore ? await zeroPicture() : undefined;
+  const all = [...new Set([...prompts.flatMap(({ pictures }) => pictures), ...(filler ? [filler] : [])])];
+  const numberOf = new Map(all.map((picture, i) => [picture, i]));
+  const width = Math.max(perPrompt, 1);
+  // Places beyond a prompt's own pictures show the zero picture, or are never looked at.
+  const slots = prompts.map(({ pictures }) =>
+    Int32Array.from({ length: width }, (_, i) => numberOf.get(pictures[i] ?? filler!) ?? 0),
+  );
+
+  const { heads, headWidth } = config.crossAttention;
+  const each = heads * config.perceiver.latents * headWidth;
+  const shape = [Math.max(all.length, 1), heads, config.perceiver.latents, headWidth];
+  const feeds: Record<string, BoundTensor> = {};
+  gatedBlocks(config).forEach((_, block) => {
+    for (const kind of ["keys", "values"] as const) {
+      const tensor = float32(shape);
+      all.forEach(({ media }, i) => {
+        tensor.data.set(media[block]![kind], i * each);
+      });
+      feeds[numbered(kind, block)] = runtime.bind(tensor);
+    }
+  });
+
+  return {
+    feeds,
+    perPrompt,
+    slotsOf: (row) => slots[row]!,
+    sightOfLast(places) {
+      // A new token sees its row's last picture only, so one slot is enough; seeing all needs all.
+      if (places.includes(seesAll)) {
+        return { slots: Int32Array.from(slots.flatMap((of) => [...of])), place: Int32Array.from(places) };
+      }
+      return {
+        slots: Int32Array.from(places, (place, row) => slots[row]![Math.max(place, 0)]!),
+        place: Int32Array.from(places, (place) => (place === seesNone ? seesNone : 0)),
+      };
+    },
+    release() {
+      for (const bound of Object.values(feeds)) bound.release();
+    },
+  };
+}
+
+const int32 = (shape: readonly number[], data: Int32Array): HostTensor<"int32"> => ({
+  dtype: "int32",
+  shape,
+  data,
+});
+
+const float32 = (
+  shape: readonly number[],
+  data: Float32Array = new Float32Array(elementsOf(shape)),
+): HostTensor<"float32"> => ({ dtype: "float32", shape, data });

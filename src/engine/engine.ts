@@ -1,0 +1,102 @@
+/**
+ * A model with its weights on a runtime: pictures in, keys and values out; tokens in, logits out. The only place that
+ * knows both graphs and runtimes.
+ */
+import type { Graph } from "../graph/index.js";
+import type { FlamingoConfig } from "../models/flamingo.js";
+import { gatedBlocks } from "../models/flamingo.js";
+import { type Compiled, compile } from "../onnx/compile.js";
+import type { HostTensor } from "../runtime/hostTensor.js";
+import type { Runtime, Session } from "../runtime/runtime.js";
+import { createDecoder, type Decoder, type EncodedPicture, type Prompt } from "./decoder.js";
+import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
+import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
+
+export interface Engine extends AsyncDisposable {
+  readonly config: FlamingoConfig;
+  /** @param pixels float32 (3, S, S), normalised */
+  encode(pixels: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<EncodedPicture>;
+  /**
+   * Makes ready to generate for a batch of prompts. The caller closes the decoder.
+   *
+   * @param room how many tokens each may grow by
+   * @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage`
+   */
+  decoder(prompts: readonly Prompt[], options: { room: number }): Promise<Decoder>;
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Threads of one run; all cores when left out. */
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: LoadProgress | undefined;
+}
+
+/**
+ * Loads the weights and makes both programs ready.
+ *
+ * @param imageToken the id of `<image>`
+ * @throws OpenFlamingoError what `loadWeights` and the runtime throw
+ */
+export async function openEngine(
+  runtime: Runtime,
+  config: FlamingoConfig,
+  checkpoints: ModelCheckpoints,
+  imageToken: number,
+  { threads, signal, onProgress }: EngineOptions = {},
+): Promise<Engine> {
+  const programs = [encodeGraph(config), decodeGraph(config)].map((graph: Graph) => compile(graph));
+  const uses = programs.flatMap(({ weights }) => weights);
+  const weights = await loadWeights(uses, checkpoints, config.language, { signal, onProgress });
+
+  const sessions: Session[] = [];
+  const close = async () => {
+    for (const session of sessions) await session.close();
+  };
+  try {
+    for (const program of programs) {
+      const options = { ...(threads !== undefined && { threads }), signal };
+      sessions.push(await runtime.load(withWeights(program, weights), options));
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const [encoding, decoding] = sessions as [Session, Session];
+
+  const encode: Engine["encode"] = async (pixels, { signal } = {}) => {
+    const { imageSize } = config.vision;
+    const shape = [1, 3, imageSize, imageSize];
+    const blocks = gatedBlocks(config).map((_, i) => i);
+    const want = blocks.flatMap((i) => [numbered("keys", i), numbered("values", i)]);
+    const outputs = await encoding.run(
+      { pixels: { dtype: "float32", shape, data: pixels } },
+      { want, signal },
+    );
+    const dataOf = (name: string) => outputs[name]!.data as Float32Array;
+    return {
+      media: blocks.map((i) => ({
+        keys: dataOf(numbered("keys", i)),
+        values: dataOf(numbered("values", i)),
+      })),
+    };
+  };
+
+  let zeroPicture: Promise<EncodedPicture> | undefined;
+  return {
+    config,
+    encode,
+    decoder: (prompts, { room }) =>
+      createDecoder(runtime, decoding, config, imageToken, prompts, {
+        room,
+        zeroPicture: () => (zeroPicture ??= encode(new Float32Array(3 * config.vision.imageSize ** 2))),
+      }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function withWeights({ program, weights: uses }: Compiled, weights: ReadonlyMap<string, HostTensor>) {
+  return { ...program, weights: new Map(uses.map(({ name }) => [name, weights.get(name)!])) };
+}

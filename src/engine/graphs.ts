@@ -1,0 +1,66 @@
+/** The two graphs of generation, with the names by which the engine feeds them. */
+import { createGraph, type Graph, input, output } from "../graph/index.js";
+import { decode, encode, type FlamingoConfig, gatedBlocks } from "../models/flamingo.js";
+import { params } from "../models/layers.js";
+
+/** The name of a numbered input or output: `keys.3`. */
+export const numbered = (name: string, i: number): string => `${name}.${i}`;
+
+/** pixels (N, 3, S, S) → tokens, latents, and for each gated block keys.i and values.i (N, h, n, e). */
+export function encodeGraph(config: FlamingoConfig): Graph {
+  const graph = createGraph("encode");
+  const side = config.vision.imageSize;
+  const pixels = input(graph, "pixels", "float32", ["N", 3, side, side]);
+  const { tokens, latents, media } = encode(params(graph), pixels, config);
+  output(graph, "tokens", tokens);
+  output(graph, "latents", latents);
+  media.forEach(({ keys, values }, i) => {
+    output(graph, numbered("keys", i), keys);
+    output(graph, numbered("values", i), values);
+  });
+  return graph;
+}
+
+/** New tokens, pictures and caches → logits of the wanted rows, and the caches with the new tokens in them. */
+export function decodeGraph(config: FlamingoConfig): Graph {
+  const graph = createGraph("decode");
+  const { language, crossAttention, perceiver } = config;
+  const { heads, headWidth } = crossAttention;
+  const pictures = gatedBlocks(config).map((_, i) => {
+    const shape = ["pictures", heads, perceiver.latents, headWidth];
+    return {
+      keys: input(graph, numbered("keys", i), "float32", shape),
+      values: input(graph, numbered("values", i), "float32", shape),
+    };
+  });
+  const past = (name: string) =>
+    Array.from({ length: language.layers }, (_, i) =>
+      input(graph, numbered(name, i), "float32", ["b", language.heads, "capacity", language.headWidth]),
+    );
+  const { logits, cache } = decode(
+    params(graph),
+    {
+      ids: input(graph, "ids", "int32", ["b", "t"]),
+      pool: pictures,
+      slots: input(graph, "slots", "int32", ["b", "s"]),
+      place: input(graph, "place", "int32", ["b", "t"]),
+      position: input(graph, "position", "float32", ["b", "total"]),
+      mask: input(graph, "mask", "float32", ["b", "t", "total"]),
+      wanted: input(graph, "wanted", "int32", ["w"]),
+      cache: {
+        keys: past("pastKeys"),
+        values: past("pastValues"),
+        start: input(graph, "start", "int32", ["b"]),
+      },
+    },
+    config,
+  );
+  output(graph, "logits", logits);
+  cache.keys.forEach((keys, i) => {
+    output(graph, numbered("presentKeys", i), keys);
+  });
+  cache.values.forEach((values, i) => {
+    output(graph, numbered("presentValues", i), values);
+  });
+  return graph;
+}

@@ -1,0 +1,137 @@
+/**
+ * Brings the weights of the programs from the checkpoints into memory: each tensor is read once, as float32, checked
+ * for numbers that are not finite, and laid out as the programs want it.
+ */
+import { OpenFlamingoError } from "../base/errors.js";
+import type { Checkpoint } from "../checkpoints/checkpoint.js";
+import { matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
+import type { Layout } from "../graph/index.js";
+import type { LanguageModel } from "../models/language.js";
+import type { WeightUse } from "../onnx/compile.js";
+import { elementsOf, type HostTensor } from "../runtime/hostTensor.js";
+
+/** The three files, or folders of files, that a Flamingo comes in. */
+export interface ModelCheckpoints {
+  /** open_clip's, with names such as `visual.conv1.weight`. */
+  readonly vision: Checkpoint;
+  /** Hugging Face's. */
+  readonly language: Checkpoint;
+  /** The trained part: resampler, gated blocks, embedding. It may be in the form of a training run. */
+  readonly flamingo: Checkpoint;
+}
+
+/** How far the loading is, in bytes of float32. */
+export type LoadProgress = (done: number, total: number) => void;
+
+/**
+ * @returns the memory of each weight by the program's name for it
+ * @throws OpenFlamingoError `checkpoint-mismatch` with every missing, unexpected and mis-shaped tensor;
+ *   `weights-not-finite`; `memory`; and what reading a file can throw
+ */
+export async function loadWeights(
+  uses: readonly WeightUse[],
+  checkpoints: ModelCheckpoints,
+  language: LanguageModel,
+  { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: LoadProgress | undefined } = {},
+): Promise<ReadonlyMap<string, HostTensor>> {
+  const wanted = new Map<string, Wanted>();
+  for (const { tensor, from } of uses) wanted.set(tensor, { shape: from });
+  // The language model's own file may have more rows than the tokenizer needs.
+  const embedding = `lang_encoder.${language.embedding}`;
+  wanted.set(embedding, { ...wanted.get(embedding)!, rows: "any" });
+  const matches = matchTensors(wanted, namedAs(checkpoints));
+
+  const weights = new Map<string, HostTensor>();
+  const total = uses.reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
+  let done = 0;
+  for (const [tensor, { checkpoint, name, info }] of matches) {
+    const whole = memoryFor(tensor, elementsOf(info.shape));
+    await checkpoint.read(name, whole, { signal });
+    const { shape } = wanted.get(tensor)!;
+    const values = whole.subarray(0, elementsOf(shape)); // the first rows
+    requireFinite(checkpoint, name, values);
+    for (const use of uses) {
+      if (use.tensor !== tensor) continue;
+      weights.set(use.name, { dtype: "float32", shape: use.shape, data: arrange(values, shape, use.layout) });
+      done += 4 * values.length;
+    }
+    onProgress?.(done, total);
+  }
+  return weights;
+}
+
+/** The checkpoints with the names that a live model of the original gives to their tensors; later ones win. */
+function namedAs({ vision, language, flamingo }: ModelCheckpoints): readonly NamedCheckpoint[] {
+  return [
+    { checkpoint: vision, rename: visionName },
+    { checkpoint: language, rename: (name) => `lang_encoder.${name}` },
+    { checkpoint: flamingo },
+  ];
+}
+
+/** Of CLIP, the vision encoder up to its last block is used; the rest is its text tower and what follows pooling. */
+function visionName(name: string): string | undefined {
+  const unused =
+    /^visual\.(ln_post\.|proj$)|^(transformer|token_embedding|ln_final)\.|^(positional_embedding|text_projection|logit_scale|attn_mask)$/;
+  return unused.test(name) ? undefined : name.replace(/^visual\./, "vision_encoder.");
+}
+
+function memoryFor(tensor: string, elements: number): Float32Array {
+  try {
+    return new Float32Array(elements);
+  } catch (cause) {
+    throw new OpenFlamingoError("memory", `no room for ${tensor}: ${4 * elements} bytes`, {
+      hint: "Close other programs, or use a smaller model.",
+      cause,
+    });
+  }
+}
+
+function requireFinite(checkpoint: Checkpoint, name: string, values: Float32Array): void {
+  // A sum is not finite if one of its terms is not; only then the place is looked for.
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
+  if (sum === 0) return;
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  throw new OpenFlamingoError(
+    "weights-not-finite",
+    `${checkpoint.name}: ${name} holds ${values[at]} at place ${at}`,
+    {
+      hint: "The file is damaged, or the training that wrote it went wrong: take another checkpoint.",
+    },
+  );
+}
+
+/** Takes the steps of a layout. Reshaping moves nothing; transposing makes a copy. */
+export function arrange(values: Float32Array, from: readonly number[], layout: Layout): Float32Array {
+  let data = values;
+  let shape = from;
+  for (const step of layout) {
+    if ("reshape" in step) shape = step.reshape;
+    else {
+      data = transposed(data, shape, step.transpose);
+      shape = step.transpose.map((axis) => shape[axis]!);
+    }
+  }
+  return data;
+}
+
+function transposed(values: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
+  if (order.join() !== "1,0") {
+    throw new OpenFlamingoError("internal", `weights are transposed as matrices, not by (${order})`);
+  }
+  const [rows, columns] = shape as [number, number];
+  const result = memoryFor("a transposed weight", values.length);
+  // In tiles that fit the cache: row by row, every write would touch another line of memory.
+  const tile = 32;
+  for (let top = 0; top < rows; top += tile) {
+    const bottom = Math.min(top + tile, rows);
+    for (let left = 0; left < columns; left += tile) {
+      const right = Math.min(left + tile, columns);
+      for (let i = top; i < bottom; i++) {
+        for (let j = left; j < right; j++) result[j * rows + i] = values[i * columns + j]!;
+      }
+    }
+  }
+  return result;
+}

@@ -1,0 +1,45 @@
+/** From generated tokens to text as it becomes certain: whole characters only, cut before a stop string. */
+
+import { createStopMatcher } from "../text/stopStrings.js";
+import { createStreamDecoder } from "../text/streamDecoder.js";
+import type { Tokenizer } from "../text/tokenizer.js";
+import type { GeneratedToken } from "./greedy.js";
+
+export type FinishReason = "endofchunk" | "length" | "stop";
+
+/** Part of an answer. The texts of all pieces together are the answer's text. */
+export interface Piece {
+  /** May be empty while a character, or what could be a stop string, is unfinished. */
+  readonly text: string;
+  readonly id: number;
+  readonly logProb?: number;
+  /** Present on the last piece. */
+  readonly finishReason?: FinishReason;
+}
+
+/** Takes the tokens of one answer, one by one. */
+export interface AnswerText {
+  push(token: GeneratedToken): Piece;
+}
+
+/**
+ * @param stop strings that end the answer; they are not part of it
+ * @throws OpenFlamingoError `usage` for an empty stop string
+ */
+export function createAnswerText(tokenizer: Tokenizer, stop: readonly string[]): AnswerText {
+  const decoder = createStreamDecoder(tokenizer, { skipSpecialTokens: true });
+  const matcher = createStopMatcher(stop);
+  return {
+    push({ id, logProb, finished }) {
+      let { text, stopped } = matcher.push(decoder.push(id));
+      if (finished && !stopped) {
+        const rest = matcher.push(decoder.end());
+        stopped = rest.stopped;
+        text += rest.text + (stopped ? "" : matcher.end());
+      }
+      const reasons = { end: "endofchunk", length: "length" } as const;
+      const finishReason = stopped ? "stop" : finished && reasons[finished];
+      return { text, id, ...(logProb !== undefined && { logProb }), ...(finishReason && { finishReason }) };
+    },
+  };
+}

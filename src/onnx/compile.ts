@@ -1,0 +1,75 @@
+/** From a graph to what a runtime loads, and the list of weights that it must be given. */
+import {
+  type Dim,
+  evaluateDim,
+  type Graph,
+  type Layout,
+  nameOf,
+  type Shape,
+  showDim,
+} from "../graph/index.js";
+import type { Dimension, Port, Program } from "../runtime/runtime.js";
+import { emit } from "./emit.js";
+import { lower } from "./lower.js";
+
+/** A weight of a program: where it comes from in the checkpoint, and the steps from there to how the program has it. */
+export interface WeightUse {
+  /** The program's name for it. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** The checkpoint's name for it, and its shape there. */
+  readonly tensor: string;
+  readonly from: readonly number[];
+  readonly layout: Layout;
+}
+
+export interface Compiled {
+  /** The program, still without the memory of its weights. */
+  readonly program: Omit<Program, "weights">;
+  readonly weights: readonly WeightUse[];
+}
+
+/** @throws OpenFlamingoError `internal` for an operator that has no way to ONNX */
+export function compile(graph: Graph): Compiled {
+  const lowered = lower(graph);
+  const weights = [...lowered.weights].map(([name, { node, shape }]): WeightUse => {
+    const {
+      name: tensor,
+      from,
+      layout,
+    } = node.attributes as { name: string; from: number[]; layout: Layout };
+    return { name, shape: shape as readonly number[], tensor, from, layout };
+  });
+  const program = {
+    name: graph.name,
+    bytes: emit(lowered),
+    inputs: [...graph.inputs].map(
+      ([name, { dtype, shape }]): Port => ({ name, dtype, shape: dimensionsOf(shape) }),
+    ),
+    outputs: [...graph.outputs].map(
+      ([name, { dtype, shape }]): Port => ({ name, dtype, shape: dimensionsOf(shape) }),
+    ),
+    aliases: aliasesOf(graph),
+  };
+  return { program, weights };
+}
+
+/** A size as a runtime takes it: a number, a name, or something that it can evaluate. */
+const dimensionsOf = (shape: Shape): Dimension[] => shape.map(dimensionOf);
+
+function dimensionOf(dim: Dim): Dimension {
+  const shown = showDim(dim);
+  if (typeof dim === "number" || /^\w+$/.test(shown)) return typeof dim === "number" ? dim : shown;
+  return { evaluate: (values) => evaluateDim(dim, values), toString: () => shown };
+}
+
+/** Outputs that may be written into the memory of an input: the results of operators that say so. */
+function aliasesOf(graph: Graph): ReadonlyMap<string, string> {
+  const aliases = new Map<string, string>();
+  for (const [name, { node, index }] of graph.outputs) {
+    const alias = node.op.aliases[index];
+    const source = alias === undefined ? undefined : node.inputs[node.op.inputs.indexOf(alias)];
+    if (source && graph.inputs.get(nameOf(source.node)) === source) aliases.set(name, nameOf(source.node));
+  }
+  return aliases;
+}
