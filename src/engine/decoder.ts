@@ -8,6 +8,7 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import { seesAll, seesNone } from "../models/crossAttention.js";
 import { type FlamingoConfig, gatedBlocks } from "../models/flamingo.js";
+import type { LanguageModel } from "../models/language.js";
 import { elementsOf, type HostTensor } from "../runtime/hostTensor.js";
 import type { BoundTensor, Runtime, Session } from "../runtime/runtime.js";
 import { numbered } from "./graphs.js";
@@ -59,7 +60,8 @@ export async function createDecoder(
 ): Promise<Decoder> {
   const { language } = config;
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
-  checkPrompts(prompts, longest + room, room, language.positions, imageToken);
+  checkPrompts(prompts, imageToken);
+  requireRoom(language, longest, room);
 
   const pool = await createPool(runtime, config, imageToken, prompts, zeroPicture);
   const cache = createKvCache(runtime, language, prompts.length, longest + room);
@@ -180,13 +182,7 @@ export async function createDecoder(
   };
 }
 
-function checkPrompts(
-  prompts: readonly Prompt[],
-  needed: number,
-  room: number,
-  positions: number,
-  imageToken: number,
-) {
+function checkPrompts(prompts: readonly Prompt[], imageToken: number): void {
   for (const { ids, pictures } of prompts) {
     if (ids.length === 0)
       throw new OpenFlamingoError("usage", "the prompt is empty", { hint: "Give it some text." });
@@ -194,13 +190,16 @@ function checkPrompts(
       throw new OpenFlamingoError("picture-count", "the prompt has an <image> and no picture");
     }
   }
-  if (needed > positions) {
-    throw new OpenFlamingoError(
-      "prompt-too-long",
-      `the prompt has ${needed - room} tokens and ${room} more are to be generated: ${needed}, the model has ${positions} positions`,
-      { hint: "Shorten the prompt, use fewer shots, or ask for fewer new tokens." },
-    );
-  }
+}
+
+/** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
+export function requireRoom({ positions }: LanguageModel, tokens: number, room: number): void {
+  if (tokens + room <= positions) return;
+  throw new OpenFlamingoError(
+    "prompt-too-long",
+    `the prompt has ${tokens} tokens and ${room} more may be generated: the model has ${positions} positions`,
+    { hint: "Shorten the prompt, use fewer shots, or ask for fewer new tokens." },
+  );
 }
 
 /** The pictures of a batch, each once, and which of them each prompt looks at. */

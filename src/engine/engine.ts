@@ -8,7 +8,7 @@ import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
-import { createDecoder, type Decoder, type EncodedPicture, type Prompt } from "./decoder.js";
+import { createDecoder, type Decoder, type EncodedPicture, type Prompt, requireRoom } from "./decoder.js";
 import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
 import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
@@ -23,6 +23,8 @@ export interface Engine extends AsyncDisposable {
    * @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage`
    */
   decoder(prompts: readonly Prompt[], options: { room: number }): Promise<Decoder>;
+  /** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
+  requireRoom(tokens: number, room: number): void;
   close(): Promise<void>;
 }
 
@@ -92,6 +94,7 @@ export async function openEngine(
         room,
         zeroPicture: () => (zeroPicture ??= encode(new Float32Array(3 * config.vision.imageSize ** 2))),
       }),
+    requireRoom: (tokens, room) => requireRoom(config.language, tokens, room),
     close,
     [Symbol.asyncDispose]: close,
   };

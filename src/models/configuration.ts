@@ -8,6 +8,8 @@ import type { LanguageModel } from "./language.js";
 import { mpt } from "./mpt.js";
 import type { VitConfig } from "./vit.js";
 
+type Colours = readonly [number, number, number];
+
 /** The fields of a JSON object, read one by one with their types checked. */
 function fieldsOf(file: string, json: unknown, path = "") {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
@@ -27,10 +29,12 @@ function fieldsOf(file: string, json: unknown, path = "") {
       if (typeof value === "number" && Number.isFinite(value)) return value;
       throw invalid(file, `${at(name)} is ${JSON.stringify(value)}, not a number`);
     },
-    numbers(name: string, length: number, byDefault: readonly number[]): readonly number[] {
+    /** One number for each of red, green and blue. */
+    colours(name: string, byDefault: Colours): Colours {
       const value = fields[name] ?? byDefault;
-      if (Array.isArray(value) && value.length === length && value.every(Number.isFinite)) return value;
-      throw invalid(file, `${at(name)} is not a list of ${length} numbers`);
+      if (Array.isArray(value) && value.length === 3 && value.every(Number.isFinite))
+        return value as unknown as Colours;
+      throw invalid(file, `${at(name)} is not a list of 3 numbers`);
     },
     flag: (name: string): boolean => fields[name] === true,
     text: (name: string): string => String(fields[name]),
@@ -54,13 +58,13 @@ const invalid = (file: string, what: string) =>
 export interface VisionConfiguration {
   readonly vit: VitConfig;
   /** Of each colour, on the scale of 0 to 1. */
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
+  readonly mean: Colours;
+  readonly std: Colours;
 }
 
 /** CLIP's own mean and standard deviation of colours. */
-const clipMean = [0.48145466, 0.4578275, 0.40821073];
-const clipStd = [0.26862954, 0.26130258, 0.27577711];
+const clipMean: Colours = [0.48145466, 0.4578275, 0.40821073];
+const clipStd: Colours = [0.26862954, 0.26130258, 0.27577711];
 
 /**
  * @param file its name, for errors
@@ -100,8 +104,8 @@ export function visionConfiguration(file: string, json: unknown): VisionConfigur
       mlpRatio: vision.number("mlp_ratio", 4),
       activation: model.flag("quick_gelu") ? "quickGelu" : "gelu",
     },
-    mean: preprocess.numbers("mean", 3, clipMean),
-    std: preprocess.numbers("std", 3, clipStd),
+    mean: preprocess.colours("mean", clipMean),
+    std: preprocess.colours("std", clipStd),
   };
 }
 

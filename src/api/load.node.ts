@@ -1,0 +1,56 @@
+/** Loading on Node: files of the disk, sharp for pictures, ONNX Runtime for the work. */
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { OpenFlamingoError } from "../base/errors.js";
+import { readModelFolder } from "../checkpoints/modelFolder.node.js";
+import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
+import type { Flamingo } from "./flamingo.js";
+import { type LoadOptions, loadModel, type Platform } from "./load.js";
+
+/** The model that comes with the package. */
+const bundledModel = fileURLToPath(new URL("../../assets/tiny-openflamingo-9b", import.meta.url));
+
+/**
+ * Loads a model and makes it ready to answer.
+ *
+ * @param model the folder of a model, with its `openflamingo.json`; the model that comes with the package if left out
+ * @throws OpenFlamingoError `model-missing`, `model-invalid`, `model-unsupported`, `checkpoint-…`, `tokenizer-invalid`,
+ *   `weights-not-finite`, `engine`, `memory`, `usage`; `signal.reason` when stopped
+ * @example
+ * await using flamingo = await load();
+ * const { text } = await flamingo.caption("cat.jpg");
+ */
+export async function load(model: string = bundledModel, options: LoadOptions = {}): Promise<Flamingo> {
+  return loadModel(node, await readModelFolder(model), options);
+}
+
+const node: Platform = {
+  async readText(path) {
+    try {
+      return await readFile(path, "utf8");
+    } catch (cause) {
+      throw new OpenFlamingoError("model-missing", `${path}: cannot be read`, {
+        hint: "Is the model whole?",
+        cause,
+      });
+    }
+  },
+  readOptionalText: (path) => readFile(path, "utf8").catch(() => undefined),
+  beside: (path, name) => join(dirname(path), name),
+  openCheckpoint,
+  async openRuntime(name = "ort.ffi") {
+    if (name !== "ort.ffi") {
+      throw new OpenFlamingoError("usage", `there is no engine "${name}"`, {
+        hint: "The engine is ort.ffi.",
+      });
+    }
+    // Loaded when needed: the native libraries take longer than all the rest.
+    const { openOrtFfi } = await import("../runtime/ortFfi.node.js");
+    return openOrtFfi();
+  },
+  async decodePicture(source, options) {
+    const { decodePicture } = await import("../images/decode.node.js");
+    return decodePicture(source, options);
+  },
+};

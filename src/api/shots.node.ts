@@ -1,0 +1,33 @@
+/** Reads a shots file. */
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { OpenFlamingoError } from "../base/errors.js";
+import { parseShots, type ShotOf } from "./shots.js";
+
+/**
+ * The examples of a file, with the paths of their pictures made absolute.
+ *
+ * @param kind `"caption"`: a JSON list of `{image, text}`; `"ask"`: of `{image, question, answer}`
+ * @throws OpenFlamingoError `shots-invalid` when the file cannot be read or is not of that form
+ * @example
+ * await flamingo.caption("query.jpg", { shots: await shots("shots.json") });
+ */
+export async function shots<Kind extends keyof ShotOf = "caption">(
+  file: string,
+  kind: Kind = "caption" as Kind,
+): Promise<readonly ShotOf[Kind][]> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (cause) {
+    throw new OpenFlamingoError(
+      "shots-invalid",
+      `${file}: cannot be read (${(cause as NodeJS.ErrnoException).code})`,
+      {
+        hint: "Is the path right?",
+        cause,
+      },
+    );
+  }
+  return parseShots(kind, file, text, (image) => resolve(dirname(file), image));
+}

@@ -1,0 +1,28 @@
+/**
+ * Few-shot vision-language models: pictures and text in any order in, text out.
+ *
+ * @module
+ */
+export type {
+  Answer,
+  AskOptions,
+  CaptionOptions,
+  Flamingo,
+  GenerateOptions,
+  TemplateOptions,
+} from "./api/flamingo.js";
+export type { LoadOptions } from "./api/load.js";
+export { load } from "./api/load.node.js";
+export {
+  askPrompt,
+  captionPrompt,
+  image,
+  type Picture,
+  type PromptInput,
+  type QuestionShot,
+  type Shot,
+} from "./api/prompt.js";
+export { shots } from "./api/shots.node.js";
+export { type ErrorCode, exitCodes, OpenFlamingoError } from "./base/errors.js";
+export type { FinishReason, Piece } from "./generate/stream.js";
+export type { PictureSource } from "./images/index.js";
