@@ -1,0 +1,34 @@
+/** `openflamingo ask IMAGE QUESTION`: answers a question about a picture. */
+import type { Command } from "commander";
+import { askPrompt } from "../api/prompt.js";
+import { shots } from "../api/shots.node.js";
+import { addOptions, type GenerationFlags, generation, generationOptions, modelOptions } from "./options.js";
+import { withModel, writeAnswer } from "./command.js";
+
+export function ask(program: Command): void {
+  const command = program
+    .command("ask")
+    .summary("answer a question about a picture")
+    .description("Answers a question about a picture.")
+    .argument("<image>", "a picture file")
+    .argument("<question>", "the question");
+  addOptions(command, generationOptions(), modelOptions())
+    .addHelpText(
+      "after",
+      `
+Shots: [{"image": "cats.jpg", "question": "How many cats?", "answer": "two"}, …], paths relative to the file.
+
+Examples:
+  openflamingo ask photo.jpg "What is on the table?"
+  openflamingo ask --shots shots.json --max-new-tokens 5 photo.jpg "How many people are there?"`,
+    )
+    .action(async (image: string, question: string, flags: GenerationFlags) => {
+      await withModel(flags, async (flamingo, terminal) => {
+        const examples = flags.shots === undefined ? [] : await shots(flags.shots, "ask");
+        const prompt = askPrompt(image, question, { shots: examples });
+        const pieces = flamingo.stream(prompt, { ...generation(flags), signal: terminal.signal });
+        await writeAnswer(terminal, pieces, { image, logProbs: flags.logProbs });
+        return 0;
+      });
+    });
+}

@@ -1,0 +1,50 @@
+/** `openflamingo generate --prompt TEXT --image FILE…`: continues a prompt of pictures and texts. */
+import type { Command } from "commander";
+import { templatePrompt } from "../api/prompt.js";
+import { shots } from "../api/shots.node.js";
+import {
+  addOptions,
+  type GenerationFlags,
+  generation,
+  generationOptions,
+  modelOptions,
+  repeated,
+} from "./options.js";
+import { withModel, writeAnswer } from "./command.js";
+
+interface GenerateFlags extends GenerationFlags {
+  readonly prompt: string;
+  readonly image?: readonly string[];
+}
+
+export function generate(program: Command): void {
+  const command = program
+    .command("generate")
+    .summary("continue a prompt of pictures and texts")
+    .description("Continues a prompt of pictures and texts.")
+    .requiredOption("--prompt <text>", "the whole prompt, with <image> where a picture stands")
+    .option("--image <file>", "a picture; once for each <image>, in order", repeated);
+  addOptions(command, generationOptions(), modelOptions())
+    .addHelpText(
+      "after",
+      `
+Shots: [{"image": "cats.jpg", "text": "An image of two cats."}, …], written before the prompt.
+
+Examples:
+  openflamingo generate --image photo.jpg --prompt "<image>An image of"
+  openflamingo generate --image a.jpg --image b.jpg \\
+    --prompt "<image>An image of two cats.<|endofchunk|><image>An image of"`,
+    )
+    .action(async (flags: GenerateFlags) => {
+      const images = flags.image ?? [];
+      await withModel(flags, async (flamingo, terminal) => {
+        const examples = flags.shots === undefined ? [] : await shots(flags.shots);
+        const prompt = templatePrompt(flags.prompt, images, { shots: examples });
+        const pieces = flamingo.stream(prompt, { ...generation(flags), signal: terminal.signal });
+        const [only] = images;
+        const image = images.length === 1 ? only! : images;
+        await writeAnswer(terminal, pieces, { image, logProbs: flags.logProbs });
+        return 0;
+      });
+    });
+}

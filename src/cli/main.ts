@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+/** The command line: one command a file. What stands here is help, version and wrong usage. */
+import { createRequire } from "node:module";
+import { Command, CommanderError } from "commander";
+import { exitCodes } from "../base/errors.js";
+import { ask } from "./ask.js";
+import { caption } from "./caption.js";
+import { generate } from "./generate.js";
+
+const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+
+const program = new Command("openflamingo")
+  .description("Few-shot vision-language models: pictures and text in, text out.")
+  .version(version)
+  .showHelpAfterError("(--help tells more)")
+  .exitOverride()
+  .addHelpText(
+    "after",
+    `
+Examples:
+  openflamingo caption photo.jpg
+  openflamingo ask photo.jpg "What is on the table?"
+  openflamingo generate --image photo.jpg --prompt "<image>An image of"
+
+Exit codes: 0 done, 1 failed inside, 2 wrong usage, 3 bad input file, 4 bad model, 5 network, 6 no memory or disk,
+130 interrupted.`,
+  );
+for (const addCommand of [caption, ask, generate]) addCommand(program);
+// What a command inherits is settled when it is made; errors of usage are ours to code in all of them.
+for (const command of program.commands) command.exitOverride().showHelpAfterError("(--help tells more)");
+
+const wantsJson = process.argv.includes("--json");
+program.configureOutput({
+  // Under --json an error is an object, written below.
+  outputError: (text, write) => {
+    if (!wantsJson) write(text);
+  },
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  // Help and version end by an "error" of code 0; help for want of a command is wrong usage.
+  process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
+  if (error.exitCode !== 0 && wantsJson) {
+    const message = error.message.replace(/^error: /, "");
+    const hint = "openflamingo --help";
+    process.stderr.write(`${JSON.stringify({ error: { code: "usage", message, hint } })}\n`);
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Standard output and error: answers go to the one, progress and notices to the other. Contract: "`--json`" and "Exit
+ * codes".
+ */
+import { SingleBar } from "cli-progress";
+import { exitCodes, OpenFlamingoError } from "../base/errors.js";
+
+export interface Terminal {
+  readonly json: boolean;
+  /** Part of an answer. */
+  write(text: string): void;
+  /** An answer, or the end of one. */
+  line(text?: string): void;
+  /** Something to know, unless `--quiet`. */
+  notice(text: string): void;
+  /** How far the loading is: a bar where somebody watches. */
+  progress(done: number, total: number): void;
+  /** Reports an error and returns the exit code that it asks for. */
+  error(error: unknown): number;
+  /** Aborted by Ctrl-C, and when the reader of standard output goes away. */
+  readonly signal: AbortSignal;
+  /** The exit code of an abort, if there was one. */
+  stopped(): number | undefined;
+}
+
+export const interrupted = 130;
+
+export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean }): Terminal {
+  const controller = new AbortController();
+  let stopCode: number | undefined;
+  const stop = (code: number, reason: string) => {
+    stopCode ??= code;
+    controller.abort(new DOMException(reason, "AbortError"));
+  };
+  process.once("SIGINT", () => {
+    stop(interrupted, "interrupted");
+    // Asked twice, do not wait for anything.
+    process.once("SIGINT", () => process.exit(interrupted));
+  });
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    stop(0, "the reader of standard output went away");
+  });
+
+  const bar = new SingleBar({
+    format: "loading [{bar}] {percentage}%",
+    stream: process.stderr,
+    clearOnComplete: true,
+    barsize: 30,
+  });
+  let lineOpen = false;
+
+  return {
+    json,
+    signal: controller.signal,
+    stopped: () => stopCode,
+    write(text) {
+      if (text) lineOpen = true;
+      process.stdout.write(text);
+    },
+    line(text = "") {
+      lineOpen = false;
+      process.stdout.write(`${text}\n`);
+    },
+    notice(text) {
+      if (!quiet) process.stderr.write(`${text}\n`);
+    },
+    progress(done, total) {
+      if (quiet || !process.stderr.isTTY) return;
+      if (bar.getTotal() !== total) bar.start(total, done);
+      bar.update(done);
+      if (done === total) bar.stop();
+    },
+    error(error) {
+      bar.stop();
+      if (stopCode !== undefined) return stopCode;
+      // An answer that broke off ends its line first.
+      if (lineOpen) process.stdout.write("\n");
+      lineOpen = false;
+      const { code, message, hint } = described(error);
+      const shown = json
+        ? JSON.stringify({ error: { code, message, hint: hint ?? null } })
+        : `openflamingo: ${message}${hint ? `\n  ${hint}` : ""}`;
+      process.stderr.write(`${shown}\n`);
+      return exitCodes[code];
+    },
+  };
+}
+
+/** What is not one of our errors is a bug of ours: it is named as one, and its origin is told. */
+function described(error: unknown): OpenFlamingoError {
+  if (error instanceof OpenFlamingoError) return error;
+  const place = error instanceof Error ? error.stack?.split("\n")[1]?.trim() : undefined;
+  const what = error instanceof Error ? error.message : String(error);
+  return new OpenFlamingoError("internal", `${what}${place ? ` (${place})` : ""}`, {
+    hint: "This is a mistake in the program: please report it with the command that you gave.",
+  });
+}
