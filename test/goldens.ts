@@ -1,11 +1,12 @@
 /**
  * Where the golden files are: the whole set lies beside the project where it is at hand (as in CI), and a part of it
- * in `test/goldens`, so that the tests run from the repository alone.
+ * in `test/goldens`, so that the tests run from the repository alone. The bundled model is one of the golden ones, and
+ * the bundled photographs are among the golden ones: they are in `assets`.
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const places = ["../../shared/goldens/", "goldens/"].map((place) =>
+const places = ["../../shared/goldens/", "goldens/", "../assets/"].map((place) =>
   fileURLToPath(new URL(place, import.meta.url)),
 );
 

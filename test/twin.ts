@@ -1,5 +1,6 @@
 /** The 9b twin, opened, with its golden values. */
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { readModelFolder } from "../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
 import type { EncodedPicture } from "../src/engine/decoder.js";
@@ -12,20 +13,21 @@ import { releasedPerceiver } from "../src/models/perceiver.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import { golden } from "./goldens.js";
 
-export const twinFolder = golden("tiny-openflamingo-9b");
+/** The folder of the twin's model. */
+export const twinFolder = dirname(golden("tiny-openflamingo-9b/openflamingo.json"));
 /** Ids of the twin's tokenizer: `golden/forward.json`, `ids`. */
 export const ids = { endofchunk: 515, image: 516, pad: 517, size: 518 };
 
 const json = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 
 /** A JSON file of the twin's golden values. */
-export const goldenJson = <T>(name: string): T => json(`${twinFolder}/golden/${name}`) as T;
+export const goldenJson = <T>(name: string): T => json(golden(`tiny-openflamingo-9b/golden/${name}`)) as T;
 
 /** The tensors of a safetensors file of golden values; float32 and int32 come as float32. */
 export async function goldenTensors(
   name: string,
 ): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
-  await using file = await openCheckpoint(`${twinFolder}/golden/${name}`);
+  await using file = await openCheckpoint(golden(`tiny-openflamingo-9b/golden/${name}`));
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [tensor, { shape }] of file.tensors) {
     const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
