@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Few-shot vision-language models: pictures and text in any order in, text out.
  *

@@ -1,0 +1,51 @@
+/**
+ * Tries the package as a user gets it: packed, installed by the README's line into an empty folder, and the README's
+ * examples typed in as they stand, under both ways in which TypeScript finds modules.
+ */
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const section = (title) => readme.split(`## ${title}\n`)[1].split("\n## ")[0];
+const blocks = (text, language) =>
+  [...text.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map((match) => match[1]);
+
+const folder = mkdtempSync(join(tmpdir(), "openflamingo-packed-"));
+const run = (command, cwd = folder) => {
+  console.log(`$ ${command}`);
+  return execFileSync(command, { cwd, shell: true, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+};
+
+try {
+  const tarball = run(`npm pack --silent --pack-destination "${folder}"`, root).trim();
+  run(`npx publint --pack false --strict`, root);
+  writeFileSync(join(folder, "package.json"), '{ "name": "user", "private": true, "type": "module" }');
+  const [install] = blocks(section("Install"), "sh");
+  run(`${install.trim().replace(/openflamingo$/, `./${tarball}`)} typescript@6 @types/node@20`);
+
+  copyFileSync(join(root, "assets/photos/rocket.jpg"), join(folder, "photo.jpg"));
+  copyFileSync(join(root, "assets/photos/chelsea.png"), join(folder, "cats.jpg")); // formats are told by content
+  writeFileSync(join(folder, "shots.json"), '[{"image": "cats.jpg", "text": "two cats"}]');
+
+  const [library] = blocks(section("Use"), "ts");
+  writeFileSync(join(folder, "example.ts"), library);
+  for (const [module, resolution] of [
+    ["nodenext", "nodenext"],
+    ["esnext", "bundler"],
+  ]) {
+    run(
+      `npx tsc --strict --target es2022 --module ${module} --moduleResolution ${resolution} --types node example.ts`,
+    );
+    console.log(run("node example.js"));
+  }
+  const [commands] = blocks(section("Use"), "sh");
+  for (const line of commands.trim().split("\n")) console.log(run(`npx ${line}`));
+  console.log(run("npx openflamingo caption --quiet --shots shots.json photo.jpg"));
+  console.log("the packed package works as the README says");
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

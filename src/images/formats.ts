@@ -1,0 +1,35 @@
+/** Which format a file has, by its first bytes alone: names prove nothing, and no decoder may guess. */
+
+/** How files of each format begin, whether or not it is read; a character is a byte, and ? is any byte. */
+const beginnings = [
+  ["JPEG", "\xff\xd8\xff"], // MPO and Ultra HDR too: a JPEG with more pictures behind the first
+  ["PNG", "\x89PNG\r\n\x1a\n"],
+  ["WebP", "RIFF????WEBP"],
+  ["GIF", "GIF8"],
+  ["TIFF", "II*\0"],
+  ["TIFF", "MM\0*"],
+  ["TIFF", "II+\0"],
+  ["TIFF", "MM\0+"],
+  ["BMP", "BM"],
+  ["AVIF", "????ftypavi"],
+  ["HEIC", "????ftyphe"],
+  ["HEIC", "????ftypmif1"],
+  ["JPEG 2000", "\0\0\0\x0cjP  "],
+  ["JPEG 2000", "\xff\x4f\xff\x51"],
+  ["JPEG XL", "\0\0\0\x0cJXL "],
+  ["JPEG XL", "\xff\x0a"],
+  ["Photoshop", "8BPS"],
+  ["ICO", "\0\0\x01\0"],
+  ["PDF", "%PDF-"],
+  ["SVG", "<svg"],
+  ["SVG (XML)", "<?xml"],
+] as const;
+
+export type Format = (typeof beginnings)[number][0];
+
+/** The format whose beginning these bytes have. */
+export function formatOf(file: Uint8Array): Format | undefined {
+  return beginnings.find(([, beginning]) =>
+    [...beginning].every((byte, i) => byte === "?" || byte.charCodeAt(0) === file[i]),
+  )?.[0];
+}

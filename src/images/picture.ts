@@ -1,0 +1,41 @@
+/**
+ * A picture before decoding (where it comes from) and after (its pixels in the file's own mode).
+ *
+ * The mode is kept, because the original resizes before it converts to RGB, each mode in its way.
+ */
+
+/** A path, a `file:` URL, or the bytes of a picture file. */
+export type PictureSource = string | URL | Uint8Array | Blob;
+
+/** The modes by Pillow's names, each with the samples of one pixel. */
+export const channelsOf = {
+  "1": 1, // black and white, kept as 0 and 255
+  L: 1, // grey
+  "I;16": 1, // grey in 16 bits
+  LA: 2, // grey and alpha
+  P: 3, // palette, kept as the colours looked up: taking whole pixels gives the same before and after look-up
+  RGB: 3,
+  RGBA: 4,
+  CMYK: 4, // 0 is no ink
+} as const;
+
+export type Mode = keyof typeof channelsOf;
+
+/** Decoded pixels: rows from the top, pixels from the left, the samples of a pixel side by side. */
+export type Raster = ByteRaster | WordRaster;
+
+export interface ByteRaster {
+  readonly mode: Exclude<Mode, "I;16">;
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+export interface WordRaster {
+  readonly mode: "I;16";
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint16Array;
+}
+
+export type RgbRaster = ByteRaster & { readonly mode: "RGB" };

@@ -1,0 +1,202 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import sharp from "sharp";
+import { afterAll, expect, test } from "vitest";
+import { OpenFlamingoError } from "../../src/base/errors.js";
+import { toRgb } from "../../src/images/convert.js";
+import { decodePicture } from "../../src/images/decode.node.js";
+import type { PictureSource } from "../../src/images/picture.js";
+import { golden } from "../goldens.js";
+import { cases, errors, missing, sha256, unread } from "./goldens.js";
+
+const folder = mkdtempSync(join(tmpdir(), "openflamingo-images-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const grey = { create: { width: 7, height: 5, channels: 3, background: "#808080" } } as const;
+const png = new Uint8Array(await sharp(grey).png().toBuffer());
+const jpeg = new Uint8Array(await sharp(grey).jpeg().toBuffer());
+
+/** The error that a picture is refused with; its text must be whole and must not be a library's. */
+async function refusal(source: PictureSource, maxPixels?: number): Promise<OpenFlamingoError> {
+  const error = await decodePicture(source, { maxPixels }).then(
+    () => "read without error",
+    (error: unknown) => error,
+  );
+  if (!(error instanceof OpenFlamingoError)) throw new Error(`expected a refusal, got: ${error}`);
+  expect(error.hint).toBeTruthy();
+  expect(error.message).not.toMatch(/vips|libpng|buffer|undefined|\[object/i);
+  return error;
+}
+
+test.skipIf(missing)(`every picture is decoded to Pillow's bytes in Pillow's mode${missing}`, async () => {
+  let bytes = 0;
+  for (const { id, file, pil_mode, size, native_sha256, rgb_sha256 } of cases) {
+    const raster = await decodePicture(golden(`preprocess/${file}`));
+    expect([id, raster.mode, raster.width, raster.height]).toEqual([id, pil_mode, ...size]);
+    // Palettes and black and white are kept in another form than Pillow's: there the colours alone count.
+    if (pil_mode !== "P" && pil_mode !== "1") expect([id, sha256(raster.data)]).toEqual([id, native_sha256]);
+    const rgb = toRgb(raster);
+    expect([id, sha256(rgb.data)]).toEqual([id, rgb_sha256]);
+    bytes += rgb.data.length;
+  }
+  console.log(`decoded: ${cases.length} pictures, ${bytes.toLocaleString("en-US")} bytes of RGB, all equal`);
+  expect(cases.length).toBeGreaterThan(0);
+});
+
+test.skipIf(missing)(`what Pillow refuses is refused by name${missing}`, async () => {
+  for (const { file } of errors) {
+    const path = golden(`preprocess/${file}`);
+    const { code, message } = await refusal(path);
+    expect([file, code]).toEqual([file, "picture-unreadable"]);
+    expect(message.startsWith(`${path}: `)).toBe(true);
+  }
+  console.log(`refused: ${errors.length} broken files`);
+});
+
+test.skipIf(missing)(`formats that are not read are refused by name${missing}`, async () => {
+  for (const { file, pil_format } of unread) {
+    const { code, message, hint } = await refusal(golden(`preprocess/${file}`));
+    expect([file, code]).toEqual([file, "picture-unsupported"]);
+    expect(message).toContain(`${pil_format} pictures are not read`);
+    expect(hint).toContain("JPEG, PNG");
+  }
+  console.log(`refused: ${unread.length} files of other formats`);
+});
+
+test.each([
+  ["SVG", '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'],
+  ["SVG", "<svg    WEBP><rect/></svg>"],
+  ["PDF", "%PDF-1.7\n"],
+  ["HEIC", "\0\0\0\x18ftypheic"],
+])("%s is never handed to the decoder", async (format, text) => {
+  const { code, message } = await refusal(new TextEncoder().encode(text));
+  expect([code, message]).toEqual(["picture-unsupported", `the picture: ${format} pictures are not read`]);
+});
+
+test("a path, a file: URL, bytes and a Blob give the same pixels", async () => {
+  const path = join(folder, "with space.png");
+  writeFileSync(path, png);
+  const padded = new Uint8Array([0, 0, 0, ...png, 0]).subarray(3, 3 + png.length);
+  for (const source of [path, pathToFileURL(path), png, padded, new Blob([png])]) {
+    expect(await decodePicture(source)).toEqual({
+      mode: "RGB",
+      width: 7,
+      height: 5,
+      data: new Uint8Array(7 * 5 * 3).fill(0x80),
+    });
+  }
+});
+
+test("the file's name does not decide its format", async () => {
+  const path = join(folder, "really-a.png");
+  writeFileSync(path, jpeg);
+  expect(await decodePicture(path)).toMatchObject({ mode: "RGB", width: 7, height: 5 });
+});
+
+test("a missing file is named", async () => {
+  const path = join(folder, "cat.jpg");
+  expect(await refusal(path)).toMatchObject({
+    code: "picture-missing",
+    message: `${path}: there is no such file`,
+  });
+  expect((await refusal(join(folder, "really-a.png", "cat.jpg"))).code).toBe("picture-missing");
+});
+
+test("a folder is not a picture", async () => {
+  expect(await refusal(folder)).toMatchObject({
+    code: "picture-unreadable",
+    message: `${folder}: is a folder, not a picture`,
+  });
+});
+
+test("a web address is not read as a file", async () => {
+  expect(await refusal(new URL("https://example.org/cat.jpg"))).toMatchObject({
+    code: "picture-unsupported",
+    message: "https://example.org/cat.jpg: only file: URLs are read here",
+  });
+});
+
+test("what is no picture is shown by its beginning", async () => {
+  const message = async (bytes: Uint8Array) => (await refusal(bytes)).message;
+  expect(await message(new Uint8Array())).toBe("the picture: is empty (0 bytes)");
+  expect(await message(new TextEncoder().encode("<!doctype html>\n<html>"))).toBe(
+    'the picture: is not a picture but text that begins "<!doctype html>\\n"',
+  );
+  expect(await message(new Uint8Array([1, 2, 255]))).toBe(
+    "the picture: is not a picture but bytes that begin 01 02 ff",
+  );
+});
+
+test("a picture of more pixels than allowed is refused before it is decoded", async () => {
+  expect(await refusal(png, 34)).toMatchObject({
+    code: "picture-unreadable",
+    message: "the picture: 7 × 5 is 35 pixels, the limit is 34 pixels",
+  });
+  expect(await decodePicture(png, { maxPixels: 35 })).toMatchObject({ width: 7 });
+});
+
+test("a picture cut off anywhere is refused", async () => {
+  const noise = { width: 40, height: 30, channels: 3 } as const;
+  const pixels = Uint8Array.from({ length: 40 * 30 * 3 }, (_, i) => (i * 2654435761) >>> 24);
+  const picture = sharp(pixels, { raw: noise });
+  const files = { PNG: picture.clone().png(), JPEG: picture.clone().jpeg(), WebP: picture.clone().webp() };
+  for (const [format, encoder] of Object.entries(files)) {
+    const file = new Uint8Array(await encoder.toBuffer());
+    for (let length = 13; length < file.length; length += 31) {
+      const { code, message } = await refusal(file.subarray(0, length));
+      expect([format, length, code]).toEqual([format, length, "picture-unreadable"]);
+      expect(message).toMatch(
+        new RegExp(`^the picture: this ${format} of [0-9,]+ bytes is damaged or cut off`),
+      );
+    }
+  }
+});
+
+test("stray bytes before a marker of a JPEG do no harm, as in Pillow", async () => {
+  const scan = jpeg.findIndex((byte, i) => byte === 0xff && jpeg[i + 1] === 0xda);
+  const stray = new Uint8Array([...jpeg.subarray(0, scan), 1, 2, 3, ...jpeg.subarray(scan)]);
+  expect(await decodePicture(stray)).toEqual(await decodePicture(jpeg));
+});
+
+test("an animation gives its first picture, in RGB unless the file says that it has alpha", async () => {
+  const first = Uint8Array.from({ length: 30 * 30 * 3 }, (_, i) => 7 * i);
+  // The second picture differs in few rows: as a patch on the first, so that the decoder sees alpha.
+  const second = first.map((value, i) => (i > 1500 && i < 1700 ? 255 - value : value));
+  const frames = [first, second].map((data) =>
+    sharp(data, { raw: { width: 30, height: 30, channels: 3 } })
+      .png()
+      .toBuffer(),
+  );
+  const animation = sharp(await Promise.all(frames), { join: { animated: true } }).webp({ quality: 50 });
+  const file = new Uint8Array(await animation.toBuffer());
+  expect((await sharp(file).metadata()).hasAlpha).toBe(true);
+  expect(await decodePicture(file)).toMatchObject({ mode: "RGB", width: 30, height: 30 });
+});
+
+test("a JPEG of two components is refused by what it is", async () => {
+  const frame = jpeg.findIndex((byte, i) => byte === 0xff && jpeg[i + 1] === 0xc0);
+  const scan = jpeg.findIndex((byte, i) => byte === 0xff && jpeg[i + 1] === 0xda);
+  const twoInFrame = [0xff, 0xc0, 0, 14, 8, 0, 5, 0, 7, 2, 1, 0x11, 0, 2, 0x11, 1];
+  const twoInScan = [0xff, 0xda, 0, 10, 2, 1, 0, 2, 0x11, 0, 63, 0];
+  const file = [
+    ...jpeg.subarray(0, frame),
+    ...twoInFrame,
+    ...jpeg.subarray(frame + 19, scan),
+    ...twoInScan,
+    ...jpeg.subarray(scan + 14),
+  ];
+  expect(await refusal(Uint8Array.from(file))).toMatchObject({
+    code: "picture-unsupported",
+    message: "the picture: a JPEG with 2 channels, a kind that is not read",
+  });
+});
+
+test("an aborted signal ends decoding with its reason", async () => {
+  const controller = new AbortController();
+  const decoding = decodePicture(png, { signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await expect(decoding).rejects.toThrow("enough");
+  await expect(decodePicture(png, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/);
+});

@@ -1,0 +1,112 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { toRgb } from "../../src/images/convert.js";
+import { decodePicture } from "../../src/images/decode.node.js";
+import type { Raster } from "../../src/images/picture.js";
+import { centreCrop, preprocess } from "../../src/images/preprocess.js";
+import { resize } from "../../src/images/resize.js";
+import { golden, hasGolden } from "../goldens.js";
+import { cases, crops, mean, missing, missingPhotos, photos, sha256, std } from "./goldens.js";
+
+/** The picture just before normalising: bytes of RGB. */
+function square(raster: Raster, size: number): Uint8Array {
+  const { resized, kept } = centreCrop(raster, size);
+  return toRgb(resize(raster, resized, kept)).data;
+}
+
+test.skipIf(missing)(`every picture becomes the original's tensor, bit for bit${missing}`, async () => {
+  let values = 0;
+  for (const { id, file, image_size: size, expected_sha256, tensor_sha256 } of cases) {
+    const raster = await decodePicture(golden(`preprocess/${file}`));
+    expect([id, sha256(square(raster, size))]).toEqual([id, expected_sha256]);
+    const tensor = preprocess(raster, { size, mean, std });
+    expect([id, sha256(tensor)]).toEqual([id, tensor_sha256]);
+    values += tensor.length;
+  }
+  console.log(`preprocessed: ${cases.length} cases, ${values.toLocaleString("en-US")} values, all equal`);
+  expect(cases.length).toBeGreaterThan(0);
+});
+
+test.skipIf(missing)(
+  `turned into RGB first, every picture becomes the tensor of training${missing}`,
+  async () => {
+    for (const { id, file, image_size: size, ...direct } of cases) {
+      const raster = toRgb(await decodePicture(golden(`preprocess/${file}`)));
+      const wanted = direct.rgb_first ?? direct;
+      expect([id, sha256(square(raster, size))]).toEqual([id, wanted.expected_sha256]);
+      expect([id, sha256(preprocess(raster, { size, mean, std }))]).toEqual([id, wanted.tensor_sha256]);
+    }
+    const differing = cases.filter(({ rgb_first }) => rgb_first).length;
+    console.log(
+      `RGB first: ${cases.length} cases, of which ${differing} differ from the direct order, all equal`,
+    );
+  },
+);
+
+test.skipIf(missingPhotos)(`photographs become the original's tensors${missingPhotos}`, async () => {
+  for (const { file, pil_mode, rgb_sha256, expected_sha256, tensor_sha256 } of photos) {
+    const raster = await decodePicture(golden(`photos/${file}`));
+    expect([file, raster.mode]).toEqual([file, pil_mode]);
+    expect([file, sha256(toRgb(raster).data)]).toEqual([file, rgb_sha256]);
+    expect([file, sha256(square(raster, 224))]).toEqual([file, expected_sha256]);
+    expect([file, sha256(preprocess(raster, { size: 224, mean, std }))]).toEqual([file, tensor_sha256]);
+  }
+  console.log(`photographs: ${photos.length}, all equal`);
+});
+
+test.skipIf(missing)(`the square that is kept lies where the original cuts it${missing}`, () => {
+  for (const {
+    size: [width, height],
+    image_size,
+    resized,
+    left,
+    top,
+  } of crops) {
+    expect(centreCrop({ width, height }, image_size)).toEqual({
+      resized: { width: resized[0], height: resized[1] },
+      kept: { left, top, width: image_size, height: image_size },
+    });
+  }
+  console.log(`crops: ${crops.length}`);
+});
+
+const tensors = "preprocess/tensors.safetensors";
+const noTensors = hasGolden(tensors) ? "" : ` [SKIPPED: goldens/${tensors} is not at hand]`;
+
+test.skipIf(noTensors)(
+  `the whole normalisation is the original's table of 3 × 256 values${noTensors}`,
+  async () => {
+    const file = readFileSync(golden(tensors));
+    const headerLength = Number(file.readBigUInt64LE(0));
+    const header = JSON.parse(file.toString("utf8", 8, 8 + headerLength)) as {
+      [name: string]: { data_offsets: [number, number] };
+    };
+    const tensor = (name: string) => {
+      const [start, end] = header[name]!.data_offsets.map((offset) => 8 + headerLength + offset);
+      return new Float32Array(new Uint8Array(file.subarray(start, end)).buffer);
+    };
+
+    const ramp = Uint8Array.from({ length: 256 * 3 }, (_, i) => Math.trunc(i / 3));
+    const levels: Raster = { mode: "RGB", width: 16, height: 16, data: ramp };
+    expect(preprocess(levels, { size: 16, mean, std })).toEqual(tensor("norm_table"));
+
+    let compared = 768;
+    for (const name of Object.keys(header)) {
+      const [id, size = 224] = name.split("@");
+      const known = cases.find((c) => c.id === id);
+      if (!known) continue;
+      const raster = await decodePicture(golden(`preprocess/${known.file}`));
+      const values = preprocess(raster, { size: Number(size), mean, std });
+      expect(values).toEqual(tensor(name));
+      compared += values.length;
+    }
+    console.log(`tensors: ${compared.toLocaleString("en-US")} values compared one by one`);
+  },
+);
+
+test("a picture too narrow for its shorter side to be enlarged is refused", () => {
+  const line: Raster = { mode: "1", width: 1, height: 20_000_000, data: new Uint8Array(20_000_000) };
+  expect(() => preprocess(line, { size: 224, mean, std })).toThrow(
+    "the picture: 1 × 20,000,000 pixels scaled to 224 make 4,480,000,000 on the longer side",
+  );
+});
