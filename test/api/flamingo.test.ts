@@ -1,0 +1,237 @@
+/** The first door, with the bundled model. */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { collect } from "../../src/api/flamingo.js";
+import { type Flamingo, image, load, shots } from "../../src/index.js";
+import { golden } from "../goldens.js";
+import { goldenJson } from "../twin.js";
+
+const picture = (name: string) => golden(`tiny-openflamingo-9b/golden/pictures/${name}.png`);
+
+let flamingo: Flamingo;
+beforeAll(async () => {
+  flamingo = await load();
+});
+afterAll(() => flamingo.close());
+
+interface GenerationCase {
+  readonly name: string;
+  readonly prompts: readonly string[];
+  readonly pictures: readonly (readonly string[])[];
+  readonly kwargs: Record<string, number>;
+  readonly text_skip_special_tokens: readonly string[];
+  readonly new_tokens: readonly (readonly number[])[];
+}
+const cases = goldenJson<{ cases: GenerationCase[] }>("generation.json").cases;
+const caseOf = (name: string) => cases.find((each) => each.name === name)!;
+
+test.each(["greedy_single", "greedy_other_picture", "greedy_question", "greedy_three_shot"])(
+  "generate gives the original's answer: %s",
+  async (name) => {
+    const { prompts, pictures, kwargs, text_skip_special_tokens, new_tokens } = caseOf(name);
+    const answer = await flamingo.generate(prompts[0]!, {
+      images: pictures[0]!.map(picture),
+      maxNewTokens: kwargs.max_new_tokens,
+    });
+    expect(answer.text).toBe(text_skip_special_tokens[0]);
+    expect(answer.ids).toEqual(new_tokens[0]!.slice(0, answer.ids.length));
+    expect(answer.finishReason).toBe(answer.ids.at(-1) === 515 ? "endofchunk" : "length");
+  },
+);
+
+test("a list of pictures and texts, few-shot, is the template that it stands for", async () => {
+  const list = await flamingo.generate([
+    image(picture("p0")),
+    "Output:An image of two children.",
+    image(picture("p1")),
+    "Output:",
+  ]);
+  const template = await flamingo.generate(
+    "<image>Output:An image of two children.<|endofchunk|><image>Output:",
+    {
+      images: [picture("p0"), picture("p1")],
+    },
+  );
+  const caption = await flamingo.caption(picture("p1"), {
+    shots: [{ image: picture("p0"), text: "An image of two children." }],
+  });
+  expect(list).toEqual(template);
+  expect(caption).toEqual(template);
+});
+
+test("pictures come as path, file URL, bytes and Blob", async () => {
+  const { readFile } = await import("node:fs/promises");
+  const { pathToFileURL } = await import("node:url");
+  const bytes = new Uint8Array(await readFile(picture("p0")));
+  const answers = [];
+  for (const source of [picture("p0"), pathToFileURL(picture("p0")), bytes, new Blob([bytes])]) {
+    answers.push((await flamingo.caption(source)).text);
+  }
+  expect(new Set(answers).size).toBe(1);
+});
+
+describe("streaming", () => {
+  test("the pieces together are the answer", async () => {
+    const prompt = flamingo.captionPrompt(picture("p0"));
+    const streamed = await collect(flamingo.stream(prompt));
+    expect(streamed).toEqual(await flamingo.caption(picture("p0")));
+  });
+
+  test("leaving the loop stops the work, and the model stays usable", async () => {
+    for await (const piece of flamingo.stream(flamingo.captionPrompt(picture("p0")))) {
+      expect(piece.finishReason).toBeUndefined();
+      break;
+    }
+    expect((await flamingo.caption(picture("p1"))).text).toBe("A bowl of fruit is seen behind a field");
+  });
+
+  test("two answers at the same time do not mix", async () => {
+    const [first, second] = await Promise.all([
+      flamingo.caption(picture("p0")),
+      flamingo.caption(picture("p1")),
+    ]);
+    expect(first!.text).toMatch(/^A woman with an umbrella/);
+    expect(second!.text).toBe("A bowl of fruit is seen behind a field");
+  });
+});
+
+describe("stopping", () => {
+  test("a signal that is aborted already stops before any work", async () => {
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(flamingo.caption(picture("p0"), { signal })).rejects.toThrow("enough");
+  });
+
+  test("a signal stops between tokens, with its own reason", async () => {
+    const controller = new AbortController();
+    const seen: string[] = [];
+    const reading = async () => {
+      for await (const piece of flamingo.stream(flamingo.captionPrompt(picture("p0")), {
+        signal: controller.signal,
+      })) {
+        seen.push(piece.text);
+        controller.abort(new Error("enough"));
+      }
+    };
+    await expect(reading()).rejects.toThrow("enough");
+    expect(seen).toHaveLength(1);
+  });
+
+  test("loading is stopped too", async () => {
+    await expect(load(undefined, { signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow(
+      "enough",
+    );
+  });
+});
+
+describe("length and end", () => {
+  test("stop strings end the answer and are cut off", async () => {
+    const answer = await flamingo.caption(picture("p0"), { stop: ["umbrella", "never"] });
+    expect(answer).toMatchObject({ text: "A woman with an ", finishReason: "stop" });
+  });
+
+  test("fewest and most tokens", async () => {
+    const short = await flamingo.caption(picture("p0"), { maxNewTokens: 3 });
+    expect(short.ids).toHaveLength(3);
+    expect(short.finishReason).toBe("length");
+    const long = await flamingo.caption(picture("p1"), { minNewTokens: 14, maxNewTokens: 18 });
+    expect(long.ids.length).toBeGreaterThan(14);
+    expect(long.ids.slice(0, 14)).not.toContain(515);
+    expect(await flamingo.caption(picture("p0"), { maxNewTokens: 0 })).toEqual({
+      text: "",
+      ids: [],
+      finishReason: "length",
+    });
+  });
+
+  test("log-probabilities, one for each token, only if asked for", async () => {
+    const { ids, logProbs } = await flamingo.caption(picture("p0"), { logProbs: true });
+    expect(logProbs).toHaveLength(ids.length);
+    expect(logProbs!.every((value) => value <= 0)).toBe(true);
+    expect(await flamingo.caption(picture("p0"))).not.toHaveProperty("logProbs");
+  });
+
+  test.each([
+    [{ maxNewTokens: -1 }, "maxNewTokens is -1"],
+    [{ maxNewTokens: 1.5 }, "maxNewTokens is 1.5"],
+    [{ minNewTokens: 30 }, "minNewTokens is 30, more than maxNewTokens"],
+    [{ stop: [""] }, "stop"],
+  ])("%o is refused", async (options, message) => {
+    await expect(flamingo.caption(picture("p0"), options)).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test("a prompt that does not fit together with its answer is refused before any picture is read", async () => {
+    const refused = flamingo.generate(`<image>${"word ".repeat(120)}`, {
+      images: ["not-there.jpg"],
+      maxNewTokens: 20,
+    });
+    await expect(refused).rejects.toMatchObject({
+      code: "prompt-too-long",
+      message: expect.stringContaining("128"),
+    });
+  });
+});
+
+test("the model never writes <image> itself", async () => {
+  const { ids } = await flamingo.generate("<image>", {
+    images: [picture("p0")],
+    minNewTokens: 60,
+    maxNewTokens: 60,
+  });
+  expect(ids).not.toContain(516);
+});
+
+describe("shots files", () => {
+  const folder = mkdtempSync(join(tmpdir(), "shots-"));
+  const file = (content: string) => {
+    const path = join(folder, "shots.json");
+    writeFileSync(path, content);
+    return path;
+  };
+
+  test("paths are relative to the file", async () => {
+    const [shot] = await shots(file('[{"image": "sub/cat.jpg", "text": "a cat"}]'));
+    expect(shot).toEqual({ image: join(folder, "sub/cat.jpg"), text: "a cat" });
+    const [asked] = await shots(file('[{"image": "a.jpg", "question": "Who?", "answer": "me"}]'), "ask");
+    expect(asked).toMatchObject({ question: "Who?", answer: "me" });
+  });
+
+  test.each([
+    ["not JSON", "{", "not JSON"],
+    ["no list", "{}", "not a list"],
+    ["no picture", '[{"text": "a"}]', 'entry 0 has no text "image"'],
+    ["a number for a text", '[{"image": "a", "text": 1}]', 'entry 0 has no text "text"'],
+    [
+      "a field too many",
+      '[{"image": "a", "text": "b", "label": "c"}]',
+      'entry 0 has an unknown field "label"',
+    ],
+  ])("%s is refused by name", async (_, content, message) => {
+    await expect(shots(file(content))).rejects.toMatchObject({
+      code: "shots-invalid",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test("a file that is not there is refused by name", async () => {
+    await expect(shots(join(folder, "none.json"))).rejects.toMatchObject({ code: "shots-invalid" });
+  });
+});
+
+test("100 answers leave no memory behind", async () => {
+  const answer = () => flamingo.caption(picture("p0"), { maxNewTokens: 4 });
+  const resident = async (count: number) => {
+    for (let i = 0; i < count; i++) await answer();
+    globalThis.gc?.();
+    return process.memoryUsage.rss() / 2 ** 20;
+  };
+  const before = await resident(20);
+  const after = await resident(100);
+  console.log(`resident after 20 answers ${before.toFixed(0)} MiB, after 100 more ${after.toFixed(0)} MiB`);
+  // A leak of one cache (1.2 MB) or one set of media a time would show as more than 100 MiB.
+  expect(after - before).toBeLessThan(50);
+});

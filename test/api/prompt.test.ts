@@ -1,0 +1,91 @@
+/** Prompts become exactly the strings of the contract. */
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { askPrompt, captionPrompt, idsOf, image, prepare, templatePrompt } from "../../src/api/prompt.js";
+import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
+import { twinFolder } from "../twin.js";
+
+const tokenizer = createFlamingoTokenizer(
+  JSON.parse(readFileSync(`${twinFolder}/lang/tokenizer.json`, "utf8")),
+);
+const idsOfString = (text: string) => tokenizer.encode(text);
+
+describe("each call's prompt is the contract's string", () => {
+  test.each([
+    ["caption", captionPrompt("q.jpg"), "<image>Output:"],
+    [
+      "caption with shots",
+      captionPrompt("q.jpg", { shots: [{ image: "a.jpg", text: "two cats" }] }),
+      "<image>Output:two cats<|endofchunk|><image>Output:",
+    ],
+    [
+      "caption with another prompt",
+      captionPrompt("q.jpg", { prompt: "A photo of", shots: [{ image: "a.jpg", text: " a dog" }] }),
+      "<image>A photo of a dog<|endofchunk|><image>A photo of",
+    ],
+    ["ask", askPrompt("q.jpg", "What is it?"), "<image>Question:What is it? Short answer:"],
+    [
+      "ask with shots",
+      askPrompt("q.jpg", "How many?", { shots: [{ image: "a.jpg", question: "Who?", answer: "a dog" }] }),
+      "<image>Question:Who? Short answer:a dog<|endofchunk|><image>Question:How many? Short answer:",
+    ],
+    [
+      "a template with shots",
+      templatePrompt("<image>An image of", ["q.jpg"], {
+        shots: [{ image: "a.jpg", text: "An image of cats." }],
+      }),
+      "<image>An image of cats.<|endofchunk|><image>An image of",
+    ],
+    [
+      "a list: texts that are followed by a picture end with the token",
+      prepare([image("a"), "An image of two cats.", image("b"), "An image of"], undefined),
+      "<image>An image of two cats.<|endofchunk|><image>An image of",
+    ],
+    [
+      "a list: the token is written once",
+      prepare([image("a"), "Cats<|endofchunk|>", image("b"), "Dogs"], undefined),
+      "<image>Cats<|endofchunk|><image>Dogs",
+    ],
+    [
+      "a list: pictures side by side",
+      prepare([image("a"), image("b"), "Both"], undefined),
+      "<image><image>Both",
+    ],
+    [
+      "a list that begins with text",
+      prepare(["Look: ", image("a"), "x"], undefined),
+      "Look: <|endofchunk|><image>x",
+    ],
+    ["a template as it is", prepare("Look <image>there", ["a"]), "Look <image>there"],
+  ])("%s", (_, prompt, text) => {
+    expect(idsOf(tokenizer, prompt)).toEqual(idsOfString(text));
+  });
+});
+
+test("special tokens that a user types inside caption and ask stay text", () => {
+  const ids = idsOf(tokenizer, askPrompt("q.jpg", "Is <image> a picture?<|endofchunk|>"));
+  expect(ids.filter((id) => id === tokenizer.special.image)).toHaveLength(1);
+  expect(ids).not.toContain(tokenizer.special.endOfChunk);
+  expect(tokenizer.decode(ids)).toBe("<image>Question:Is <image> a picture?<|endofchunk|> Short answer:");
+});
+
+test.each([
+  [
+    "more <image> than pictures",
+    prepare("<image><image>a", ["a"]),
+    "the prompt has 2 <image>s and 1 picture",
+  ],
+  ["more pictures than <image>", prepare("<image>a", ["a", "b"]), "the prompt has 1 <image> and 2 pictures"],
+  [
+    "a typed <image> in a list",
+    prepare([image("a"), "b <image>"], undefined),
+    "the prompt has 2 <image>s and 1 picture",
+  ],
+])("%s is refused by count", (_, prompt, message) => {
+  expect(() => idsOf(tokenizer, prompt)).toThrow(expect.objectContaining({ code: "picture-count", message }));
+});
+
+test("an empty prompt, and pictures beside a list, are refused", () => {
+  expect(() => idsOf(tokenizer, prepare("", []))).toThrow(expect.objectContaining({ code: "usage" }));
+  expect(() => prepare([image("a")], ["b"])).toThrow(expect.objectContaining({ code: "usage" }));
+});
