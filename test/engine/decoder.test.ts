@@ -1,0 +1,145 @@
+/** The decoder's own promises, on a model of random weights with room for long prompts. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withRandomWeights } from "../../bench/randomModel.js";
+import { createDecoder, type Prompt } from "../../src/engine/decoder.js";
+import { decodeGraph } from "../../src/engine/graphs.js";
+import { placesOf } from "../../src/engine/places.js";
+import { seesAll, seesNone } from "../../src/models/crossAttention.js";
+import { type FlamingoConfig, gatedBlocks } from "../../src/models/flamingo.js";
+import { mpt } from "../../src/models/mpt.js";
+import { compile } from "../../src/onnx/compile.js";
+import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
+import type { Runtime, Session } from "../../src/runtime/runtime.js";
+import { largestDifference } from "../twin.js";
+
+const imageToken = 90;
+const crossAttention = { heads: 2, headWidth: 8, multiple: 2 };
+const config: FlamingoConfig = {
+  vision: { imageSize: 8, patchSize: 4, width: 16, layers: 1, heads: 2, mlpRatio: 2, activation: "gelu" },
+  perceiver: { depth: 1, heads: 2, headWidth: 8, latents: 4, multiple: 2 },
+  crossAttention,
+  crossAttentionEvery: 2,
+  language: mpt({
+    layers: 4,
+    width: 32,
+    heads: 4,
+    expansion: 2,
+    vocabulary: 100,
+    positions: 1500,
+    alibiMax: 8,
+  }),
+};
+const picture = (seed: number) => ({
+  media: gatedBlocks(config).map(() => {
+    const values = (shift: number) =>
+      Float32Array.from({ length: 2 * 4 * 8 }, (_, i) => Math.sin(seed * 7 + i + shift));
+    return { keys: values(0), values: values(3) };
+  }),
+});
+const zeroPicture = async () => picture(0);
+const text = (length: number, seed: number) =>
+  Array.from({ length }, (_, i) => (i * i * 7 + seed * 13 + i) % 90);
+
+let runtime: Runtime;
+let session: Session;
+beforeAll(async () => {
+  runtime = await openOrtFfi();
+  session = await runtime.load(withRandomWeights(compile(decodeGraph(config)), 0.3));
+});
+afterAll(() => runtime.close());
+
+const open = (prompts: readonly Prompt[], room = 0) =>
+  createDecoder(runtime, session, config, imageToken, prompts, { room, zeroPicture });
+
+describe("which picture a token sees", () => {
+  test.each([
+    ["before the first place none", [1, 90, 2], 1, [seesNone, 0, 0]],
+    ["the last place up to itself", [90, 1, 90, 90, 2], 3, [0, 0, 1, 2, 2]],
+    ["beyond the last picture all", [90, 1, 90, 2], 1, [0, 0, seesAll, seesAll]],
+    ["without pictures none", [1, 2], 0, [seesNone, seesNone]],
+  ])("%s", (_, ids, pictures, places) => {
+    expect([...placesOf(ids, imageToken, pictures)]).toEqual(places);
+  });
+});
+
+test("a long prompt read in pieces is the prompt read token by token", async () => {
+  const ids = [90, ...text(299, 1), 90, ...text(320, 2)];
+  const pictures = [picture(1), picture(2)];
+  const whole = await open([{ ids, pictures }]);
+  const [logits] = await whole.logits();
+  whole.close();
+
+  // The first 600 at once, the rest step by step.
+  const stepped = await open([{ ids: ids.slice(0, 600), pictures }], ids.length - 600);
+  let [last] = await stepped.prefill();
+  let largest = 0;
+  for (let i = 600; i < ids.length; i++) {
+    largest = Math.max(largest, largestDifference(last!, logits!.subarray((i - 1) * 100, i * 100)));
+    [last] = await stepped.step([ids[i]!]);
+  }
+  stepped.close();
+  console.log(`pieces beside steps: ${largest.toExponential(1)}`);
+  expect(largest).toBeLessThan(1e-5);
+});
+
+test("rows of a batch are what they are alone", async () => {
+  const prompts = [
+    { ids: [90, ...text(5, 1)], pictures: [picture(1)] },
+    { ids: [90, ...text(300, 2), 90, 3], pictures: [picture(2), picture(3)] },
+    { ids: text(40, 3), pictures: [] },
+  ];
+  const steps = [
+    [1, 2, 3],
+    [4, 5, 6],
+    [7, 8, 9],
+  ];
+  const batch = await open(prompts, steps.length);
+  const together = [(await batch.prefill()).map((row) => row.slice())];
+  for (const tokens of steps) together.push((await batch.step(tokens)).map((row) => row.slice()));
+  batch.close();
+  let largest = 0;
+  for (const [row, prompt] of prompts.entries()) {
+    const alone = await open([prompt], steps.length);
+    const logits = [(await alone.prefill())[0]!.slice()];
+    for (const tokens of steps) logits.push((await alone.step([tokens[row]!]))[0]!.slice());
+    alone.close();
+    logits.forEach((each, step) => {
+      largest = Math.max(largest, largestDifference(each, together[step]![row]!));
+    });
+  }
+  console.log(`batch beside rows alone: ${largest.toExponential(1)}`);
+  expect(largest).toBeLessThan(1e-5);
+});
+
+test("in a batch, a token beyond its row's pictures sees the pictures of zeros there", async () => {
+  const surplus = { ids: [90, 1, 90, 2], pictures: [picture(1)] };
+  const other = { ids: [90, 1, 90, 2, 3], pictures: [picture(2), picture(3)] };
+  const batch = await open([surplus, other]);
+  const [inBatch] = await batch.logits();
+  batch.close();
+  const padded = await open([{ ids: surplus.ids, pictures: [picture(1), await zeroPicture()] }]);
+  const [expected] = await padded.logits();
+  padded.close();
+  expect(largestDifference(inBatch!, expected!)).toBeLessThan(1e-5);
+});
+
+test("a signal stops in the middle of a long prompt", async () => {
+  const decoder = await open([{ ids: text(1500, 1), pictures: [] }]);
+  const controller = new AbortController();
+  const run = decoder.prefill({ signal: controller.signal });
+  setImmediate(() => controller.abort(new Error("enough")));
+  await expect(run).rejects.toThrow("enough");
+  decoder.close();
+  // The session is as good as before.
+  const next = await open([{ ids: text(10, 1), pictures: [] }]);
+  expect((await next.prefill())[0]!.every(Number.isFinite)).toBe(true);
+  next.close();
+});
+
+test.each([
+  ["too long a prompt", [{ ids: text(1501, 1), pictures: [] }], "prompt-too-long"],
+  ["an empty prompt", [{ ids: [], pictures: [] }], "usage"],
+  ["an <image> without any picture", [{ ids: [90, 1], pictures: [] }], "picture-count"],
+])("%s is refused", async (_, prompts, code) => {
+  await expect(open(prompts)).rejects.toMatchObject({ code });
+});
