@@ -9,11 +9,15 @@ import { generate } from "./generate.js";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
+const wantsJson = process.argv.includes("--json");
+
 const program = new Command("openflamingo")
   .description("Few-shot vision-language models: pictures and text in, text out.")
   .version(version)
   .showHelpAfterError("(--help tells more)")
   .exitOverride()
+  // Under --json an error is an object, written below. Commands inherit what is set before they are made.
+  .configureOutput(wantsJson ? { writeErr: () => {} } : {})
   .addHelpText(
     "after",
     `
@@ -26,16 +30,6 @@ Exit codes: 0 done, 1 failed inside, 2 wrong usage, 3 bad input file, 4 bad mode
 130 interrupted.`,
   );
 for (const addCommand of [caption, ask, generate]) addCommand(program);
-// What a command inherits is settled when it is made; errors of usage are ours to code in all of them.
-for (const command of program.commands) command.exitOverride().showHelpAfterError("(--help tells more)");
-
-const wantsJson = process.argv.includes("--json");
-program.configureOutput({
-  // Under --json an error is an object, written below.
-  outputError: (text, write) => {
-    if (!wantsJson) write(text);
-  },
-});
 
 try {
   await program.parseAsync();

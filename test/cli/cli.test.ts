@@ -1,0 +1,87 @@
+/** The command line answers as the library does, and ends as the contract says. */
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { load } from "../../src/index.js";
+import { golden } from "../goldens.js";
+import { run } from "./run.js";
+
+const cat = golden("photos/chelsea.png");
+const rocket = golden("photos/rocket.jpg");
+
+test("caption, ask and generate give the library's answers, as text and as JSON", async () => {
+  await using flamingo = await load();
+  const caption = await flamingo.caption(cat, { logProbs: true });
+  const asked = await flamingo.ask(rocket, "What is it?", { maxNewTokens: 5 });
+  const generated = await flamingo.generate("<image>An image of", { images: [cat] });
+
+  const text = await run(["caption", cat]);
+  expect(text.stdout).toBe(`${caption.text}\n`);
+  expect(text.stderr).toContain("untrained: its words mean nothing");
+  expect(text.code).toBe(0);
+
+  const json = await run(["caption", "--json", "--log-probs", "--quiet", cat]);
+  expect(JSON.parse(json.stdout)).toEqual({ image: cat, sequence: 0, ...caption });
+  expect(json.stderr).toBe("");
+
+  const ask = await run(["ask", rocket, "What is it?", "--max-new-tokens", "5", "--json"]);
+  expect(JSON.parse(ask.stdout)).toEqual({ image: rocket, sequence: 0, ...asked });
+
+  const generate = await run(["generate", "--image", cat, "--prompt", "<image>An image of", "--json"]);
+  expect(JSON.parse(generate.stdout)).toEqual({ image: cat, sequence: 0, ...generated });
+});
+
+test("several pictures are told apart by their names", async () => {
+  const { stdout } = await run(["caption", "--quiet", cat, rocket]);
+  const lines = stdout.trimEnd().split("\n");
+  expect(lines).toHaveLength(2);
+  expect(lines[0]).toMatch(new RegExp(`^${cat}: .`));
+  expect(lines[1]).toMatch(new RegExp(`^${rocket}: .`));
+});
+
+test("Ctrl-C stops the work with 130 and nothing is shown as an error", async () => {
+  const pictures = Array.from({ length: 200 }, () => cat);
+  let asked = false;
+  const { code, stderr, stdout } = await run(["caption", "--quiet", ...pictures], (_, kill) => {
+    if (!asked) kill("SIGINT");
+    asked = true;
+  });
+  expect(code).toBe(130);
+  expect(stderr).toBe("");
+  expect(stdout.split("\n").length).toBeLessThan(200);
+});
+
+test("a reader that goes away ends the work with 0", async () => {
+  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+  const pictures = Array.from({ length: 200 }, () => cat);
+  const child = spawn(process.execPath, [main, "caption", "--quiet", ...pictures], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.once("data", () => child.stdout.destroy());
+  let stderr = "";
+  child.stderr.on("data", (data) => {
+    stderr += data;
+  });
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+});
+
+test.each([["--help"], ["caption", "--help"], ["ask", "--help"], ["generate", "--help"]])(
+  "help has examples: %s %s",
+  async (...args) => {
+    const { stdout, code } = await run(args);
+    expect(stdout).toContain("Examples:");
+    expect(code).toBe(0);
+  },
+);
+
+test("without a command, help is shown and the usage is wrong", async () => {
+  const { stderr, code } = await run([]);
+  expect(stderr).toContain("Usage: openflamingo");
+  expect(code).toBe(2);
+});
+
+test("the version is the package's", async () => {
+  expect((await run(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
