@@ -1,11 +1,10 @@
 /**
  * Brings the weights of the programs from the checkpoints into memory: each tensor is read once, as float32, checked
- * for numbers that are not finite, and laid out as the programs want it.
+ * for numbers that are not finite. The engine computes in this memory.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
-import type { Layout } from "../graph/index.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
 import { elementsOf, type HostTensor } from "../runtime/hostTensor.js";
@@ -42,19 +41,21 @@ export async function loadWeights(
   const matches = matchTensors(wanted, namedAs(checkpoints));
 
   const weights = new Map<string, HostTensor>();
-  const total = uses.reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
+  const bytesOf = ({ shape }: { shape: readonly number[] }) => 4 * elementsOf(shape);
+  const total = [...wanted.values()].reduce((sum, each) => sum + bytesOf(each), 0);
   let done = 0;
   for (const [tensor, { checkpoint, name, info }] of matches) {
+    const { shape } = wanted.get(tensor)!;
+    requireRows(checkpoint, name, info.shape, shape);
     const whole = memoryFor(tensor, elementsOf(info.shape));
     await checkpoint.read(name, whole, { signal });
-    const { shape } = wanted.get(tensor)!;
     const values = whole.subarray(0, elementsOf(shape)); // the first rows
     requireFinite(checkpoint, name, values);
     for (const use of uses) {
       if (use.tensor !== tensor) continue;
-      weights.set(use.name, { dtype: "float32", shape: use.shape, data: arrange(values, shape, use.layout) });
-      done += 4 * values.length;
+      weights.set(use.name, { dtype: "float32", shape: use.shape, data: values });
     }
+    done += values.byteLength;
     onProgress?.(done, total);
   }
   return weights;
@@ -74,6 +75,23 @@ function visionName(name: string): string | undefined {
   const unused =
     /^visual\.(ln_post\.|proj$)|^(transformer|token_embedding|ln_final)\.|^(positional_embedding|text_projection|logit_scale|attn_mask)$/;
   return unused.test(name) ? undefined : name.replace(/^visual\./, "vision_encoder.");
+}
+
+/** An embedding may be longer than the model's, whose tokens are its first rows; a shorter one lacks some. */
+function requireRows(
+  { name: file }: Checkpoint,
+  name: string,
+  given: readonly number[],
+  wanted: readonly number[],
+) {
+  if (given[0]! >= wanted[0]!) return;
+  throw new OpenFlamingoError(
+    "checkpoint-mismatch",
+    `${file}: ${name} has ${given[0]} rows, the tokenizer needs ${wanted[0]}`,
+    {
+      hint: "The Flamingo checkpoint of this model should hold the rows of the tokens that it adds.",
+    },
+  );
 }
 
 function memoryFor(tensor: string, elements: number): Float32Array {
@@ -100,38 +118,4 @@ function requireFinite(checkpoint: Checkpoint, name: string, values: Float32Arra
       hint: "The file is damaged, or the training that wrote it went wrong: take another checkpoint.",
     },
   );
-}
-
-/** Takes the steps of a layout. Reshaping moves nothing; transposing makes a copy. */
-export function arrange(values: Float32Array, from: readonly number[], layout: Layout): Float32Array {
-  let data = values;
-  let shape = from;
-  for (const step of layout) {
-    if ("reshape" in step) shape = step.reshape;
-    else {
-      data = transposed(data, shape, step.transpose);
-      shape = step.transpose.map((axis) => shape[axis]!);
-    }
-  }
-  return data;
-}
-
-function transposed(values: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
-  if (order.join() !== "1,0") {
-    throw new OpenFlamingoError("internal", `weights are transposed as matrices, not by (${order})`);
-  }
-  const [rows, columns] = shape as [number, number];
-  const result = memoryFor("a transposed weight", values.length);
-  // In tiles that fit the cache: row by row, every write would touch another line of memory.
-  const tile = 32;
-  for (let top = 0; top < rows; top += tile) {
-    const bottom = Math.min(top + tile, rows);
-    for (let left = 0; left < columns; left += tile) {
-      const right = Math.min(left + tile, columns);
-      for (let i = top; i < bottom; i++) {
-        for (let j = left; j < right; j++) result[j * rows + i] = values[i * columns + j]!;
-      }
-    }
-  }
-  return result;
 }

@@ -5,8 +5,8 @@
  * operator's entry for its rule. An operator without one is differentiated through its definition, which computes
  * its inner values again.
  */
-import { add, mul } from "./ops/elementwise.js";
-import { sumTo } from "./ops/reduce.js";
+import { add } from "./ops/elementwise.js";
+import { broadcastTo, sumTo } from "./ops/reduce.js";
 import { showShape } from "./size.js";
 import { constant, type NamedTensors, type Node, shapeError, type Tensor } from "./tensor.js";
 
@@ -15,22 +15,29 @@ import { constant, type NamedTensors, type Node, shapeError, type Tensor } from 
  *
  * @param loss a scalar, float32 ()
  * @param parameters weights, inputs or any tensors that the loss depends on
- * @throws OpenFlamingoError `shape` when the loss is no scalar, does not depend on a parameter, or depends on it
- *   through an operator that has no gradient
+ * @throws OpenFlamingoError `shape` when the loss is no scalar of floats, does not depend on a parameter, or depends
+ *   on it through an operator that has no gradient
  */
 export function grad(loss: Tensor, parameters: readonly Tensor[]): readonly Tensor[] {
   if (loss.shape.length > 0) throw shapeError("grad", `the loss is ${showShape(loss.shape)}, not a scalar`);
+  if (!loss.dtype.includes("float")) throw shapeError("grad", `the loss is ${loss.dtype}, not a float`);
   const one = constant(loss.node.graph, 1, { dtype: loss.dtype });
-  return backward([[loss, one]], parameters).map((gradient, i) => {
+  return backward([[loss, one]], parameters, "total").map((gradient, i) => {
     if (gradient) return gradient;
-    throw shapeError("grad", `the loss does not depend on parameter ${i}`);
+    const name = parameters[i]!.node.attributes.called ?? `parameter ${i}`;
+    throw shapeError("grad", `the loss does not depend on ${name}`);
   });
 }
 
-/** Pulls the gradients of `outputs` back to `targets`; undefined for a target that has no influence. */
+/**
+ * Pulls the gradients of `outputs` back to `targets`; undefined for a target that has no influence.
+ *
+ * @param kind `total`: also what a target does through other targets; `partial`: each as if the others stood still
+ */
 function backward(
   outputs: readonly (readonly [Tensor, Tensor])[],
   targets: readonly Tensor[],
+  kind: "total" | "partial",
 ): readonly (Tensor | undefined)[] {
   const gradients = new Map<Tensor, Tensor>();
   const collect = (tensor: Tensor, gradient: Tensor) => {
@@ -44,11 +51,14 @@ function backward(
   const path = nodesBetween(
     outputs.map(([tensor]) => tensor),
     new Set(targets),
+    kind,
   );
   for (const node of path.reverse()) {
     if (!node.results.some((result) => gradients.has(result))) continue;
-    const dy = node.results.map((result) => gradients.get(result) ?? mul(result, 0));
-    const wanted = gradientsOf(node, dy);
+    const wanted = gradientsOf(
+      node,
+      node.results.map((result) => gradients.get(result)),
+    );
     node.op.inputs.forEach((name, i) => {
       const input = node.inputs[i];
       const gradient = wanted[name];
@@ -58,34 +68,47 @@ function backward(
   return targets.map((target) => gradients.get(target));
 }
 
-/** The gradients of a node's inputs, by its rule or through its definition. */
-function gradientsOf(node: Node, dy: readonly Tensor[]): NamedTensors {
+/** The gradients of a node's inputs, by its rule or through its definition, from those of its results. */
+function gradientsOf(node: Node, dy: readonly (Tensor | undefined)[]): NamedTensors {
   const { op, attributes, results } = node;
   const inputs: Record<string, Tensor | undefined> = {};
   op.inputs.forEach((name, i) => {
     inputs[name] = node.inputs[i];
   });
   if (op.grad === "none") return {};
-  if (op.grad) return op.grad(inputs, attributes, results, dy);
+  if (op.grad) {
+    const all = results.map((result, i) => dy[i] ?? zerosLike(result));
+    return op.grad(inputs, attributes, results, all);
+  }
   if (!op.definition) throw shapeError(op.name, "there is no rule for its gradient");
 
-  const names = Object.keys(inputs).filter((name) => inputs[name]);
+  // A tensor that stands in two places is one target: its first name gets all of its gradient.
+  const names = op.inputs.filter((name, i) => inputs[name] && node.inputs.indexOf(inputs[name]) === i);
   const inner = op.definition(inputs, attributes, results, node.graph);
   const pulled = backward(
-    inner.map((result, i) => [result, dy[i]!]),
+    inner.flatMap((result, i) => (dy[i] ? [[result, dy[i]] as const] : [])),
     names.map((name) => inputs[name]!),
+    "partial",
   );
   return Object.fromEntries(names.map((name, i) => [name, pulled[i]]));
 }
 
+const zerosLike = ({ node, dtype, shape }: Tensor): Tensor =>
+  broadcastTo(constant(node.graph, 0, { dtype }), { shape });
+
 /** The nodes through which the targets reach the outputs, in the order of the graph. */
-function nodesBetween(outputs: readonly Tensor[], targets: ReadonlySet<Tensor>): Node[] {
+function nodesBetween(
+  outputs: readonly Tensor[],
+  targets: ReadonlySet<Tensor>,
+  kind: "total" | "partial",
+): Node[] {
+  const isEnd = (input: Tensor) => kind === "partial" && targets.has(input);
   const reached = new Map<Node, boolean>();
   const pending = outputs.map(({ node }) => ({ node, expanded: false }));
   // Depth first without recursion: the graphs are as deep as the models.
   while (pending.length > 0) {
     const top = pending.at(-1)!;
-    const inputs = top.node.inputs.filter((input) => input !== undefined && !targets.has(input)) as Tensor[];
+    const inputs = top.node.inputs.filter((input) => input !== undefined && !isEnd(input)) as Tensor[];
     if (reached.has(top.node)) {
       pending.pop();
     } else if (top.expanded) {

@@ -44,7 +44,6 @@ export {
   isConstant,
   isSource,
   isWeight,
-  type Layout,
   type Node,
   nameOf,
   output,

@@ -6,10 +6,10 @@ import { reshape, transpose } from "./ops/layout.js";
 import { type Dim, over, product, sameDim, showShape } from "./size.js";
 import { shapeError, type Tensor } from "./tensor.js";
 
-/** `"b t (h e)"` → [["b"], ["t"], ["h", "e"]] */
+/** `"b () (h e)"` → [["b"], [], ["h", "e"]] */
 function axesOf(pattern: string): readonly (readonly string[])[] {
   const groups = pattern.match(/\([^()]*\)|[^\s()]+/g) ?? [];
-  return groups.map((group) => group.replace(/[()]/g, " ").trim().split(/\s+/));
+  return groups.map((group) => group.match(/[^\s()]+/g) ?? []);
 }
 
 /** The sizes of the axes that a pattern names; one axis of a group may be left for what remains. */
@@ -36,7 +36,7 @@ function measure(x: Tensor, groups: readonly (readonly string[])[], given: Reado
 /**
  * Splits, reorders and joins axes.
  *
- * @param pattern axes before and after an arrow; parentheses join axes into one
+ * @param pattern axes before and after an arrow; parentheses join axes into one, empty ones are an axis of size 1
  * @param given sizes that the shape does not tell, such as the number of heads
  * @throws OpenFlamingoError `shape` when the pattern does not fit the tensor
  */
@@ -50,10 +50,10 @@ export function rearrange(x: Tensor, pattern: string, given: Readonly<Record<str
     throw shapeError("rearrange", `"${pattern}" does not have the same axes on both sides`);
   }
   const sizesOf = (names: readonly string[]) => names.map((name) => sizes.get(name)!);
-  const apart = before.some((names) => names.length > 1) ? reshape(x, { shape: sizesOf(from) }) : x;
+  const apart = before.some((names) => names.length !== 1) ? reshape(x, { shape: sizesOf(from) }) : x;
   const order = to.map((name) => from.indexOf(name));
   const moved = order.every((axis, i) => axis === i) ? apart : transpose(apart, { order });
-  const joined = after.some((names) => names.length > 1);
+  const joined = after.some((names) => names.length !== 1);
   return joined ? reshape(moved, { shape: after.map((names) => product(sizesOf(names))) }) : moved;
 }
 

@@ -4,6 +4,7 @@
  * A model is written once for every number of prompts and tokens; the names get their values when it runs. Two sizes
  * are equal when their polynomials are, so that shape rules can check models that have no numbers yet.
  */
+import { OpenFlamingoError } from "../base/errors.js";
 
 /** coefficient · factor · factor …; the factors are sorted names, none for a plain number. */
 interface Term {
@@ -80,14 +81,14 @@ export const sameDim = (a: Dim, b: Dim): boolean => showDim(a) === showDim(b);
 export const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((dim, i) => sameDim(dim, b[i]!));
 
-/** The value of a size, given those of the names. @throws RangeError for a name without a value */
+/** The value of a size, given those of the names. @throws OpenFlamingoError `shape` for a name without a value */
 export function evaluateDim(dim: Dim, values: ReadonlyMap<string, number>): number {
   let sum = 0;
   for (const { coefficient, factors } of termsOf(dim)) {
     let term = coefficient;
     for (const name of factors) {
       const value = values.get(name);
-      if (value === undefined) throw new RangeError(`the size ${name} has no value`);
+      if (value === undefined) throw new OpenFlamingoError("shape", `the size ${name} has no value`);
       term *= value;
     }
     sum += term;

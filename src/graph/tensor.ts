@@ -5,7 +5,7 @@
  */
 import type { DType } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { type Dim, namedSize, type Shape, sameShape, showDim, showShape } from "./size.js";
+import { type Dim, namedSize, product, type Shape, sameShape, showDim, showShape } from "./size.js";
 
 export interface TensorType {
   readonly dtype: DType;
@@ -117,7 +117,7 @@ export function addNode(
   return results;
 }
 
-/** What a source is called: an input by its name, a weight by its name in the checkpoint and its layout. */
+/** What a source is called: an input by its name, a weight by its name in the checkpoint. */
 export const nameOf = (node: Node): string => node.attributes.called as string;
 
 function registerInput(graph: Graph, tensor: Tensor): void {
@@ -162,37 +162,19 @@ export function input(graph: Graph, name: string, dtype: DType, shape: readonly 
   return declare(graph, graph.inputs, inputOp, name, { dtype, shape: dims });
 }
 
-/** How a weight lies in the engine, other than in its checkpoint: steps that are taken once, while loading. */
-export type Layout = readonly (
-  | { readonly transpose: readonly number[] }
-  | { readonly reshape: readonly number[] }
-)[];
-
 /**
  * A tensor of the checkpoint, by the name that it has there. Asked for twice, it is the same tensor.
  *
- * @param from the checkpoint's own shape, where `layout` leads from it to `shape`
+ * @param from the checkpoint's own shape, where it is another way to see the same numbers
  */
 export function weight(
   graph: Graph,
   name: string,
   shape: readonly number[],
-  {
-    dtype = "float32",
-    layout = [],
-    from = shape,
-  }: { dtype?: DType; layout?: Layout; from?: readonly number[] } = {},
+  { dtype = "float32", from = shape }: { dtype?: DType; from?: readonly number[] } = {},
 ): Tensor {
-  const suffix = layout.map((step) =>
-    "transpose" in step ? `ᵀ${step.transpose.join("")}` : `→${step.reshape.join("x")}`,
-  );
-  return declare(graph, graph.weights, weightOp, name + suffix.join(""), {
-    dtype,
-    shape,
-    name,
-    layout,
-    from,
-  });
+  const called = from.join() === shape.join() ? name : `${name}→${shape.join("x")}`;
+  return declare(graph, graph.weights, weightOp, called, { dtype, shape, name, from });
 }
 
 function declare(
@@ -210,10 +192,20 @@ function declare(
       `${name} is ${known.dtype} ${showShape(known.shape)} and also ${attributes.dtype} ${showShape(attributes.shape)}`,
     );
   }
+  requireFree(graph, op.name, name);
   return addNode(graph, op, [], { ...attributes, called: name })[0]!;
 }
 
-/** Numbers known while the model is written: one for a scalar, or a list with its shape. */
+function requireFree({ inputs, weights, outputs }: Graph, operator: string, name: string): void {
+  const taken = [inputs, weights, outputs].some((table) => table.has(name));
+  if (taken) throw shapeError(operator, `the name ${name} is taken`);
+}
+
+/**
+ * Numbers known while the model is written: one for a scalar, or a list with its shape.
+ *
+ * @throws OpenFlamingoError `shape` for numbers that do not fill the shape or are none of the type
+ */
 export function constant(
   graph: Graph,
   values: number | readonly number[],
@@ -222,22 +214,27 @@ export function constant(
   const list = typeof values === "number" ? [values] : values;
   const dims = shape ?? (typeof values === "number" ? [] : [list.length]);
   // JSON has no infinity; a mask is −1e30 anyway (kernels disagree about rows of −∞).
-  if (!list.every(Number.isFinite)) throw shapeError("constant", "a value is not finite");
+  const isWrong = (value: number) => !(dtype.includes("float") ? Number.isFinite : Number.isInteger)(value);
+  const wrong = list.find(isWrong);
+  if (wrong !== undefined) throw shapeError("constant", `${wrong} is no ${dtype}`);
+  if (list.length !== product(dims)) {
+    throw shapeError("constant", `${list.length} numbers do not fill ${showShape(dims)}`);
+  }
   return addNode(graph, constantOp, [], { dtype, shape: dims, values: list })[0]!;
 }
 
 /** Names a result. @throws OpenFlamingoError `shape` when the name is taken */
 export function output(graph: Graph, name: string, tensor: Tensor): void {
-  if (graph.outputs.has(name)) throw shapeError("output", `${name} is there already`);
+  requireFree(graph, "output", name);
   graph.outputs.set(name, tensor);
 }
 
 /** An error of a shape rule, with the line of the model that is wrong. */
 export function shapeError(operator: string, what: string): OpenFlamingoError {
-  const line = new Error().stack
-    ?.split("\n")
-    .slice(1)
-    .find((frame) => !/[\\/]graph[\\/](?!.*\.test\.)/.test(frame));
-  const place = line?.match(/([\w.-]+[\\/][\w.-]+:\d+):\d+\)?$/)?.[1];
+  const frames = new Error().stack?.split("\n").slice(1) ?? [];
+  const folder = frames[0]?.match(/[^\s(@]*(?=tensor\.)/)?.[0]; // the language's own, as frames write it
+  const callers = frames.filter((frame) => folder && !frame.includes(folder));
+  const places = callers.flatMap((frame) => frame.match(/([\w.-]+[\\/][\w.-]+:\d+):\d+\)?$/)?.[1] ?? []);
+  const place = places[0]; // not the first frame: that may be a call inside of JavaScript itself
   return new OpenFlamingoError("shape", `${operator}: ${what}${place ? ` (at ${place})` : ""}`);
 }

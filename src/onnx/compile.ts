@@ -1,18 +1,10 @@
 /** From a graph to what a runtime loads, and the list of weights that it must be given. */
-import {
-  type Dim,
-  evaluateDim,
-  type Graph,
-  type Layout,
-  nameOf,
-  type Shape,
-  showDim,
-} from "../graph/index.js";
+import { type Dim, evaluateDim, type Graph, nameOf, type Shape, showDim } from "../graph/index.js";
 import type { Dimension, Port, Program } from "../runtime/runtime.js";
 import { emit } from "./emit.js";
 import { lower } from "./lower.js";
 
-/** A weight of a program: where it comes from in the checkpoint, and the steps from there to how the program has it. */
+/** A weight of a program, and where it comes from in the checkpoint. */
 export interface WeightUse {
   /** The program's name for it. */
   readonly name: string;
@@ -20,7 +12,6 @@ export interface WeightUse {
   /** The checkpoint's name for it, and its shape there. */
   readonly tensor: string;
   readonly from: readonly number[];
-  readonly layout: Layout;
 }
 
 export interface Compiled {
@@ -33,12 +24,8 @@ export interface Compiled {
 export function compile(graph: Graph): Compiled {
   const lowered = lower(graph);
   const weights = [...lowered.weights].map(([name, { node, shape }]): WeightUse => {
-    const {
-      name: tensor,
-      from,
-      layout,
-    } = node.attributes as { name: string; from: number[]; layout: Layout };
-    return { name, shape: shape as readonly number[], tensor, from, layout };
+    const { name: tensor, from } = node.attributes as { name: string; from: readonly number[] };
+    return { name, shape: shape as readonly number[], tensor, from };
   });
   const program = {
     name: graph.name,

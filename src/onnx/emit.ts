@@ -3,6 +3,7 @@
  * data, so that the file stays small and their memory is given beside it.
  */
 import { bytesOf, type DType } from "../base/dtypes.js";
+import { OpenFlamingoError } from "../base/errors.js";
 import {
   type Graph,
   instructionOf,
@@ -132,10 +133,11 @@ function bytesOfValues(values: readonly number[], dtype: DType): Uint8Array {
   const view = new DataView(bytes.buffer);
   values.forEach((value, i) => {
     if (dtype === "float32") view.setFloat32(4 * i, value, true);
+    else if (dtype === "float64") view.setFloat64(8 * i, value, true);
     else if (dtype === "int64") view.setBigInt64(8 * i, BigInt(value), true);
     else if (dtype === "int32") view.setInt32(4 * i, value, true);
     else if (dtype === "bool") view.setUint8(i, value);
-    else throw new RangeError(`constants of type ${dtype} are not written`);
+    else throw new OpenFlamingoError("internal", `constants of type ${dtype} are not written`);
   });
   return bytes;
 }

@@ -7,7 +7,7 @@ import { defineOp, defineOpOfMany, type Operator, type OperatorOfMany } from "..
 import { microsoft, onnxNodeOfMany } from "../raw.js";
 import { sameDim, sameShape, showShape } from "../size.js";
 import { shapeError, type Tensor } from "../tensor.js";
-import { add, broadcastShape, cast, equal, less, mul, sub, where } from "./elementwise.js";
+import { add, broadcastShape, cast, equal, less, mul, sameTypes, sub, where } from "./elementwise.js";
 import { reshape, slice, transpose, transposeLast } from "./layout.js";
 import { matmul } from "./linear.js";
 import { softmax } from "./normalize.js";
@@ -24,8 +24,8 @@ export const attention: Operator<["queries", "keys", "values", "bias?"], { scale
   shape: ({ queries, keys, values, bias }) => {
     const [t, e] = queries.shape.slice(-2);
     const [s, e2] = keys.shape.slice(-2);
-    const fits =
-      t !== undefined && s !== undefined && sameDim(e!, e2!) && sameDim(s, values.shape.at(-2) ?? 0);
+    const s2 = values.shape.at(-2);
+    const fits = e !== undefined && e2 !== undefined && s2 !== undefined && sameDim(e, e2) && sameDim(s!, s2);
     if (!fits) {
       const shapes = [queries, keys, values].map(({ shape }) => showShape(shape));
       throw shapeError(
@@ -37,8 +37,15 @@ export const attention: Operator<["queries", "keys", "values", "bias?"], { scale
       "attention",
       [queries, keys, values].map(({ shape }) => shape.slice(0, -2)),
     );
-    if (bias) broadcastShape("attention", [bias.shape, [...batch, t, s]]);
-    return { dtype: queries.dtype, shape: [...batch, t, values.shape.at(-1)!] };
+    const scores = [...batch, t!, s!];
+    if (bias && !sameShape(broadcastShape("attention", [bias.shape, scores]), scores)) {
+      throw shapeError(
+        "attention",
+        `the bias ${showShape(bias.shape)} is larger than the scores ${showShape(scores)}`,
+      );
+    }
+    const dtype = sameTypes("attention", [queries, keys, values]);
+    return { dtype, shape: [...batch, t!, values.shape.at(-1)!] };
   },
   definition: ({ queries, keys, values, bias }, { scale }) => {
     const scores = matmul(mul(queries, scale), transposeLast(keys));
@@ -63,30 +70,37 @@ export const cachedAttention: OperatorOfMany<
 > = defineOpOfMany({
   name: "cachedAttention",
   inputs: ["queries", "keys", "values", "pastKeys", "pastValues", "start", "bias"],
-  shape: ({ queries, keys, values, pastKeys, pastValues, start, bias }) => {
+  shape: (inputs) => {
+    const { queries, keys, values, pastKeys, pastValues, start, bias } = inputs;
     const [b, t, h, e] = queries.shape;
-    const [b2, h2, capacity, e2] = pastKeys.shape;
+    const capacity = pastKeys.shape[2];
+    const [b3, h3, t3] = bias.shape;
     const fits =
       queries.shape.length === 4 &&
       sameShape(keys.shape, queries.shape) &&
       sameShape(values.shape, queries.shape) &&
-      sameShape([b2!, h2!, capacity!, e2!], [b!, h!, capacity!, e!]) &&
+      capacity !== undefined &&
+      sameShape(pastKeys.shape, [b!, h!, capacity, e!]) &&
       sameShape(pastValues.shape, pastKeys.shape) &&
       sameShape(start.shape, [b!]) &&
+      start.dtype === "int32" &&
       bias.shape.length === 4 &&
-      sameDim(bias.shape[2]!, t!);
+      (b3 === 1 || sameDim(b3!, b!)) &&
+      (h3 === 1 || sameDim(h3!, h!)) &&
+      sameDim(t3!, t!);
     if (!fits) {
-      const shapes = [queries, pastKeys, start, bias].map(({ shape }) => showShape(shape));
-      const [q, past, first, added] = shapes;
-      throw shapeError(
-        "cachedAttention",
-        `queries ${q}, cache ${past}, start ${first} and bias ${added} do not fit`,
+      const shown = Object.entries(inputs).map(
+        ([name, { dtype, shape }]) => `${name} ${dtype} ${showShape(shape)}`,
       );
+      throw shapeError("cachedAttention", `${shown.join(", ")} do not fit`);
     }
     return [queries, pastKeys, pastValues];
   },
-  onnx: ({ queries, keys, values, pastKeys, pastValues, start, bias }, { scale }, types, graph) => {
+  onnx: (inputs, attributes, types, graph) => {
+    const { queries, keys, values, pastKeys, pastValues, start, bias } = inputs;
     const [b, t, h, e] = queries.shape as [never, never, number, number];
+    // The kernel takes heads in steps of 8 numbers.
+    if (e % 8 !== 0) return cachedAttention.op.definition!(inputs, attributes, types, graph);
     const flat = (x: Tensor) => reshape(x, { shape: [b, t, h * e] });
     const asInt32 = (x: Tensor) => cast(x, { to: "int32" });
     // The kernel counts for itself: the last slot of every row, and the length of the longest.
@@ -108,7 +122,7 @@ export const cachedAttention: OperatorOfMany<
         undefined,
         bias,
       ],
-      { num_heads: h, kv_num_heads: h, scale: { float: scale } },
+      { num_heads: h, kv_num_heads: h, scale: { float: attributes.scale } },
       [{ dtype: queries.dtype, shape: [b, t, h * e] }, types[1]!, types[2]!],
       microsoft,
     );

@@ -22,7 +22,8 @@ export function broadcastShape(operator: string, shapes: readonly Shape[]): Shap
   });
 }
 
-function sameTypes(operator: string, tensors: readonly Tensor[]): DType {
+/** The type that all of them have. */
+export function sameTypes(operator: string, tensors: readonly Tensor[]): DType {
   const [first, ...others] = tensors;
   const other = others.find(({ dtype }) => dtype !== first!.dtype);
   if (other) throw shapeError(operator, `one input is ${first!.dtype}, another ${other.dtype}`);

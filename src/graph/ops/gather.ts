@@ -2,18 +2,22 @@
 import { defineOp, type Operator } from "../op.js";
 import { onnxNode } from "../raw.js";
 import { type Dim, sameShape, showShape } from "../size.js";
-import { constant, shapeError } from "../tensor.js";
+import { constant, shapeError, type Tensor } from "../tensor.js";
 import { cast, equal, where } from "./elementwise.js";
 import { reshape } from "./layout.js";
 import { broadcastTo, sum } from "./reduce.js";
 import { iota } from "./sources.js";
+
+function requireInt32(operator: string, name: string, { dtype }: Tensor): void {
+  if (dtype !== "int32") throw shapeError(operator, `${name} are ${dtype}, not int32`);
+}
 
 /** Rows of a table: table (n, …), rows int32 (any) → (any, …). */
 export const gather: Operator<["table", "rows"]> = defineOp({
   name: "gather",
   inputs: ["table", "rows"],
   shape: ({ table, rows }) => {
-    if (rows.dtype !== "int32") throw shapeError("gather", `the row numbers are ${rows.dtype}, not int32`);
+    requireInt32("gather", "rows", rows);
     if (table.shape.length === 0) throw shapeError("gather", "a scalar has no rows");
     return { dtype: table.dtype, shape: [...rows.shape, ...table.shape.slice(1)] };
   },
@@ -26,6 +30,7 @@ export const scatterAdd: Operator<["rows", "values"], { count: Dim }> = defineOp
   name: "scatterAdd",
   inputs: ["rows", "values"],
   shape: ({ rows, values }, { count }) => {
+    requireInt32("scatterAdd", "rows", rows);
     const any = rows.shape.length;
     if (!sameShape(values.shape.slice(0, any), rows.shape)) {
       throw shapeError(
@@ -48,7 +53,8 @@ export const pick: Operator<["x", "places"]> = defineOp({
   name: "pick",
   inputs: ["x", "places"],
   shape: ({ x, places }) => {
-    if (!sameShape(x.shape.slice(0, -1), places.shape)) {
+    requireInt32("pick", "places", places);
+    if (x.shape.length === 0 || !sameShape(x.shape.slice(0, -1), places.shape)) {
       throw shapeError("pick", `${showShape(x.shape)} has no place for each of ${showShape(places.shape)}`);
     }
     return { dtype: x.dtype, shape: places.shape };

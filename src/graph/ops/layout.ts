@@ -3,6 +3,7 @@ import { defineOp, defineOpOfMany, type Operator, type OperatorOfMany } from "..
 import { onnxNode, onnxNodeOfMany } from "../raw.js";
 import { type Dim, minus, over, plus, product, type Shape, sameDim, showDim, showShape } from "../size.js";
 import { constant, type Graph, shapeError, type Tensor, type TensorType } from "../tensor.js";
+import { sameTypes } from "./elementwise.js";
 import { dimensions } from "./sources.js";
 
 const axisOf = (operator: string, x: TensorType, axis: number): number => {
@@ -136,7 +137,8 @@ export const join: Operator<["a", "b"], { axis: number }> = defineOp({
       a.shape.length === b.shape.length && a.shape.every((dim, i) => i === at || sameDim(dim, b.shape[i]!));
     if (!fits)
       throw shapeError("concat", `${showShape(a.shape)} and ${showShape(b.shape)} differ off axis ${axis}`);
-    return { dtype: a.dtype, shape: a.shape.with(at, plus(a.shape[at]!, b.shape[at]!)) };
+    const dtype = sameTypes("concat", [a, b]);
+    return { dtype, shape: a.shape.with(at, plus(a.shape[at]!, b.shape[at]!)) };
   },
   grad: ({ a, b, dy }, { axis }) => {
     const at = axisOf("concat", a, axis);

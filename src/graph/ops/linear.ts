@@ -1,9 +1,9 @@
 /** Products of matrices, and the linear layer. */
 import { defineOp, type Operator } from "../op.js";
-import { onnxNode } from "../raw.js";
+import { microsoft, onnxNode } from "../raw.js";
 import { product, sameDim, showShape } from "../size.js";
 import { shapeError } from "../tensor.js";
-import { add, broadcastShape } from "./elementwise.js";
+import { add, broadcastShape, sameTypes } from "./elementwise.js";
 import { reshape, transposeLast } from "./layout.js";
 import { sum } from "./reduce.js";
 
@@ -18,7 +18,7 @@ export const matmul: Operator<["a", "b"]> = defineOp({
       throw shapeError("matmul", `${showShape(a.shape)} and ${showShape(b.shape)} do not multiply`);
     }
     const batch = broadcastShape("matmul", [a.shape.slice(0, -2), b.shape.slice(0, -2)]);
-    return { dtype: a.dtype, shape: [...batch, n, m] };
+    return { dtype: sameTypes("matmul", [a, b]), shape: [...batch, n, m] };
   },
   grad: ({ a, b, dy }) => ({ a: matmul(dy, transposeLast(b)), b: matmul(transposeLast(a), dy) }),
   onnx: ({ a, b }, _, y) => onnxNode("MatMul", [a, b], {}, y),
@@ -50,7 +50,10 @@ export const linear: Operator<["x", "w", "bias?"]> = defineOp({
         `the bias ${showShape(bias.shape)} does not fit the weight ${showShape(w.shape)}`,
       );
     }
-    return { dtype: x.dtype, shape: [...x.shape.slice(0, -1), out] };
+    return {
+      dtype: sameTypes("linear", bias ? [x, w, bias] : [x, w]),
+      shape: [...x.shape.slice(0, -1), out],
+    };
   },
   grad: ({ x, w, bias, dy }) => {
     // The weight's gradient as one flat product: a batch of small ones, summed afterwards, costs several times as much.
@@ -63,7 +66,12 @@ export const linear: Operator<["x", "w", "bias?"]> = defineOp({
       ...(bias && { bias: sum(flatDy, { axes: [0] }) }),
     };
   },
-  // The engine wants the weight as (in, out); of a weight that is given, `fold` makes the transposed one while loading.
+  // The weight stays as checkpoints keep it: this kernel is as fast on (out, in) as another on the transposed one, and
+  // an embedding can be looked up and multiplied with in one copy.
+  onnx: ({ x, w, bias }, _, y) => {
+    const product = onnxNode("FusedMatMul", [x, w], { transB: 1 }, y, microsoft);
+    return bias ? add(product, bias) : product;
+  },
   definition: ({ x, w, bias }) => {
     const y = matmul(x, transposeLast(w));
     return bias ? add(y, bias) : y;

@@ -14,13 +14,22 @@ interface Reduction {
   readonly keep?: boolean;
 }
 
-/** The axes of x counted from 0. */
+/** The axes of x counted from 0. @throws OpenFlamingoError `shape` for one that x does not have, or has twice */
 export function axesOf(operator: string, x: TensorType, axes: readonly number[]): readonly number[] {
-  return axes.map((axis) => {
+  const counted = axes.map((axis) => {
     const positive = axis < 0 ? axis + x.shape.length : axis;
     if (x.shape[positive] !== undefined) return positive;
     throw shapeError(operator, `${showShape(x.shape)} has no axis ${axis}`);
   });
+  if (new Set(counted).size === counted.length) return counted;
+  throw shapeError(operator, `the axes ${axes.join(", ")} of ${showShape(x.shape)} are not different ones`);
+}
+
+/** The ONNX form of a reduction. */
+function reduction(type: string, x: Tensor, { axes, keep }: Reduction, y: TensorType): Tensor {
+  const list = constant(x.node.graph, axes, { dtype: "int64" });
+  // An empty list means no axis here; to ONNX it would mean all of them.
+  return onnxNode(type, [x, list], { keepdims: keep ? 1 : 0, noop_with_empty_axes: 1 }, y);
 }
 
 const reduced =
@@ -32,9 +41,9 @@ const reduced =
   };
 
 /** What was reduced, with its axes back in place, so that it broadcasts against x. */
-const restored = (reduction: Tensor, x: Tensor, axes: readonly number[]): Tensor => {
+const restored = (small: Tensor, x: Tensor, axes: readonly number[]): Tensor => {
   const gone = axesOf("restored", x, axes);
-  return reshape(reduction, { shape: x.shape.map((dim, axis) => (gone.includes(axis) ? 1 : dim)) });
+  return reshape(small, { shape: x.shape.map((dim, axis) => (gone.includes(axis) ? 1 : dim)) });
 };
 
 export const sum: Operator<["x"], Reduction> = defineOp({
@@ -42,13 +51,7 @@ export const sum: Operator<["x"], Reduction> = defineOp({
   inputs: ["x"],
   shape: reduced("sum"),
   grad: ({ x, dy }, { axes }) => ({ x: broadcastTo(restored(dy, x, axes), { shape: x.shape }) }),
-  onnx: ({ x }, { axes, keep }, y) =>
-    onnxNode(
-      "ReduceSum",
-      [x, constant(x.node.graph, axes, { dtype: "int64" })],
-      { keepdims: keep ? 1 : 0 },
-      y,
-    ),
+  onnx: ({ x }, attributes, y) => reduction("ReduceSum", x, attributes, y),
   autocast: "float32",
 });
 
@@ -60,13 +63,7 @@ export const mean: Operator<["x"], Reduction> = defineOp({
     const count = countOf(x, axes);
     return { x: broadcastTo(restored(div(dy, count), x, axes), { shape: x.shape }) };
   },
-  onnx: ({ x }, { axes, keep }, y) =>
-    onnxNode(
-      "ReduceMean",
-      [x, constant(x.node.graph, axes, { dtype: "int64" })],
-      { keepdims: keep ? 1 : 0 },
-      y,
-    ),
+  onnx: ({ x }, attributes, y) => reduction("ReduceMean", x, attributes, y),
   definition: ({ x }, { axes, keep = false }) => div(sum(x, { axes, keep }), countOf(x, axes)),
   autocast: "float32",
 });
@@ -87,13 +84,7 @@ export const max: Operator<["x"], Reduction> = defineOp({
     const share = cast(equal(x, restored(y, x, axes)), { to: x.dtype });
     return { x: mul(restored(dy, x, axes), div(share, sum(share, { axes, keep: true }))) };
   },
-  onnx: ({ x }, { axes, keep }, y) =>
-    onnxNode(
-      "ReduceMax",
-      [x, constant(x.node.graph, axes, { dtype: "int64" })],
-      { keepdims: keep ? 1 : 0 },
-      y,
-    ),
+  onnx: ({ x }, attributes, y) => reduction("ReduceMax", x, attributes, y),
 });
 
 /** x repeated along missing axes and axes of size 1. */

@@ -12,7 +12,6 @@ import {
   type TensorType,
 } from "../tensor.js";
 import { add, cast, mul } from "./elementwise.js";
-import { concat, reshape } from "./layout.js";
 
 const sourceOp = (name: string, type: (attributes: never) => TensorType, onnx: Form): Op => ({
   name,
@@ -29,7 +28,7 @@ const iotaOp = sourceOp(
   "iota",
   ({ size }: { size: Dim }) => ({ dtype: "int32", shape: [size] }),
   (_, { size }, [y], graph) => {
-    const end = reshape(dimensions(graph, [size as Dim]), { shape: [] });
+    const end = onnxNode("Squeeze", [lengthOf(graph, size as Dim)], {}, { dtype: "int64", shape: [] });
     const zero = constant(graph, 0, { dtype: "int64" });
     const one = constant(graph, 1, { dtype: "int64" });
     return [cast(onnxNode("Range", [zero, end, one], {}, { ...y!, dtype: "int64" }), { to: "int32" })];
@@ -42,12 +41,10 @@ export const iota = (graph: Graph, size: Dim): Tensor => addNode(graph, iotaOp, 
 const dimensionsOp = sourceOp(
   "dimensions",
   ({ dims }: { dims: Shape }) => ({ dtype: "int64", shape: [dims.length] }),
-  (_, { dims }, __, graph) => [
-    concat(
-      (dims as Shape).map((dim) => lengthOf(graph, dim)),
-      { axis: 0 },
-    ),
-  ],
+  (_, { dims }, [y], graph) => {
+    const lengths = (dims as Shape).map((dim) => lengthOf(graph, dim));
+    return [onnxNode("Concat", lengths, { axis: 0 }, y!)];
+  },
 );
 
 /** Sizes as numbers: int64 (how many). Those that are fixed become a constant. */

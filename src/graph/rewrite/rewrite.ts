@@ -12,9 +12,7 @@ export type Rule = (
 export function rewrite(graph: Graph, rule: Rule): Graph {
   const next = createGraph(graph.name);
   const moved = new Map<Tensor, Tensor>();
-  const needed = nodesFor(graph);
-  for (const node of graph.nodes) {
-    if (!needed.has(node)) continue;
+  for (const node of nodesFor(graph)) {
     const inputs = node.inputs.map((input) => input && moved.get(input)!);
     const results = rule(node, inputs, next) ?? addNode(next, node.op, inputs, node.attributes);
     node.results.forEach((result, i) => {
@@ -25,14 +23,15 @@ export function rewrite(graph: Graph, rule: Rule): Graph {
   return next;
 }
 
-/** The nodes that the outputs depend on, and the inputs. */
+/** The inputs, and then the nodes that the outputs depend on: a node may use a size that a later input gives. */
 function nodesFor(graph: Graph): ReadonlySet<Node> {
-  const needed = new Set<Node>([...graph.inputs.values()].map(({ node }) => node));
+  const inputs = [...graph.inputs.values()].map(({ node }) => node);
+  const needed = new Set<Node>();
   const pending = [...graph.outputs.values()].map(({ node }) => node);
   for (let node = pending.pop(); node; node = pending.pop()) {
     if (needed.has(node)) continue;
     needed.add(node);
     for (const input of node.inputs) if (input) pending.push(input.node);
   }
-  return needed;
+  return new Set([...inputs, ...graph.nodes.filter((node) => needed.has(node))]);
 }
