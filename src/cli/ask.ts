@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { askPrompt } from "../api/prompt.js";
 import { shots } from "../api/shots.node.js";
-import { addOptions, type GenerationFlags, generation, generationOptions, modelOptions } from "./options.js";
 import { withModel, writeAnswer } from "./command.js";
+import { addOptions, type GenerationFlags, generation, generationOptions, modelOptions } from "./options.js";
 
 export function ask(program: Command): void {
   const command = program

@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { shots } from "../api/shots.node.js";
 import { exitCodes, OpenFlamingoError } from "../base/errors.js";
-import { addOptions, type GenerationFlags, generation, generationOptions, modelOptions } from "./options.js";
 import { withModel, writeAnswer } from "./command.js";
+import { addOptions, type GenerationFlags, generation, generationOptions, modelOptions } from "./options.js";
 
 interface CaptionFlags extends GenerationFlags {
   readonly prompt?: string;

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { templatePrompt } from "../api/prompt.js";
 import { shots } from "../api/shots.node.js";
+import { withModel, writeAnswer } from "./command.js";
 import {
   addOptions,
   type GenerationFlags,
@@ -10,7 +11,6 @@ import {
   modelOptions,
   repeated,
 } from "./options.js";
-import { withModel, writeAnswer } from "./command.js";
 
 interface GenerateFlags extends GenerationFlags {
   readonly prompt: string;

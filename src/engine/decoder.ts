@@ -268,6 +268,13 @@ async function createPool(
   };
 }
 
+/** 0, 1, 2, … up to `length`, for each of the rows. */
+function countedUp(rows: number, length: number): Float32Array {
+  const values = new Float32Array(rows * length);
+  for (let i = 0; i < values.length; i++) values[i] = i % length;
+  return values;
+}
+
 const int32 = (shape: readonly number[], data: Int32Array): HostTensor<"int32"> => ({
   dtype: "int32",
   shape,
