@@ -1,0 +1,186 @@
+/**
+ * `ort.ffi`: ONNX Runtime through its C API. Outputs are written in place, runs leave the event loop free and can be
+ * stopped, weights and caches are used where they lie.
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { OpenFlamingoError } from "../base/errors.js";
+import type { HostTensor } from "./hostTensor.js";
+import {
+  cString,
+  engineError,
+  findOrtLibrary,
+  type OrtApi,
+  onlyFatal,
+  openOrtApi,
+  type Pointer,
+} from "./ortApi.node.js";
+import { createValue, OrtBoundTensor, OrtSession } from "./ortSession.node.js";
+import { checkWeights } from "./plan.js";
+import {
+  type BoundTensor,
+  type LoadOptions,
+  type Program,
+  type Runtime,
+  type Session,
+  weightsLocation,
+} from "./runtime.js";
+import { selfTest } from "./selfTest.js";
+
+/**
+ * Opens ONNX Runtime and lets it compute one known result.
+ *
+ * @param options.library the path of the library, in place of the one in the onnxruntime-node package
+ * @throws OpenFlamingoError "engine" when the library is missing, does not load, is too old or computes wrongly
+ */
+export async function openOrtFfi({ library = findOrtLibrary() } = {}): Promise<Runtime> {
+  const runtime = new OrtRuntime(await openOrtApi(library));
+  await selfTest(runtime);
+  return runtime;
+}
+
+class OrtRuntime implements Runtime {
+  readonly name = "ort.ffi";
+  readonly version: string;
+  readonly #api: OrtApi;
+  readonly #sessions = new Set<OrtSession>();
+  #closed = false;
+
+  constructor(api: OrtApi) {
+    this.#api = api;
+    this.version = api.version;
+  }
+
+  async load(program: Program, options: LoadOptions = {}): Promise<Session> {
+    options.signal?.throwIfAborted();
+    this.#refuseIfClosed();
+    checkWeights(program);
+    const weights = new Map<string, Pointer>();
+    let native: Pointer;
+    try {
+      for (const [name, tensor] of program.weights) weights.set(name, createValue(this.#api, tensor));
+      native = await createSession(this.#api, program, weights, options);
+    } catch (error) {
+      for (const weight of weights.values()) this.#api.release("Value", weight);
+      options.signal?.throwIfAborted();
+      throw engineError(`${program.name} cannot be loaded`, error);
+    }
+    const session = new OrtSession(this.#api, program, native, [...weights.values()], () =>
+      this.#sessions.delete(session),
+    );
+    this.#sessions.add(session);
+    if (options.signal?.aborted || this.#closed) await session.close();
+    options.signal?.throwIfAborted();
+    this.#refuseIfClosed();
+    return session;
+  }
+
+  bind(tensor: HostTensor): BoundTensor {
+    this.#refuseIfClosed();
+    return new OrtBoundTensor(this.#api, tensor);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#sessions].map((session) => session.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closed) throw new OpenFlamingoError("engine", `the runtime ${this.name} was closed`);
+  }
+}
+
+/** Creates the native session off the event loop; `weights` are the handles of the program's weights. */
+async function createSession(
+  api: OrtApi,
+  program: Program,
+  weights: ReadonlyMap<string, Pointer>,
+  options: LoadOptions,
+): Promise<Pointer> {
+  const folder = await folderOfNoWeights();
+  try {
+    return await attempt(api, program, weights, { ...options, folder, optimiserSeesWeights: false });
+  } catch (error) {
+    // An optimisation wants to compute with a weight, or to rearrange it. If the optimiser sees them, all weights
+    // are in memory twice until the session stands, and what it makes of them afterwards.
+    if (!/external initializer/i.test(String(error))) throw error;
+    return await attempt(api, program, weights, { ...options, folder, optimiserSeesWeights: true });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/**
+ * A new folder with the file in which a model says that its weights are. The file must exist, though nothing reads
+ * it. It is empty, so that reading it after all is an error and not a wrong result.
+ */
+async function folderOfNoWeights(): Promise<string> {
+  try {
+    const folder = await mkdtemp(join(tmpdir(), "openflamingo-"));
+    await writeFile(join(folder, weightsLocation), "");
+    return folder;
+  } catch (cause) {
+    throw new OpenFlamingoError("disk", `no temporary file can be made in ${tmpdir()}`, {
+      hint: "Set TMPDIR (on Windows TEMP) to a folder that can be written to.",
+      cause,
+    });
+  }
+}
+
+interface Attempt extends LoadOptions {
+  readonly folder: string;
+  readonly optimiserSeesWeights: boolean;
+}
+
+async function attempt(
+  api: OrtApi,
+  program: Program,
+  weights: ReadonlyMap<string, Pointer>,
+  { threads = availableParallelism(), prepack = hasQuantised(program), signal, ...attempt }: Attempt,
+): Promise<Pointer> {
+  const settings = Object.entries({
+    "session.model_external_initializers_file_folder_path": attempt.folder,
+    "session.disable_prepacking": prepack ? "0" : "1",
+    // Threads that spin while they have nothing to do take the cores from those of the other sessions.
+    "session.intra_op.allow_spinning": "0",
+  });
+  const options = api.create("CreateSessionOptions");
+  const stop = () => api.call("SessionOptionsSetLoadCancellationFlag", options, true);
+  try {
+    for (const [key, value] of settings) api.call("AddSessionConfigEntry", options, key, value);
+    api.call("SetSessionLogSeverityLevel", options, onlyFatal);
+    api.call("SetIntraOpNumThreads", options, threads);
+    // Every optimisation but the last kind, which rearranges the weights of convolutions: no gain where it was tried.
+    const extended = 2;
+    api.call("SetSessionGraphOptimizationLevel", options, extended);
+    // Given in this way, weights are used where they lie, and the optimiser does not see them.
+    for (const [name, weight] of weights) api.call("AddInitializer", options, name, weight);
+    if (attempt.optimiserSeesWeights) {
+      const strings = [...weights.keys()].map(cString);
+      const names = BigUint64Array.from(strings, api.address);
+      api.call(
+        "AddExternalInitializers",
+        options,
+        names,
+        BigUint64Array.from(weights.values()),
+        weights.size,
+      );
+    }
+    signal?.addEventListener("abort", stop);
+    const session = new BigUint64Array(1);
+    const model = [program.bytes, program.bytes.length] as const;
+    await api.callAsync("CreateSessionFromArray", [api.environment, ...model, options, session], program);
+    return session[0]!;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    api.release("SessionOptions", options);
+  }
+}
+
+const hasQuantised = ({ weights }: Program): boolean =>
+  [...weights.values()].some(({ dtype }) => dtype === "int8" || dtype === "uint8");

@@ -1,0 +1,121 @@
+/**
+ * What every engine offers: load a program, bind tensors that are passed again and again, run, cancel, close.
+ *
+ * A program comes as plain data, so that an engine knows no graph and a graph knows no engine. The conformance table
+ * in `test/runtime/conformance.ts` says in runs what this file says in words; every implementation passes it.
+ */
+import type { DType } from "../base/dtypes.js";
+import type { HostTensor } from "./hostTensor.js";
+
+/** A size that follows from named sizes, such as `past + text`. */
+export interface SizeExpression {
+  evaluate(sizes: ReadonlyMap<string, number>): number;
+  /** As it should stand in an error. */
+  toString(): string;
+}
+
+/** A fixed size, a named one, or one that follows from named ones. */
+export type Dimension = number | string | SizeExpression;
+
+/** An input or output of a program. Every named size is an axis of some input. */
+export interface Port {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly Dimension[];
+}
+
+/** The `location` by which a model's bytes must name the external data of all `Program.weights`. */
+export const weightsLocation = "weights";
+
+/** A program to be loaded. Until the session is closed its parts must not change, nor their buffers be transferred. */
+export interface Program {
+  /** What errors call it. */
+  readonly name: string;
+  /** The serialised ONNX model. */
+  readonly bytes: Uint8Array;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /**
+   * The initializers that the model declares as external data. They are used where they lie, without a copy, as
+   * long as no optimisation wants to compute with them: keep what is to be folded (scalars, shapes) in `bytes`.
+   */
+  readonly weights: ReadonlyMap<string, HostTensor>;
+  /** Output → input in whose memory it may be written (the present of a cache in its past). */
+  readonly aliases?: ReadonlyMap<string, string>;
+}
+
+/**
+ * A tensor that an engine holds ready: for caches, media, parameters and whatever else is passed again and again.
+ * It may go to every session of the runtime that bound it, as a feed and as an output.
+ */
+export interface BoundTensor {
+  /** The tensor that was bound: the same memory, so writing to its data between runs is seen by the next one. */
+  readonly tensor: HostTensor;
+  /** Gives the handle back, after the runs that use it now; the memory stays the caller's. */
+  release(): void;
+  [Symbol.dispose](): void;
+}
+
+/** What stands in a place of a run. */
+export type Feed = HostTensor | BoundTensor;
+
+/** The tensor behind a feed. */
+export const tensorOf = (feed: Feed): HostTensor => ("tensor" in feed ? feed.tensor : feed);
+
+export interface LoadOptions {
+  /** Threads that work on one run; all the cores that this process may use if left out. */
+  readonly threads?: number;
+  /**
+   * Whether to keep a copy of the weights in the order in which the kernels read them: products are up to 1.8 times
+   * as fast (16 rows; 1.1 times with one row or many), and twice the memory is used. If left out, only for programs
+   * with quantised weights, whose kernels are a hundred times slower without.
+   */
+  readonly prepack?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RunOptions {
+  /** Where to write outputs, by name. They may lie in the memory of their input in `Program.aliases`, of no other. */
+  readonly outputs?: Readonly<Record<string, Feed>>;
+  /** Which outputs to return, besides those in `outputs`; all if left out. The others get new memory. */
+  readonly want?: readonly string[];
+  /** Stops the run within a node or so, one that still waits at its turn. Outputs in place are undefined then. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A loaded program. Closing gives all of its memory back. */
+export interface Session {
+  readonly program: Program;
+  /**
+   * Runs the program off the event loop. Runs of one session follow one another in the order in which they were
+   * asked for, so that runs on one cache cannot overlap; different sessions run side by side. Feeds are read when
+   * the run begins: leave them alone until the promise is settled.
+   *
+   * @returns the outputs by name; those given in `options.outputs` are the tensors given
+   * @throws OpenFlamingoError "engine" for feeds that do not fit (all faults at once), a failure inside the engine,
+   *   and a session that was closed; "memory" when there is no room; `signal.reason` when the signal stopped it
+   */
+  run(feeds: Readonly<Record<string, Feed>>, options?: RunOptions): Promise<Record<string, HostTensor>>;
+  /** Stops the run that is under way, refuses those that wait, and releases everything. Harmless when repeated. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** An engine at work. */
+export interface Runtime {
+  /** Which engine, e.g. `ort.ffi`. */
+  readonly name: string;
+  /** The engine's own version, e.g. `1.30.0`. */
+  readonly version: string;
+  /** @throws OpenFlamingoError "engine" or "memory" when the engine refuses it; `signal.reason` when stopped */
+  load(program: Program, options?: LoadOptions): Promise<Session>;
+  /**
+   * Binds a tensor, whose buffer must not be transferred to another thread until it is released.
+   *
+   * @throws OpenFlamingoError "engine" for a tensor whose data does not fit its dtype and shape
+   */
+  bind(tensor: HostTensor): BoundTensor;
+  /** Closes every session. Harmless when repeated. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
