@@ -1,0 +1,56 @@
+/**
+ * A checkpoint as the rest of the program sees it: names with types and shapes, and a way to read one tensor.
+ */
+import type { DType } from "../base/dtypes.js";
+import { OpenFlamingoError } from "../base/errors.js";
+import type { ByteSource } from "./source.js";
+import { readView, type TensorView } from "./view.js";
+
+export interface TensorInfo {
+  /** As it is in the file; it is always read as float32. */
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/**
+ * An open checkpoint of one file or several.
+ *
+ * @example
+ * await using checkpoint = await openCheckpoint("model.safetensors");
+ * const { shape } = checkpoint.tensors.get("wte.weight");
+ */
+export interface Checkpoint extends AsyncDisposable {
+  /** The path of the file or folder. */
+  readonly name: string;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /**
+   * Reads one tensor, converted to float32, row by row. Needs a few MiB beside `into`.
+   *
+   * @param into as many values as the tensor has elements
+   * @throws OpenFlamingoError "checkpoint-damaged" where the file has become shorter
+   */
+  read(name: string, into: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The checkpoint of one open file whose tensors were found at `views`; it closes the file. */
+export function checkpointOf(source: ByteSource, views: ReadonlyMap<string, TensorView>): Checkpoint {
+  return {
+    name: source.name,
+    tensors: views,
+    async read(name, into, { signal } = {}) {
+      const view = views.get(name);
+      if (view === undefined) throw noSuchTensor(source.name, name);
+      await readView(source, view, into, signal);
+    },
+    close: () => source.close(),
+    [Symbol.asyncDispose]: () => source.close(),
+  };
+}
+
+/** The error of a caller that reads a name which is not among `tensors`. */
+export const noSuchTensor = (checkpoint: string, tensor: string): OpenFlamingoError =>
+  new OpenFlamingoError(
+    "internal",
+    `${checkpoint}: a tensor ${tensor} was read, which the file does not have`,
+  );

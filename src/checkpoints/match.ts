@@ -1,0 +1,103 @@
+/**
+ * Finds every tensor that a model wants in its checkpoints, and tells all that is wrong in one error.
+ *
+ * What a file may hold beyond the model: contract, "openflamingo.json". Second names: a live model of the
+ * original registers each block twice (open_flamingo/src/flamingo_lm.py, `init_flamingo`).
+ */
+import { OpenFlamingoError } from "../base/errors.js";
+import type { Checkpoint, TensorInfo } from "./checkpoint.js";
+import { listed, quoted } from "./messages.js";
+
+export interface Wanted {
+  readonly shape: readonly number[];
+  /** "any": the first axis may be longer or shorter, as an embedding's is before it is cut or grown. */
+  readonly rows?: "any";
+}
+
+/** A checkpoint with the model's names for its tensors. */
+export interface NamedCheckpoint {
+  readonly checkpoint: Checkpoint;
+  /** The model's name of a tensor, undefined for one that is passed over; left out: names are the same. */
+  readonly rename?: (name: string) => string | undefined;
+}
+
+/** Where a wanted tensor is. */
+export interface Match {
+  readonly checkpoint: Checkpoint;
+  /** The file's name of it. */
+  readonly name: string;
+  readonly info: TensorInfo;
+}
+
+/** Names that a file may hold though the model does not want them. */
+const passedOver = [
+  /(^|\.)rotary_emb\.inv_freq$/,
+  /(^|\.)attention\.(masked_)?bias$/, // the causal mask in older GPT-NeoX files
+  /(^|\.)lm_head\.weight$/, // wanted where it is not tied to the embedding
+  /^lang_encoder\.old_decoder_blocks\./,
+  /^lang_encoder\..*\.decoder_layer\./,
+];
+
+/**
+ * Finds each wanted tensor. Where several checkpoints hold one, the last wins, as when they are loaded in
+ * turn.
+ *
+ * @param wanted by the original's names
+ * @throws OpenFlamingoError "checkpoint-mismatch" with every missing, unexpected and mis-shaped tensor
+ */
+export function matchTensors(
+  wanted: ReadonlyMap<string, Wanted>,
+  checkpoints: readonly NamedCheckpoint[],
+): Map<string, Match> {
+  const matches = new Map<string, Match>();
+  const misshaped = new Map<string, string>();
+  const unexpected: string[] = [];
+  const firstNames = new Map([...wanted.keys()].map((name) => [secondName(name), name]));
+  for (const { checkpoint, rename = (name: string) => name } of checkpoints) {
+    for (const [name, info] of checkpoint.tensors) {
+      const given = rename(name);
+      if (given === undefined) continue;
+      const place = wanted.has(given) ? given : (firstNames.get(given) ?? "");
+      const want = wanted.get(place);
+      if (want === undefined) {
+        const known = passedOver.some((pattern) => pattern.test(name));
+        if (!known) unexpected.push(`${quoted(name)} in ${checkpoint.name}`);
+      } else if (!fits(info.shape, want)) {
+        const shapes = `${quoted(info.shape)} in ${checkpoint.name}, ${wish(want)} in the model`;
+        misshaped.set(place, `${quoted(name)}: ${shapes}`);
+      } else if (place === given || matches.get(place)?.checkpoint !== checkpoint) {
+        matches.set(place, { checkpoint, name, info });
+      }
+    }
+  }
+  const missing = [...wanted]
+    .filter(([name]) => !matches.has(name) && !misshaped.has(name))
+    .map(([name, want]) => `${quoted(name)}, ${wish(want)}`);
+  if (missing.length + unexpected.length + misshaped.size === 0) return matches;
+
+  const files = checkpoints.map(({ checkpoint }) => checkpoint.name).join(", ");
+  const part = (kind: string, lines: readonly string[]) =>
+    lines.length === 0 ? "" : `\n${lines.length} ${kind}:\n  ${listed(lines, "\n  ")}`;
+  throw new OpenFlamingoError(
+    "checkpoint-mismatch",
+    `the model's tensors are not those of ${files}` +
+      part("missing", missing) +
+      part("of another shape", [...misshaped.values()]) +
+      part("unexpected", unexpected),
+    { hint: "Does one of these files belong to another model? Check config and crossAttentionEvery." },
+  );
+}
+
+/**
+ * `lang_encoder.gated_cross_attn_layers.N.X`, which is also
+ * `lang_encoder.<blocks>.N.gated_cross_attn_layer.X`.
+ */
+const secondName = (name: string): string =>
+  name.replace(/^(lang_encoder)\..+\.(\d+)\.(gated_cross_attn_layer)\./, "$1.$3s.$2.");
+
+const fits = (shape: readonly number[], { shape: wish, rows }: Wanted): boolean =>
+  shape.length === wish.length &&
+  shape.every((size, axis) => size === wish[axis] || (axis === 0 && rows === "any"));
+
+const wish = ({ shape: [first, ...others], rows }: Wanted): string =>
+  `[${[...(first === undefined ? [] : [rows === "any" ? "any" : first]), ...others]}]`;

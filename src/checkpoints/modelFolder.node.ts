@@ -1,0 +1,100 @@
+/** A model folder on disk: its `openflamingo.json`, with every path found. Contract: "openflamingo.json". */
+import { stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { OpenFlamingoError } from "../base/errors.js";
+import { readTextFile } from "./file.node.js";
+import { findInside } from "./insideFolder.node.js";
+import { listed, quoted } from "./messages.js";
+import { type ModelDescription, parseModelDescription } from "./modelFolder.js";
+
+/** A description whose paths are absolute, exist, and lie in the folder. */
+export interface ModelFolder extends ModelDescription {
+  /** Absolute. */
+  readonly folder: string;
+}
+
+const fileName = "openflamingo.json";
+
+/**
+ * Reads the description of the model in `folder`; its weights are not opened.
+ *
+ * @throws OpenFlamingoError "model-missing" where there is no folder; "model-invalid" or "model-unsupported"
+ * with all that is wrong in its openflamingo.json
+ */
+export async function readModelFolder(folder: string): Promise<ModelFolder> {
+  const invalid = (what: string, hint: string, cause?: unknown) =>
+    new OpenFlamingoError("model-invalid", `${folder}: ${what}`, { hint, cause });
+  const found = await stat(folder).catch(() => undefined);
+  if (!found?.isDirectory()) {
+    const what = found ? "is not a folder" : "there is no such folder";
+    const hint = `A model is a folder with an ${fileName}.`;
+    throw new OpenFlamingoError("model-missing", `${folder}: ${what}`, { hint });
+  }
+  const root = resolve(folder);
+  const file = await findInside(root, fileName);
+  if ("fault" in file) {
+    const hint = `Put this file there, with what fits this model:\n${await suggestion(root)}`;
+    throw invalid(`${fileName} ${file.fault}`, hint);
+  }
+  const text = await readTextFile(file.path, (what, cause) =>
+    invalid(`${fileName} ${what}`, "Is it the file that belongs there?", cause),
+  );
+  const description = parseModelDescription(text, file.path);
+
+  const faults: string[] = [];
+  const find = async (key: string, path: string): Promise<string> => {
+    const found = await findInside(root, path);
+    if ("path" in found) return found.path;
+    faults.push(`${key} ${quoted(path)} ${found.fault}`);
+    return path;
+  };
+  const { vision, language, flamingo, card } = description;
+  const model: ModelFolder = {
+    ...description,
+    folder: root,
+    vision: {
+      config: await find("vision.config", vision.config),
+      weights: await find("vision.weights", vision.weights),
+    },
+    language: {
+      config: await find("language.config", language.config),
+      weights: await find("language.weights", language.weights),
+      tokenizer: await find("language.tokenizer", language.tokenizer),
+    },
+    flamingo: { ...flamingo, checkpoint: await find("flamingo.checkpoint", flamingo.checkpoint) },
+    ...(card === undefined ? {} : { card: await find("card", card) }),
+  };
+  if (faults.length > 0) {
+    throw invalid(`${fileName}: ${listed(faults, "; ")}`, "Is the folder whole? Paths are relative to it.");
+  }
+  return model;
+}
+
+/** An openflamingo.json for a folder that has none: the hub's names for what is there. */
+async function suggestion(folder: string): Promise<string> {
+  const first = async (...names: [string, ...string[]]): Promise<string> => {
+    for (const name of names) if ("path" in (await findInside(folder, name))) return name;
+    return names[0];
+  };
+  const name = basename(folder);
+  const description = {
+    format: "openflamingo-model",
+    version: 1,
+    name,
+    words: "trained",
+    vision: {
+      config: await first("clip/open_clip_config.json", "open_clip_config.json"),
+      weights: await first(
+        "clip/open_clip_pytorch_model.bin",
+        "clip/open_clip_pytorch_model.pt",
+        "clip/open_clip_model.safetensors",
+      ),
+    },
+    language: { config: "lang/config.json", weights: "lang", tokenizer: "lang/tokenizer.json" },
+    flamingo: {
+      checkpoint: "checkpoint.pt",
+      crossAttentionEvery: /9b/i.test(name) ? 4 : /4b/i.test(name) ? 2 : 1, // as in the released models
+    },
+  };
+  return JSON.stringify(description, null, 2);
+}

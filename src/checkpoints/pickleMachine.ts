@@ -1,0 +1,149 @@
+/** The state of a pickle machine: the bytes with a place in them, the stack with its marks, and the memo. */
+import type { ReaderLimits } from "./limits.js";
+import { damaged, quoted, refused } from "./messages.js";
+import { numbersIn, utf8 } from "./source.js";
+import { type Faults, findGlobal, kindOf, type PickleValue } from "./torchRecords.js";
+
+export type PickleMachine = ReturnType<typeof startMachine>;
+
+const advice =
+  "Only what describes tensors is read; nothing in the file was run. Save the tensors alone: " +
+  "torch.save(model.state_dict(), path), or as safetensors.";
+
+/** Characters of a name that is looked up; those of TorchScript hold a path of modules. */
+const longestGlobal = 1000;
+
+/** @param name what messages call the pickle */
+export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimits) {
+  const numbers = numbersIn(bytes);
+  const stack: PickleValue[] = [];
+  const marks: number[] = []; // heights of the stack
+  const memo = new Map<number, PickleValue>();
+  const depths = new Map<PickleValue, number>(); // of containers
+  let position = 0;
+  let opcodeAt = 0;
+  let steps = 0;
+
+  const where = () => `${name}, byte ${opcodeAt}`;
+  const faults: Faults = {
+    damaged: (what) => damaged(where(), what),
+    refused: (what) => refused(where(), what, advice),
+  };
+
+  /** Steps over `length` bytes and gives the place where they start. */
+  const take = (length: number): number => {
+    const left = bytes.length - position;
+    if (length > left) throw faults.damaged(`asks for ${length} bytes, ${left} are left`);
+    position += length;
+    return position - length;
+  };
+  const u8 = () => numbers.getUint8(take(1));
+  const takeBytes = (length: number) => bytes.slice(take(length), position);
+  const text = (length: number): string => {
+    const decoded = utf8(bytes.subarray(take(length), position));
+    if (decoded === undefined) throw faults.damaged("has text that is not UTF-8");
+    return decoded;
+  };
+
+  const push = (value: PickleValue): void => {
+    stack.push(value);
+  };
+  const pop = (): PickleValue => {
+    if (stack.length <= (marks.at(-1) ?? 0)) throw faults.damaged("takes a value where there is none");
+    return stack.pop()!;
+  };
+  /** The uppermost value, which stays. */
+  const top = (): PickleValue => {
+    push(pop());
+    return stack.at(-1)!;
+  };
+
+  const tooDeep = () => faults.refused(`nests values more than ${limits.pickleDepth} deep`);
+  /** Notes that `items` now stand in `container`. */
+  const nest = (container: PickleValue, items: readonly PickleValue[]): void => {
+    const depth = items.reduce<number>((most, item) => Math.max(most, 1 + (depths.get(item) ?? 0)), 1);
+    if (depth > limits.pickleDepth) throw tooDeep();
+    depths.set(container, Math.max(depth, depths.get(container) ?? 0));
+  };
+
+  return {
+    faults,
+    /** The next opcode. */
+    next(): number {
+      opcodeAt = position;
+      if (++steps > limits.pickleSteps) throw faults.refused(`has more than ${limits.pickleSteps} opcodes`);
+      return u8();
+    },
+    u8,
+    u16: () => numbers.getUint16(take(2), true),
+    u32: () => numbers.getUint32(take(4), true),
+    u64: () => Number(numbers.getBigUint64(take(8), true)),
+    i32: () => numbers.getInt32(take(4), true),
+    /** Big-endian, as the only number of a pickle. */
+    f64: () => numbers.getFloat64(take(8)),
+    bytes: takeBytes,
+    text,
+    /** Text up to the end of a line. */
+    line(): string {
+      const end = bytes.indexOf(10, position);
+      if (end < 0) throw faults.damaged("has a name without an end");
+      const found = text(end - position);
+      position++;
+      return found;
+    },
+    bytesLeft: () => bytes.length - position,
+
+    push,
+    pop,
+    top,
+    mark(): void {
+      if (marks.push(stack.length) > limits.pickleDepth) throw tooDeep();
+    },
+    popToMark(): PickleValue[] {
+      const mark = marks.pop();
+      if (mark === undefined) throw faults.damaged("goes back to a mark where there is none");
+      return stack.splice(mark);
+    },
+    popLast: (count: number): PickleValue[] => Array.from({ length: count }, pop).reverse(),
+    isEmpty: () => stack.length === 0 && marks.length === 0,
+
+    nest,
+    /** A new list, tuple or dictionary with `items` in it. */
+    pushContainer(container: PickleValue, items: readonly PickleValue[]): void {
+      nest(container, items);
+      push(container);
+    },
+    append(items: PickleValue[]): void {
+      const list = top();
+      if (!Array.isArray(list)) throw faults.damaged(`appends to ${kindOf(list)}`);
+      nest(list, items);
+      for (const item of items) list.push(item);
+    },
+    setItems(items: PickleValue[]): void {
+      const dictionary = top();
+      if (!(dictionary instanceof Map)) throw faults.damaged(`sets items of ${kindOf(dictionary)}`);
+      if (items.length % 2 === 1) throw faults.damaged("sets a key without a value");
+      nest(dictionary, items);
+      for (let i = 0; i < items.length; i += 2) {
+        const key = items[i]!;
+        if (typeof key === "object" && key !== null) throw faults.refused(`has ${kindOf(key)} as a key`);
+        dictionary.set(key, items[i + 1]!);
+      }
+    },
+    pushGlobal(module: string, member: string): void {
+      const global = `${module}.${member}`;
+      // Compared letter by letter, each time that a short file uses one long name.
+      const found = global.length <= longestGlobal ? findGlobal(global) : undefined;
+      if (found === undefined) throw faults.refused(`names ${quoted(global)}, which no tensor needs`);
+      push(found);
+    },
+    remember(index = memo.size): void {
+      memo.set(index, top());
+    },
+    recall(index: number): void {
+      const value = memo.get(index);
+      if (value === undefined) throw faults.damaged(`reads memo ${index}, which was not written`);
+      push(value);
+    },
+  };
+}
