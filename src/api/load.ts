@@ -64,7 +64,6 @@ export async function loadModel(
     crossAttentionEvery: flamingo.crossAttentionEvery,
     language: languageModel(language.config, await readJson(language.config), tokenizer.size),
   };
-  const defaults = defaultsOf(description);
 
   const runtime = await platform.openRuntime(engineName);
   try {
@@ -84,7 +83,8 @@ export async function loadModel(
       engine,
       tokenizer,
       preprocessing: { size: visual.vit.imageSize, mean: visual.mean, std: visual.std },
-      ...defaults,
+      prompt: description.prompt,
+      generation: description.generation ?? {},
       decodePicture: platform.decodePicture,
       close: async () => {
         await engine.close();
@@ -103,9 +103,4 @@ function parseJson(path: string, text: string): unknown {
   } catch (cause) {
     throw new OpenFlamingoError("model-invalid", `${path}: not JSON`, { hint: "Is the file whole?", cause });
   }
-}
-
-/** The model's own defaults, `prompt` and `generation` of its description. */
-function defaultsOf(_description: ModelDescription): Pick<FlamingoParts, "prompt" | "generation"> {
-  return { prompt: undefined, generation: {} };
 }

@@ -1,6 +1,6 @@
 /** `openflamingo.json`, the description of a model folder. Contract: "openflamingo.json". */
 import { OpenFlamingoError } from "../base/errors.js";
-import { isObject, type JsonObject, parseJsonObject } from "./json.js";
+import { isObject, parseJsonObject } from "./json.js";
 import { listed, quoted } from "./messages.js";
 import { pathFault } from "./relativePath.js";
 
@@ -16,10 +16,14 @@ export interface ModelDescription {
   readonly licence?: string;
   /** A Markdown file. */
   readonly card?: string;
-  /** Defaults of this model for `caption`, unread. */
-  readonly prompt?: JsonObject;
-  /** Defaults of this model for `generate`, unread. */
-  readonly generation?: JsonObject;
+  /** What this model wants between picture and caption, in place of `Output:`. */
+  readonly prompt?: string;
+  /** This model's own defaults. */
+  readonly generation?: {
+    readonly maxNewTokens?: number;
+    readonly minNewTokens?: number;
+    readonly stop?: readonly string[];
+  };
 }
 
 /** What is wrong with a value that stands at `at`. */
@@ -52,6 +56,10 @@ const fields =
 const text = rule((value) => typeof value === "string" && value !== "", "text");
 const count = rule((value) => Number.isSafeInteger(value) && Number(value) > 0, "a whole number from 1 on");
 const object = rule(isObject, "an object");
+const texts = rule(
+  (value) => Array.isArray(value) && value.every((each) => typeof each === "string" && each !== ""),
+  "a list of texts",
+);
 const path: Check = (value, at) => {
   const fault = typeof value === "string" ? pathFault(value) : undefined;
   return fault === undefined ? text(value, at) : [`${at} ${quoted(value)} ${fault}`];
@@ -67,8 +75,10 @@ const keys = {
   flamingo: fields({ checkpoint: path, crossAttentionEvery: count }),
   licence: optional(text),
   card: optional(path),
-  prompt: optional(object),
-  generation: optional(object),
+  prompt: optional(text),
+  generation: optional(
+    fields({ maxNewTokens: optional(count), minNewTokens: optional(count), stop: optional(texts) }),
+  ),
 };
 
 /**

@@ -4,7 +4,7 @@ import type { OpenOptions } from "./limits.js";
 import { damaged, quoted, refused } from "./messages.js";
 import { openSafetensors } from "./safetensors.js";
 import type { ByteSource } from "./source.js";
-import { openTorchZip } from "./torchZip.js";
+import { openTorchZip } from "./torch/archive.js";
 
 /**
  * The checkpoint in `source`, which is closed with it, or at once where it cannot be read.

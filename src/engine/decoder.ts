@@ -97,10 +97,7 @@ export async function createDecoder(
         slots: int32([b, call.slots.length / b], call.slots),
         start: int32([b], call.start),
         wanted: int32([call.wanted.length], call.wanted),
-        position: float32(
-          [b, total],
-          Float32Array.from({ length: b * total }, (_, i) => i % total),
-        ),
+        position: float32([b, total], countedUp(b, total)),
         // What is ahead of a token is hidden by the operator itself, and rows see only what is their own.
         mask: float32([b, t, total]),
       },

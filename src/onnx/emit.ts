@@ -72,10 +72,8 @@ function valueNames(graph: Graph): ReadonlyMap<Tensor, string> {
       names.set(result, named ? nameOf(node) : `%${node.id}.${result.index}`);
     }
   }
-  const taken = new Set<Tensor>();
   for (const [name, tensor] of graph.outputs) {
-    if (instructionOf(tensor.node.op, tensor.node.attributes) && !taken.has(tensor)) names.set(tensor, name);
-    taken.add(tensor);
+    if (instructionOf(tensor.node.op, tensor.node.attributes)) names.set(tensor, name);
   }
   return names;
 }

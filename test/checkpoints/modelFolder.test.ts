@@ -44,13 +44,13 @@ for (const name of ["tiny-openflamingo-9b", "tiny-openflamingo-3b", "tiny-openfl
 }
 
 test("what is optional may be there, and paths become absolute", async () => {
-  const prompt = { caption: "A picture of" };
+  const prompt = "A picture of";
   const folder = modelFolder({
     ...whole,
     card: "./README.md",
     licence: "MIT",
     prompt,
-    generation: { beams: 3 },
+    generation: { maxNewTokens: 30, stop: ["."] },
   });
   expect(await readModelFolder(folder)).toEqual({
     folder,
@@ -66,7 +66,7 @@ test("what is optional may be there, and paths become absolute", async () => {
     licence: "MIT",
     card: join(folder, "README.md"),
     prompt,
-    generation: { beams: 3 },
+    generation: { maxNewTokens: 30, stop: ["."] },
   });
 });
 
@@ -103,7 +103,13 @@ const bad: [what: string, description: object | string, message: string, code?: 
     { ...whole, flamingo: { ...whole.flamingo, crossAttentionEvery: 0 } },
     "from 1 on, and is 0",
   ],
-  ["a prompt that is text", { ...whole, prompt: "A" }, 'prompt must be an object, and is "A"'],
+  ["a prompt that is no text", { ...whole, prompt: {} }, "prompt must be text"],
+  ["a default that is none", { ...whole, generation: { beams: 3 } }, '"generation.beams" is no key'],
+  [
+    "a default of another type",
+    { ...whole, generation: { stop: "." } },
+    "generation.stop must be a list of texts",
+  ],
   ["an absolute path", card("/etc/passwd"), 'card "/etc/passwd" is absolute'],
   ["a drive's path", card("C:/model"), 'card "C:/model" is absolute'],
   ["a path with \\", card("..\\README.md"), "uses \\ where / is wanted"],

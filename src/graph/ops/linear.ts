@@ -25,20 +25,15 @@ export const matmul: Operator<["a", "b"]> = defineOp({
   autocast: "low",
 });
 
-/** y = x wᵀ + bias: x (…, in), w (out, in) as checkpoints keep it, bias (out) → (…, out). */
+/** y = x wᵀ + bias: x (…, t, in), w (out, in) as checkpoints keep it, bias (out) → (…, t, out). */
 export const linear: Operator<["x", "w", "bias?"]> = defineOp({
   name: "linear",
   inputs: ["x", "w", "bias?"],
   shape: ({ x, w, bias }) => {
+    if (x.shape.length < 2) throw shapeError("linear", `x ${showShape(x.shape)} has no rows`);
     const [out, width] = w.shape;
-    const given = x.shape.at(-1);
-    if (
-      w.shape.length !== 2 ||
-      out === undefined ||
-      width === undefined ||
-      given === undefined ||
-      !sameDim(given, width)
-    ) {
+    const given = x.shape.at(-1)!;
+    if (w.shape.length !== 2 || out === undefined || width === undefined || !sameDim(given, width)) {
       throw shapeError(
         "linear",
         `x ${showShape(x.shape)} is not as wide as the weight ${showShape(w.shape)} expects`,

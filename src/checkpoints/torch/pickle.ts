@@ -4,9 +4,9 @@
  * Format: Python's Lib/pickletools.py, protocols 2 to 4. The table has the opcodes that torch writes; any
  * other opcode or name ends the reading where it stands. Nothing is ever imported or called.
  */
-import { defaultLimits } from "./limits.js";
-import { type PickleMachine, startMachine } from "./pickleMachine.js";
-import { callBuilder, findStorage, newModule, type PickleValue, setAttributes } from "./torchRecords.js";
+import { defaultLimits } from "../limits.js";
+import { type PickleMachine, startMachine } from "./machine.js";
+import { callBuilder, findStorage, newModule, type PickleValue, setAttributes } from "./records.js";
 
 /**
  * The value that a pickle describes.

@@ -5,7 +5,7 @@
  * Original: open_flamingo/train/train.py, "load model checkpoint" (`model_state_dict`, `module.` taken out of
  * names) and train_utils.py, `filter_state_dict_to_trainable`.
  */
-import { damaged, quoted, refused } from "./messages.js";
+import { damaged, quoted, refused } from "../messages.js";
 import {
   isModule,
   isTensor,
@@ -13,7 +13,7 @@ import {
   type ModuleRecord,
   type PickleValue,
   type TensorRecord,
-} from "./torchRecords.js";
+} from "./records.js";
 
 const advice =
   "Wanted is a dictionary from names to tensors, as of torch.save(model.state_dict(), path), " +

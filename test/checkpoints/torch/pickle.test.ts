@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { defaultLimits } from "../../src/checkpoints/limits.js";
-import { unpickle } from "../../src/checkpoints/pickle.js";
+import { defaultLimits } from "../../../src/checkpoints/limits.js";
+import { unpickle } from "../../../src/checkpoints/torch/pickle.js";
 import {
   bytes,
   dictionary,
@@ -13,7 +13,7 @@ import {
   tensor,
   text,
   tuple,
-} from "./fixtures.js";
+} from "../fixtures.js";
 
 const load = (body: string) => unpickle(bytes(pickle(body)), "data.pkl");
 

@@ -1,8 +1,8 @@
 /** The state of a pickle machine: the bytes with a place in them, the stack with its marks, and the memo. */
-import type { ReaderLimits } from "./limits.js";
-import { damaged, quoted, refused } from "./messages.js";
-import { numbersIn, utf8 } from "./source.js";
-import { type Faults, findGlobal, kindOf, type PickleValue } from "./torchRecords.js";
+import type { ReaderLimits } from "../limits.js";
+import { damaged, quoted, refused } from "../messages.js";
+import { numbersIn, utf8 } from "../source.js";
+import { type Faults, findGlobal, kindOf, type PickleValue } from "./records.js";
 
 export type PickleMachine = ReturnType<typeof startMachine>;
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { ErrorCode } from "../../src/base/errors.js";
-import { defaultLimits } from "../../src/checkpoints/limits.js";
-import { crc32, readEntry, readZip } from "../../src/checkpoints/zip.js";
-import { bytes, type Entry, expectError, memoryFile, zip } from "./fixtures.js";
+import type { ErrorCode } from "../../../src/base/errors.js";
+import { defaultLimits } from "../../../src/checkpoints/limits.js";
+import { crc32, readEntry, readZip } from "../../../src/checkpoints/torch/zip.js";
+import { bytes, type Entry, expectError, memoryFile, zip } from "../fixtures.js";
 
 const list = (content: string) => readZip(memoryFile(content, "archive"));
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { ErrorCode } from "../../src/base/errors.js";
-import { openTorchZip } from "../../src/checkpoints/torchZip.js";
+import type { ErrorCode } from "../../../src/base/errors.js";
+import { openTorchZip } from "../../../src/checkpoints/torch/archive.js";
 import {
   dictionary,
   expectError,
@@ -12,7 +12,7 @@ import {
   text,
   torchFile,
   zip,
-} from "./fixtures.js";
+} from "../fixtures.js";
 
 const open = (content: string) => openTorchZip(memoryFile(content, "weights.pt"));
 
