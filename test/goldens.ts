@@ -4,7 +4,9 @@
  * the bundled photographs are among the golden ones: they are in `assets`.
  */
 import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { test } from "vitest";
 
 const places = ["../../shared/goldens/", "goldens/", "../assets/"].map((place) =>
   fileURLToPath(new URL(place, import.meta.url)),
@@ -15,9 +17,16 @@ const find = (path: string): string | undefined => places.map((p) => p + path).f
 /** Whether a golden file is at hand, for sets that are not in the repository. A test that it skips must say so. */
 export const hasGolden = (path: string): boolean => find(path) !== undefined;
 
-/** The absolute path of a golden file or folder, e.g. `tiny-openflamingo-9b/checkpoint.pt`. */
+/** The absolute path of a golden file, e.g. `tiny-openflamingo-9b/checkpoint.pt`. */
 export function golden(path: string): string {
   const found = find(path);
   if (found === undefined) throw new Error(`golden file ${path} is neither in ${places.join(" nor in ")}`);
   return found;
 }
+
+/** The folder of a golden model, e.g. `tiny-openflamingo-9b`. */
+export const goldenModel = (name: string): string => dirname(golden(`${name}/openflamingo.json`));
+
+/** A test that needs a golden file; where that is not at hand it is skipped, and its name says why. */
+export const goldenTest = (path: string, name: string, body: () => void | Promise<void>): void =>
+  hasGolden(path) ? test(name, body) : test.skip(`${name} [skipped: goldens/${path} is not at hand]`, body);

@@ -1,6 +1,5 @@
 /** The 9b twin, opened, with its golden values. */
 import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { readModelFolder } from "../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
 import type { EncodedPicture } from "../src/engine/decoder.js";
@@ -11,10 +10,10 @@ import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import type { FlamingoConfig } from "../src/models/flamingo.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
-import { golden } from "./goldens.js";
+import { golden, goldenModel } from "./goldens.js";
 
 /** The folder of the twin's model. */
-export const twinFolder = dirname(golden("tiny-openflamingo-9b/openflamingo.json"));
+export const twinFolder = goldenModel("tiny-openflamingo-9b");
 /** Ids of the twin's tokenizer: `golden/forward.json`, `ids`. */
 export const ids = { endofchunk: 515, image: 516, pad: 517, size: 518 };
 

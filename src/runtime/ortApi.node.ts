@@ -100,7 +100,7 @@ export async function openOrtApi(path: string): Promise<OrtApi> {
  * it (recursion in a regular expression).
  */
 function silenceTelemetry(): void {
-  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
 }
 
 type Koffi = typeof import("koffi").default;

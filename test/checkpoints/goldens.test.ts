@@ -4,10 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { elementCount } from "../../src/checkpoints/view.js";
-import { golden, hasGolden } from "../goldens.js";
+import { golden, goldenTest } from "../goldens.js";
 import { read } from "./fixtures.js";
 
 const files: [path: string, tensors: number, hash: string][] = [
@@ -24,7 +24,7 @@ const files: [path: string, tensors: number, hash: string][] = [
 ];
 
 for (const [path, count, hash] of files) {
-  test.skipIf(!hasGolden(path))(`${path}: every tensor has the values that Python reads`, async () => {
+  goldenTest(path, `${path}: every tensor has the values that Python reads`, async () => {
     await using checkpoint = await openCheckpoint(golden(path));
     expect(checkpoint.tensors.size).toBe(count);
     const sha = createHash("sha256");
@@ -39,27 +39,21 @@ for (const [path, count, hash] of files) {
 }
 
 const clip4b = "tiny-openflamingo-4b/clip/open_clip_pytorch_model.pt";
-test.skipIf(!hasGolden(clip4b))(
-  "a transposed view and a slice of a storage are read in their own order",
-  async () => {
-    await using checkpoint = await openCheckpoint(golden(clip4b));
-    const projection = await read(checkpoint, "visual.proj"); // [32, 24], strides 1 and 32
-    expect(checkpoint.tensors.get("visual.proj")).toMatchObject({ shape: [32, 24], dtype: "float32" });
-    expect(projection.slice(0, 3)).toEqual([0.31774386763572693, -0.05872698500752449, 0.011281926184892654]);
-    expect(projection.at(-1)).toBe(-0.12705345451831818);
-    const positions = await read(checkpoint, "positional_embedding"); // [24, 24] from element 72 of 696
-    expect(positions.slice(0, 2)).toEqual([-0.43607664108276367, -0.24727188050746918]);
-    expect(positions.at(-1)).toBe(0.2219918817281723);
-  },
-);
+goldenTest(clip4b, "a transposed view and a slice of a storage are read in their own order", async () => {
+  await using checkpoint = await openCheckpoint(golden(clip4b));
+  const projection = await read(checkpoint, "visual.proj"); // [32, 24], strides 1 and 32
+  expect(checkpoint.tensors.get("visual.proj")).toMatchObject({ shape: [32, 24], dtype: "float32" });
+  expect(projection.slice(0, 3)).toEqual([0.31774386763572693, -0.05872698500752449, 0.011281926184892654]);
+  expect(projection.at(-1)).toBe(-0.12705345451831818);
+  const positions = await read(checkpoint, "positional_embedding"); // [24, 24] from element 72 of 696
+  expect(positions.slice(0, 2)).toEqual([-0.43607664108276367, -0.24727188050746918]);
+  expect(positions.at(-1)).toBe(0.2219918817281723);
+});
 
 const openAi = "checkpoints/openai-clip-tiny";
-test.skipIf(!hasGolden(`${openAi}.pt`))(
-  "a TorchScript archive has the names, shapes and types of its list",
-  async () => {
-    await using checkpoint = await openCheckpoint(golden(`${openAi}.pt`));
-    const list: Record<string, unknown> = JSON.parse(readFileSync(golden(`${openAi}.json`), "utf8")).tensors;
-    const found = [...checkpoint.tensors].map(([name, { shape, dtype }]) => [name, [shape, dtype]]);
-    expect(Object.fromEntries(found)).toEqual(list);
-  },
-);
+goldenTest(`${openAi}.pt`, "a TorchScript archive has the names, shapes and types of its list", async () => {
+  await using checkpoint = await openCheckpoint(golden(`${openAi}.pt`));
+  const list: Record<string, unknown> = JSON.parse(readFileSync(golden(`${openAi}.json`), "utf8")).tensors;
+  const found = [...checkpoint.tensors].map(([name, { shape, dtype }]) => [name, [shape, dtype]]);
+  expect(Object.fromEntries(found)).toEqual(list);
+});

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import type { ErrorCode } from "../../src/base/errors.js";
 import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
-import { golden, hasGolden } from "../goldens.js";
+import { goldenModel, goldenTest } from "../goldens.js";
 import { expectError, folderOf, temporaryFolder } from "./fixtures.js";
 
 const whole = {
@@ -29,8 +29,8 @@ function modelFolder(description: object | string): string {
 }
 
 for (const name of ["tiny-openflamingo-9b", "tiny-openflamingo-3b", "tiny-openflamingo-4b"]) {
-  test.skipIf(!hasGolden(name))(`${name}: its folder is read`, async () => {
-    const folder = golden(name);
+  goldenTest(`${name}/openflamingo.json`, `${name}: its folder is read`, async () => {
+    const folder = goldenModel(name);
     expect(await readModelFolder(folder)).toMatchObject({
       folder: resolve(folder),
       name,

@@ -58,10 +58,9 @@ function lengthOf(graph: Graph, dim: Dim): Tensor {
   if (typeof dim === "number") return constant(graph, [dim], { dtype: "int64" });
   const terms = dim.terms.map(({ coefficient, factors }) => {
     const lengths = factors.map((name) => axisLength(graph, name));
-    return [
-      ...lengths,
-      ...(coefficient === 1 ? [] : [constant(graph, [coefficient], { dtype: "int64" })]),
-    ].reduce((a, b) => mul(a, b));
+    const isPlain = coefficient === 1 && lengths.length > 0;
+    const factor = isPlain ? [] : [constant(graph, [coefficient], { dtype: "int64" })];
+    return [...lengths, ...factor].reduce((a, b) => mul(a, b));
   });
   return terms.reduce((a, b) => add(a, b));
 }
