@@ -30,48 +30,40 @@ let halves: Float32Array | undefined;
 /** All 65,536 halves as float32: a look-up is ten times faster than the arithmetic. */
 const halfTable = () => (halves ??= Float32Array.from({ length: 65536 }, (_, bits) => halfToFloat(bits)));
 
+/** Arrays over the elements of a type, for those whose numbers JavaScript has; halves are their 16 bits. */
+const arrays = {
+  float64: Float64Array,
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+} as const;
+
 /**
- * Converts little-endian elements to float32 (round to nearest for float64 and int64).
+ * Converts little-endian elements to float32 (round to nearest for float64, int64 and int32).
  *
  * @param bytes whole elements of `dtype`; any alignment
  * @param into as many values as `bytes` has elements
  */
 export function toFloat32(bytes: Uint8Array, dtype: DType, into: Float32Array): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const n = into.length;
-  switch (dtype) {
-    case "float32":
-      new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(bytes);
-      return;
-    case "float16": {
-      const table = halfTable();
-      for (let i = 0; i < n; i++) into[i] = table[view.getUint16(2 * i, true)]!;
-      return;
-    }
-    case "bfloat16": {
-      // A bfloat16 is the upper half of a float32.
-      const words = new Uint32Array(into.buffer, into.byteOffset, n);
-      for (let i = 0; i < n; i++) words[i] = view.getUint16(2 * i, true) << 16;
-      return;
-    }
-    case "float64":
-      for (let i = 0; i < n; i++) into[i] = view.getFloat64(8 * i, true);
-      return;
-    case "int64":
-      for (let i = 0; i < n; i++) into[i] = Number(view.getBigInt64(8 * i, true));
-      return;
-    case "int32":
-      for (let i = 0; i < n; i++) into[i] = view.getInt32(4 * i, true);
-      return;
-    case "int16":
-      for (let i = 0; i < n; i++) into[i] = view.getInt16(2 * i, true);
-      return;
-    case "int8":
-      for (let i = 0; i < n; i++) into[i] = view.getInt8(i);
-      return;
-    case "uint8":
-    case "bool":
-      for (let i = 0; i < n; i++) into[i] = view.getUint8(i);
-      return;
+  if (dtype === "int64") {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = 0; i < into.length; i++) into[i] = Number(view.getBigInt64(8 * i, true));
+    return;
   }
+  // Typed arrays are several times faster than a DataView, and want their elements aligned.
+  const { buffer, byteOffset } = bytes.byteOffset % bytesOf[dtype] === 0 ? bytes : bytes.slice();
+  const values = new arrays[dtype](buffer as ArrayBuffer, byteOffset, into.length);
+  if (dtype === "float16") {
+    const table = halfTable();
+    for (let i = 0; i < values.length; i++) into[i] = table[values[i]!]!;
+  } else if (dtype === "bfloat16") {
+    // A bfloat16 is the upper half of a float32.
+    const words = new Uint32Array(into.buffer, into.byteOffset, into.length);
+    for (let i = 0; i < values.length; i++) words[i] = values[i]! << 16;
+  } else into.set(values);
 }

@@ -1,0 +1,138 @@
+/**
+ * Attention over a cache, call after call as a model makes them, against plain numbers. Heads that are 8 wide go to
+ * the engine's kernel, those that are 6 wide through the definition.
+ */
+import { describe, expect, test } from "vitest";
+import { cachedAttention, createGraph, input, output } from "../../src/graph/index.js";
+import type { Session } from "../../src/runtime/runtime.js";
+import { array, at, difference, host, noise, type Plain, plain } from "./arrays.js";
+import { useEngine } from "./evaluate.js";
+import { type CachedCall, cachedAttentionOf } from "./operators/formulas.js";
+
+const heads = 2;
+const scale = 0.4;
+const engine = useEngine();
+
+function load(e: number): Promise<Session> {
+  const graph = createGraph("cached attention");
+  const tokens = (name: string) => input(graph, name, "float32", ["b", "t", heads, e]);
+  const cache = (name: string) => input(graph, name, "float32", ["b", heads, "capacity", e]);
+  const [y, keys, values] = cachedAttention(
+    tokens("queries"),
+    tokens("keys"),
+    tokens("values"),
+    cache("pastKeys"),
+    cache("pastValues"),
+    input(graph, "start", "int32", ["b"]),
+    input(graph, "bias", "float32", ["b", heads, "t", "total"]),
+    { scale },
+  );
+  output(graph, "y", y!);
+  output(graph, "presentKeys", keys!);
+  output(graph, "presentValues", values!);
+  return engine.load(graph);
+}
+
+/** A call for t new tokens of each row, from its slot in `start` on. */
+function callOf(
+  t: number,
+  start: readonly number[],
+  past: readonly [Plain, Plain],
+  seed: number,
+): CachedCall {
+  const [rows, , , e] = past[0].shape as [number, number, number, number];
+  const tokens = (more: number) => noise([rows, t, heads, e], seed + more);
+  return {
+    queries: tokens(1),
+    keys: tokens(2),
+    values: tokens(3),
+    pastKeys: past[0],
+    pastValues: past[1],
+    start: { shape: [rows], data: start },
+    bias: noise([rows, heads, t, Math.max(...start) + t], seed + 4),
+  };
+}
+
+const feedsOf = (call: CachedCall) =>
+  Object.fromEntries(
+    Object.entries(call).map(([name, value]) => [name, host(value, name === "start" ? "int32" : "float32")]),
+  );
+
+/** A cache full of numbers that would be seen in every result. */
+const usedCache = (rows: number, capacity: number, e: number): Plain =>
+  array([rows, heads, capacity, e], () => 7);
+
+/** Makes the calls one after the other on one cache that is bound in place. */
+async function inPlace(
+  e: number,
+  capacity: number,
+  calls: readonly { t: number; start: readonly number[] }[],
+) {
+  await using session = await load(e);
+  const rows = calls[0]!.start.length;
+  const empty = usedCache(rows, capacity, e);
+  using keys = engine.runtime.bind(host(empty, "float32"));
+  using values = engine.runtime.bind(host(empty, "float32"));
+  let past: readonly [Plain, Plain] = [empty, empty];
+  for (const [i, { t, start }] of calls.entries()) {
+    const call = callOf(t, start, past, 10 * i);
+    const [y, presentKeys, presentValues] = cachedAttentionOf(call, scale);
+    const found = await session.run(
+      { ...feedsOf(call), pastKeys: keys, pastValues: values },
+      { outputs: { presentKeys: keys, presentValues: values } },
+    );
+    expect(difference(plain(found.y!), y), `y of call ${i}`).toBeLessThan(1e-6);
+    // All of the memory: what no token was written to is as it was.
+    expect(plain(keys.tensor), `keys after call ${i}`).toEqual(presentKeys);
+    expect(plain(values.tensor), `values after call ${i}`).toEqual(presentValues);
+    past = [presentKeys, presentValues];
+  }
+}
+
+describe.each([8, 6])("heads %i wide", (e) => {
+  test("a prompt in two chunks and then single tokens, in a cache with room left", async () => {
+    await inPlace(e, 9, [
+      { t: 4, start: [0] },
+      { t: 2, start: [4] },
+      { t: 1, start: [6] },
+      { t: 1, start: [7] },
+    ]);
+  });
+
+  test("rows of a batch that go on from different slots", async () => {
+    await inPlace(e, 8, [
+      { t: 5, start: [0, 0] }, // the first has 3 tokens and 2 of padding, which its next tokens overwrite
+      { t: 1, start: [3, 5] },
+      { t: 1, start: [4, 6] },
+    ]);
+  });
+
+  test("a cache that is full to the last slot", async () => {
+    await inPlace(e, 3, [
+      { t: 2, start: [0] },
+      { t: 1, start: [2] },
+    ]);
+  });
+
+  test("one token alone is its own value", async () => {
+    await using session = await load(e);
+    const past = usedCache(1, 4, e);
+    const call = callOf(1, [0], [past, past], 0);
+    const { y } = await session.run(feedsOf(call));
+    expect(difference(plain(y!), call.values)).toBeLessThan(1e-6);
+  });
+
+  test("out of place the past is left alone, and present has the slots up to the last token", async () => {
+    await using session = await load(e);
+    const past = usedCache(1, 6, e);
+    const call = callOf(2, [1], [past, past], 0);
+    const feeds = feedsOf(call);
+    const found = await session.run(feeds);
+    const [y, keys, values] = cachedAttentionOf(call, scale);
+    const used = (cache: Plain) => array([1, heads, 3, e], (...index) => at(cache, ...index));
+    expect(difference(plain(found.y!), y)).toBeLessThan(1e-6);
+    expect(used(plain(found.presentKeys!))).toEqual(used(keys));
+    expect(used(plain(found.presentValues!))).toEqual(used(values));
+    expect(plain(feeds.pastKeys!)).toEqual(past);
+  });
+});

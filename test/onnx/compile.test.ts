@@ -1,0 +1,224 @@
+/** From a graph to a program: ports, aliases, weights and names, and what the engine makes of them. */
+import { describe, expect, test } from "vitest";
+import { OpenFlamingoError } from "../../src/base/errors.js";
+import {
+  add,
+  broadcastTo,
+  cachedAttention,
+  cast,
+  constant,
+  createGraph,
+  type Graph,
+  input,
+  instructionOf,
+  isSource,
+  linear,
+  mul,
+  namedSize,
+  neg,
+  output,
+  plus,
+  rearrange,
+  reshape,
+  split,
+  sum,
+  tanh,
+  times,
+  weight,
+} from "../../src/graph/index.js";
+import { defineOp, type Operator } from "../../src/graph/op.js";
+import { compile } from "../../src/onnx/compile.js";
+import { lower } from "../../src/onnx/lower.js";
+import { host, noise, type Plain, plain } from "../graph/arrays.js";
+import { useEngine } from "../graph/evaluate.js";
+
+const engine = useEngine();
+
+/** The values of several sizes. */
+const values = (sizes: Readonly<Record<string, number>>) => new Map(Object.entries(sizes));
+
+async function run(
+  graph: Graph,
+  given: Readonly<Record<string, Plain>>,
+  weights: Readonly<Record<string, Plain>> = {},
+) {
+  await using session = await engine.load(graph, weights);
+  const feeds = Object.entries(given).map(([name, x]) => [name, host(x, "float32")]);
+  return await session.run(Object.fromEntries(feeds));
+}
+
+test("ports are the graph's inputs and outputs, in their order, with sizes by name", () => {
+  const graph = createGraph("ports");
+  const x = input(graph, "x", "float32", ["b", "t", 4]);
+  input(graph, "unused", "int32", ["b", plus(namedSize("past"), namedSize("t"))]);
+  input(graph, "scalar", "bool", []);
+  const [b, t] = x.shape as [never, never];
+  output(graph, "second", reshape(x, { shape: [times(b, t), 4] }));
+  output(graph, "first", sum(x, { axes: [0, 1, 2] }));
+  const { inputs, outputs, name } = compile(graph).program;
+
+  expect(name).toBe("ports");
+  expect(inputs.map(({ name, dtype, shape }) => `${name} ${dtype} ${shape.join(" ")}`)).toEqual([
+    "x float32 b t 4",
+    "unused int32 b past + t",
+    "scalar bool ",
+  ]);
+  expect(outputs.map(({ name, dtype, shape }) => `${name} ${dtype} ${shape.join(" ")}`)).toEqual([
+    "second float32 b·t 4",
+    "first float32 ",
+  ]);
+  const [, joined] = inputs[1]!.shape;
+  if (typeof joined !== "object") throw new Error("not an expression");
+  expect(joined.evaluate(values({ past: 5, t: 2 }))).toBe(7);
+  expect(() => joined.evaluate(values({ t: 2 }))).toThrow(OpenFlamingoError);
+});
+
+test("weights are listed once, as the program has them and as the checkpoint does", () => {
+  const graph = createGraph("weights");
+  const x = input(graph, "x", "float32", ["b", 12]);
+  const kernel = weight(graph, "conv", [5, 3, 2, 2]);
+  const y = linear(x, rearrange(kernel, "d c p q -> d (c p q)"), weight(graph, "bias", [5]));
+  weight(graph, "unused", [3]);
+  output(graph, "y", linear(y, weight(graph, "square", [5, 5]), undefined));
+  output(graph, "z", linear(y, weight(graph, "square", [5, 5]), weight(graph, "bias", [5])));
+  expect(compile(graph).weights).toEqual([
+    { name: "conv→5x12", shape: [5, 12], tensor: "conv", from: [5, 3, 2, 2] },
+    { name: "bias", shape: [5], tensor: "bias", from: [5] },
+    { name: "square", shape: [5, 5], tensor: "square", from: [5, 5] },
+  ]);
+});
+
+test("lowering leaves nothing but instructions of the engine", () => {
+  const graph = createGraph("lower");
+  const x = input(graph, "x", "float32", ["b", 4]);
+  output(graph, "y", tanh(linear(x, weight(graph, "w", [4, 4]), undefined)));
+  const types = lower(graph).nodes.flatMap(({ op, attributes }) => {
+    if (isSource(op)) return [];
+    return [instructionOf(op, attributes)!.type];
+  });
+  expect(types).toEqual(["FusedMatMul", "Tanh"]);
+});
+
+test("an operator that nobody can lower is an error of ours", () => {
+  const graph = createGraph("unknown");
+  const unheardOf: Operator<["x"]> = defineOp({ name: "unheardOf", inputs: ["x"], shape: ({ x }) => x });
+  output(graph, "y", unheardOf(input(graph, "x", "float32", ["b"])));
+  expect(() => compile(graph)).toThrow("operator unheardOf has no ONNX form and no definition");
+});
+
+describe("outputs", () => {
+  const x = noise([3], 1);
+  const negative = x.data.map((value) => -value);
+
+  test("a result under two names is computed once and copied", async () => {
+    const graph = createGraph("twice");
+    const y = neg(input(graph, "x", "float32", ["b"]));
+    output(graph, "one", y);
+    output(graph, "two", y);
+    const { one, two } = await run(graph, { x });
+    expect(plain(one!)).toEqual({ shape: [3], data: negative });
+    expect(two).toEqual(one);
+    expect(two!.data.buffer).not.toBe(one!.data.buffer);
+  });
+
+  test("inputs, weights and constants can be outputs", async () => {
+    const graph = createGraph("sources");
+    output(graph, "same", input(graph, "x", "float32", ["b"]));
+    output(graph, "w as it is", weight(graph, "w", [2]));
+    output(graph, "c", constant(graph, [1, 2, 3], { dtype: "int32" }));
+    const found = await run(graph, { x }, { w: noise([2], 2) });
+    expect(plain(found.same!)).toEqual(x);
+    expect(plain(found["w as it is"]!)).toEqual(noise([2], 2));
+    expect(plain(found.c!)).toEqual({ shape: [3], data: [1, 2, 3] });
+  });
+
+  test("one that others read as well keeps its name", async () => {
+    const graph = createGraph("between");
+    const y = neg(input(graph, "x", "float32", ["b"]));
+    output(graph, "between", y);
+    output(graph, "last", mul(y, 2));
+    const { between, last } = await run(graph, { x });
+    expect(plain(between!).data).toEqual(negative);
+    expect(plain(last!).data).toEqual(negative.map((value) => 2 * value));
+  });
+
+  test("each part of a split can be one", async () => {
+    const graph = createGraph("parts");
+    const parts = split(input(graph, "x", "float32", [3]), { parts: 3, axis: 0 });
+    output(graph, "last", parts[2]!);
+    output(graph, "first", parts[0]!);
+    const { first, last } = await run(graph, { x });
+    expect([...first!.data, ...last!.data]).toEqual([x.data[0], x.data[2]]);
+  });
+
+  test("names that protobuf and the engine must take as they are", async () => {
+    const graph = createGraph("names with spaces, → and %");
+    output(graph, "y: −x / %0", neg(input(graph, "%x", "float32", ["b"])));
+    expect(plain((await run(graph, { "%x": x }))["y: −x / %0"]!).data).toEqual(negative);
+  });
+});
+
+test("caches that come back as results may lie in the memory of their inputs", () => {
+  const graph = createGraph("cache");
+  const tokens = input(graph, "tokens", "float32", ["b", "t", 2, 8]);
+  const past = (name: string) => input(graph, name, "float32", ["b", 2, "capacity", 8]);
+  const [y, keys, values] = cachedAttention(
+    tokens,
+    tokens,
+    tokens,
+    past("pastKeys"),
+    past("pastValues"),
+    input(graph, "start", "int32", ["b"]),
+    input(graph, "bias", "float32", [1, 1, "t", "total"]),
+    { scale: 1 },
+  );
+  output(graph, "y", y!);
+  output(graph, "presentKeys", keys!);
+  output(graph, "presentValues", values!);
+  output(graph, "computed", add(keys!, 1));
+  expect([...compile(graph).program.aliases!]).toEqual([
+    ["presentKeys", "pastKeys"],
+    ["presentValues", "pastValues"],
+  ]);
+});
+
+test("a cache that was computed is no memory to write to", () => {
+  const graph = createGraph("computed cache");
+  const tokens = input(graph, "tokens", "float32", ["b", "t", 2, 8]);
+  const past = neg(input(graph, "past", "float32", ["b", 2, "capacity", 8]));
+  const start = input(graph, "start", "int32", ["b"]);
+  const bias = input(graph, "bias", "float32", [1, 1, "t", "total"]);
+  output(graph, "keys", cachedAttention(tokens, tokens, tokens, past, past, start, bias, { scale: 1 })[1]!);
+  expect([...compile(graph).program.aliases!]).toEqual([]);
+});
+
+test("constants of every type that models write arrive as they are", async () => {
+  const numbers = [-3, 0, 1, 2 ** 30];
+  const graph = createGraph("constants");
+  for (const dtype of ["float32", "float64", "int32", "int64"] as const) {
+    output(graph, dtype, constant(graph, numbers, { dtype }));
+  }
+  output(graph, "bool", constant(graph, [0, 1], { dtype: "bool" }));
+  output(graph, "scalar", constant(graph, 0.5));
+  output(graph, "matrix", cast(constant(graph, [1, 2, 3, 4], { shape: [2, 2] }), { to: "int32" }));
+  const found = await run(graph, {});
+  for (const dtype of ["float32", "float64", "int32", "int64"] as const) {
+    expect(plain(found[dtype]!)).toEqual({ shape: [4], data: numbers });
+  }
+  expect(plain(found.bool!).data).toEqual([0, 1]);
+  expect(plain(found.scalar!)).toEqual({ shape: [], data: [0.5] });
+  expect(plain(found.matrix!)).toEqual({ shape: [2, 2], data: [1, 2, 3, 4] });
+});
+
+test("a constant of a type that is not written yet is named", () => {
+  const graph = createGraph("half");
+  output(graph, "y", mul(input(graph, "x", "float16", ["b"]), 2));
+  expect(() => compile(graph)).toThrow("constants of type float16 are not written");
+});
+
+test("a size that no input has is named", () => {
+  const graph = createGraph("sizes");
+  const x = input(graph, "x", "float32", [3]);
+  output(graph, "y", broadcastTo(x, { shape: [namedSize("rows"), 3] }));
+  expect(() => compile(graph)).toThrow("no input of sizes has an axis of size rows");
+});
