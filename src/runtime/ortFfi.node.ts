@@ -106,8 +106,8 @@ async function createSession(
   try {
     return await attempt(api, program, weights, { ...options, folder, optimiserSeesWeights: false });
   } catch (error) {
-    // An optimisation wants to compute with a weight, or to rearrange it. If the optimiser sees them, all weights
-    // are in memory twice until the session stands, and what it makes of them afterwards.
+    // An optimisation wants to know a weight, such as a scalar that it could join to a product. If the optimiser sees
+    // them, all weights are in memory twice until the session stands, and what it makes of them afterwards.
     if (!/external initializer/i.test(String(error))) throw error;
     return await attempt(api, program, weights, { ...options, folder, optimiserSeesWeights: true });
   } finally {
@@ -148,6 +148,8 @@ async function attempt(
     "session.disable_prepacking": prepack ? "0" : "1",
     // Threads that spin while they have nothing to do take the cores from those of the other sessions.
     "session.intra_op.allow_spinning": "0",
+    // What can be computed beforehand was, when the program was made; folding would read the weights.
+    "optimization.disable_specified_optimizers": "ConstantFolding",
   });
   const options = api.create("CreateSessionOptions");
   const stop = () => api.call("SessionOptionsSetLoadCancellationFlag", options, true);

@@ -126,15 +126,20 @@ export function runtimeCases(open: () => Promise<Runtime>): void {
   describe("weights", () => {
     test("outside of the model are used, also where an optimisation wants to compute with them", async () => {
       const w = floats([3, 2], [1, 2, 3, 4, 5, 6]);
+      const scale = floats([1], [2]);
       const folded = program(
         "folded",
-        [node("Transpose", ["w"], ["wT"], { perm: [1, 0] }), node("MatMul", ["x", "wT"], ["y"])],
+        [
+          node("Transpose", ["w"], ["wT"], { perm: [1, 0] }),
+          node("MatMul", ["x", "wT"], ["xw"]),
+          node("Mul", ["xw", "scale"], ["y"]),
+        ],
         { x: ["float32", "n", 2] },
         { y: ["float32", "n", 3] },
-        { weights: { w } },
+        { weights: { w, scale } },
       );
       await using session = await load(folded);
-      expect(await session.run({ x: floats([1, 2], [1, 10]) })).toEqual({ y: floats([1, 3], [21, 43, 65]) });
+      expect(await session.run({ x: floats([1, 2], [1, 10]) })).toEqual({ y: floats([1, 3], [42, 86, 130]) });
     });
 
     test("give the same products prepacked and not", async () => {
