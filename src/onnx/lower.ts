@@ -3,27 +3,42 @@
  * none, until only raw nodes are left.
  */
 import { OpenFlamingoError } from "../base/errors.js";
-import { fold, type Graph, instructionOf, isSource, rewrite, type Tensor } from "../graph/index.js";
+import {
+  fold,
+  type Graph,
+  instructionOf,
+  isSource,
+  type Node,
+  reshape,
+  rewrite,
+  type Tensor,
+} from "../graph/index.js";
 
 /** The same graph in raw nodes only. @throws OpenFlamingoError `internal` for an operator without a way to ONNX */
 export function lower(graph: Graph): Graph {
-  let current = fold(graph);
-  for (;;) {
-    let replaced = false;
-    const next = rewrite(current, (node, inputs, target) => {
-      const { op, attributes, results } = node;
-      if (isSource(op) || instructionOf(op, attributes)) return undefined;
-      const form = op.onnx ?? op.definition;
-      if (!form)
-        throw new OpenFlamingoError("internal", `operator ${op.name} has no ONNX form and no definition`);
-      replaced = true;
-      const named: Record<string, Tensor | undefined> = {};
-      op.inputs.forEach((name, i) => {
-        named[name] = inputs[i];
-      });
-      return form(named, attributes, results, target);
-    });
-    if (!replaced) return next;
-    current = fold(next);
+  // Reshapes wait for the rest: forms bring their own, and only among their like can they be folded.
+  return replaceAll(fold(replaceAll(graph, (node) => node.op !== reshape.op)), () => true);
+}
+
+/** Puts forms in the place of nodes, and of the nodes that forms bring, as long as there are any to be replaced. */
+function replaceAll(graph: Graph, wanted: (node: Node) => boolean): Graph {
+  let replaced = false;
+  const next = rewrite(graph, (node, inputs, target) => {
+    if (isSource(node.op) || instructionOf(node.op, node.attributes) || !wanted(node)) return undefined;
+    replaced = true;
+    return formOf(node, inputs, target);
+  });
+  return replaced ? replaceAll(next, wanted) : next;
+}
+
+function formOf({ op, attributes, results }: Node, inputs: readonly (Tensor | undefined)[], target: Graph) {
+  const form = op.onnx ?? op.definition;
+  if (!form) {
+    throw new OpenFlamingoError("internal", `operator ${op.name} has no ONNX form and no definition`);
   }
+  const named: Record<string, Tensor | undefined> = {};
+  op.inputs.forEach((name, i) => {
+    named[name] = inputs[i];
+  });
+  return form(named, attributes, results, target);
 }

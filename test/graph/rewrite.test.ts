@@ -53,6 +53,16 @@ test("reshaped back, it is the checkpoint's own again", () => {
   expect([...same(fold(graph)).weights.keys()]).toEqual(["w"]);
 });
 
+test("reshapes of reshapes are one, and one that changes nothing is none", () => {
+  const graph = createGraph("g");
+  const x = input(graph, "x", "float32", ["b", "t", 12]);
+  const heads = rearrange(x, "b t (h e) -> b t h e", { h: 3 });
+  output(graph, "none", neg(rearrange(heads, "b t h e -> b t (h e)")));
+  output(graph, "one", neg(rearrange(heads, "b t h e -> (b t) h e")));
+  const folded = same(fold(graph));
+  expect(operatorsOf(folded)).toEqual(["neg", "reshape", "neg"]);
+});
+
 test("a weight that is used both ways stays in both", async () => {
   const w = noise([2, 6], 1);
   const results = await engine.evaluate(
