@@ -27,6 +27,12 @@ export function golden(path: string): string {
 /** The folder of a golden model, e.g. `tiny-openflamingo-9b`. */
 export const goldenModel = (name: string): string => dirname(golden(`${name}/openflamingo.json`));
 
-/** A test that needs a golden file; where that is not at hand it is skipped, and its name says why. */
-export const goldenTest = (path: string, name: string, body: () => void | Promise<void>): void =>
-  hasGolden(path) ? test(name, body) : test.skip(`${name} [skipped: goldens/${path} is not at hand]`, body);
+/** A test that needs a golden file; where that is not at hand it is skipped, and says so. */
+export function goldenTest(path: string, name: string, body: () => void | Promise<void>): void {
+  if (hasGolden(path)) {
+    test(name, body);
+    return;
+  }
+  console.log(`skipped, as goldens/${path} is not at hand: ${name}`);
+  test.skip(name, body);
+}

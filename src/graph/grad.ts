@@ -8,7 +8,7 @@
 import { add } from "./ops/elementwise.js";
 import { broadcastTo, sumTo } from "./ops/reduce.js";
 import { showShape } from "./size.js";
-import { constant, type NamedTensors, type Node, shapeError, type Tensor } from "./tensor.js";
+import { constant, type NamedTensors, type Node, namedInputs, shapeError, type Tensor } from "./tensor.js";
 
 /**
  * The gradient of `loss` with respect to each parameter, in their order and shapes.
@@ -71,10 +71,7 @@ function backward(
 /** The gradients of a node's inputs, by its rule or through its definition, from those of its results. */
 function gradientsOf(node: Node, dy: readonly (Tensor | undefined)[]): NamedTensors {
   const { op, attributes, results } = node;
-  const inputs: Record<string, Tensor | undefined> = {};
-  op.inputs.forEach((name, i) => {
-    inputs[name] = node.inputs[i];
-  });
+  const inputs = namedInputs(op, node.inputs);
   if (op.grad === "none") return {};
   if (op.grad) {
     const all = results.map((result, i) => dy[i] ?? zerosLike(result));

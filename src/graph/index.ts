@@ -45,6 +45,7 @@ export {
   isSource,
   isWeight,
   type Node,
+  namedInputs,
   nameOf,
   output,
   type Tensor,

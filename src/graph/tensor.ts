@@ -100,11 +100,7 @@ export function addNode(
       throw shapeError(op.name, `an input comes from graph ${input.node.graph.name}, not from ${graph.name}`);
     }
   }
-  const named: Record<string, Tensor | undefined> = {};
-  op.inputs.forEach((name, i) => {
-    named[name] = inputs[i];
-  });
-  const types = op.shape(named, attributes);
+  const types = op.shape(namedInputs(op, inputs), attributes);
   const results: Tensor[] = [];
   const node: Node = { id: graph.nodes.length, graph, op, inputs, attributes, results };
   types.forEach(({ dtype, shape }, index) => {
@@ -116,6 +112,10 @@ export function addNode(
   if (op === weightOp) graph.weights.set(nameOf(node), results[0]!);
   return results;
 }
+
+/** Inputs by position as inputs by name. */
+export const namedInputs = (op: Op, inputs: readonly (Tensor | undefined)[]): NamedTensors =>
+  Object.fromEntries(op.inputs.map((name, i) => [name, inputs[i]]));
 
 /** What a source is called: an input by its name, a weight by its name in the checkpoint. */
 export const nameOf = (node: Node): string => node.attributes.called as string;

@@ -9,6 +9,7 @@ import {
   instructionOf,
   isSource,
   type Node,
+  namedInputs,
   reshape,
   rewrite,
   type Tensor,
@@ -36,9 +37,5 @@ function formOf({ op, attributes, results }: Node, inputs: readonly (Tensor | un
   if (!form) {
     throw new OpenFlamingoError("internal", `operator ${op.name} has no ONNX form and no definition`);
   }
-  const named: Record<string, Tensor | undefined> = {};
-  op.inputs.forEach((name, i) => {
-    named[name] = inputs[i];
-  });
-  return form(named, attributes, results, target);
+  return form(namedInputs(op, inputs), attributes, results, target);
 }
