@@ -50,7 +50,12 @@ const node: Platform = {
     return openOrtFfi();
   },
   async decodePicture(source, options) {
-    const { decodePicture } = await import("../images/decode.node.js");
+    const { decodePicture } = await import("../images/decode.node.js").catch((cause: unknown) => {
+      throw new OpenFlamingoError("engine", "the package sharp, which decodes pictures, cannot be loaded", {
+        hint: "Run npm install again with optional dependencies: its binaries come in one for each platform.",
+        cause,
+      });
+    });
     return decodePicture(source, options);
   },
 };

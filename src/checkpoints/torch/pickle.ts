@@ -1,5 +1,5 @@
 /**
- * Reads a pickle that holds plain data and the records of `torchRecords.ts`, and nothing else.
+ * Reads a pickle that holds plain data and the records of `records.ts`, and nothing else.
  *
  * Format: Python's Lib/pickletools.py, protocols 2 to 4. The table has the opcodes that torch writes; any
  * other opcode or name ends the reading where it stands. Nothing is ever imported or called.
