@@ -11,6 +11,7 @@ import type { FlamingoConfig } from "../src/models/flamingo.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import { golden, goldenModel } from "./goldens.js";
+import { type PlainTensor, tensorsOf } from "./tensors.js";
 
 /** The folder of the twin's model. */
 export const twinFolder = goldenModel("tiny-openflamingo-9b");
@@ -23,18 +24,8 @@ const json = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 export const goldenJson = <T>(name: string): T => json(golden(`tiny-openflamingo-9b/golden/${name}`)) as T;
 
 /** The tensors of a safetensors file of golden values; float32 and int32 come as float32. */
-export async function goldenTensors(
-  name: string,
-): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
-  await using file = await openCheckpoint(golden(`tiny-openflamingo-9b/golden/${name}`));
-  const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
-  for (const [tensor, { shape }] of file.tensors) {
-    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    await file.read(tensor, data);
-    tensors.set(tensor, { shape, data });
-  }
-  return tensors;
-}
+export const goldenTensors = (name: string): Promise<Map<string, PlainTensor>> =>
+  tensorsOf(golden(`tiny-openflamingo-9b/golden/${name}`));
 
 export async function twinModel(): Promise<{
   config: FlamingoConfig;

@@ -3,9 +3,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
-import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { golden } from "../goldens.js";
+import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
 import { twinFolder } from "../twin.js";
 import { run } from "./run.js";
 
@@ -37,38 +36,9 @@ function described(change: (description: { flamingo: object }) => void): string 
   });
 }
 
-interface PlainTensor {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-
-async function tensorsOf(checkpoint: Checkpoint): Promise<Map<string, PlainTensor>> {
-  const tensors = new Map<string, PlainTensor>();
-  for (const [name, { shape }] of checkpoint.tensors) {
-    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    await checkpoint.read(name, data);
-    tensors.set(name, { shape, data });
-  }
-  return tensors;
-}
-
-function safetensors(tensors: ReadonlyMap<string, PlainTensor>): Uint8Array {
-  let offset = 0;
-  const header: Record<string, unknown> = {};
-  for (const [name, { shape, data }] of tensors) {
-    header[name] = { dtype: "F32", shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
-  }
-  const text = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(text.length));
-  return Buffer.concat([length, text, ...[...tensors.values()].map(({ data }) => Buffer.from(data.buffer))]);
-}
-
 let trained: Map<string, PlainTensor>;
 beforeAll(async () => {
-  await using checkpoint = await openCheckpoint(join(twinFolder, "checkpoint.pt"));
-  trained = await tensorsOf(checkpoint);
+  trained = await tensorsOf(join(twinFolder, "checkpoint.pt"));
 });
 /** The twin with a changed checkpoint. */
 const retrained = (change: (tensors: Map<string, PlainTensor>) => void): string =>
