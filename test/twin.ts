@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { readModelFolder } from "../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
-import type { EncodedPicture } from "../src/engine/decoder.js";
 import { type Engine, openEngine } from "../src/engine/engine.js";
+import type { EncodedPicture } from "../src/engine/pool.js";
 import type { ModelCheckpoints } from "../src/engine/weights.js";
 import { languageModel, visionConfiguration } from "../src/models/configuration.js";
 import { releasedCrossAttention } from "../src/models/crossAttention.js";

@@ -2,8 +2,8 @@
  * The first door: a loaded model, as a TypeScript programmer expects it.
  */
 import { OpenFlamingoError } from "../base/errors.js";
-import type { EncodedPicture } from "../engine/decoder.js";
 import type { Engine } from "../engine/engine.js";
+import type { EncodedPicture } from "../engine/pool.js";
 import { type GenerationLimits, greedy } from "../generate/greedy.js";
 import { createAnswerText, type FinishReason, type Piece } from "../generate/stream.js";
 import { type PictureSource, type Preprocessing, preprocess, type Raster } from "../images/index.js";

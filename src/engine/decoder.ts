@@ -6,25 +6,13 @@
  * positions of each count from 0.
  */
 import { OpenFlamingoError } from "../base/errors.js";
-import { seesAll, seesNone } from "../models/crossAttention.js";
-import { type FlamingoConfig, gatedBlocks } from "../models/flamingo.js";
+import type { FlamingoConfig } from "../models/flamingo.js";
 import type { LanguageModel } from "../models/language.js";
-import { elementsOf, type HostTensor } from "../runtime/hostTensor.js";
-import type { BoundTensor, Runtime, Session } from "../runtime/runtime.js";
-import { numbered } from "./graphs.js";
+import { type HostTensor, zeros } from "../runtime/hostTensor.js";
+import type { Runtime, Session } from "../runtime/runtime.js";
 import { type BoundCache, createKvCache } from "./kvCache.js";
 import { placesOf } from "./places.js";
-
-/** A picture's keys and values for each gated block, (h, n, e) each: all that a language model needs of it. */
-export interface EncodedPicture {
-  readonly media: readonly { readonly keys: Float32Array; readonly values: Float32Array }[];
-}
-
-export interface Prompt {
-  readonly ids: readonly number[];
-  /** In the order of their `<image>`s. More than there are places: never looked at. */
-  readonly pictures: readonly EncodedPicture[];
-}
+import { createPool, type EncodedPicture, type Prompt } from "./pool.js";
 
 export interface Decoder {
   readonly rows: number;
@@ -46,8 +34,7 @@ const pieceLength = 256;
 
 /**
  * @param room how many tokens each row may grow by
- * @param zeroPicture the encoding of a picture of zeros: what the original shows a prompt in whose batch another one
- *   has more pictures, if it asks for more than its own
+ * @param zeroPicture as for `createPool`
  * @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage` for an empty prompt
  */
 export async function createDecoder(
@@ -68,9 +55,8 @@ export async function createDecoder(
   const places = prompts.map(({ ids }) => placesOf(ids, imageToken, pool.perPrompt));
   const lengths = prompts.map(() => 0); // tokens of each row in the cache
   const V = language.vocabulary;
-  const nextLogits: HostTensor = float32([prompts.length, V]);
-  const rowsOf = (logits: HostTensor, count: number, each: number) =>
-    Array.from({ length: count }, (_, i) => (logits.data as Float32Array).subarray(i * each, (i + 1) * each));
+  const nextLogits = zeros("float32", [prompts.length, V]);
+  const nextRows = prompts.map((_, row) => nextLogits.data.subarray(row * V, (row + 1) * V));
 
   /** Runs t new tokens of each of the rows; writes the wanted logits into `logits`. */
   async function run(
@@ -99,7 +85,7 @@ export async function createDecoder(
         wanted: int32([call.wanted.length], call.wanted),
         position: float32([b, total], countedUp(b, total)),
         // What is ahead of a token is hidden by the operator itself, and rows see only what is their own.
-        mask: float32([b, t, total]),
+        mask: zeros("float32", [b, t, total]),
       },
       { outputs: { ...bound.outputs, logits: call.logits }, want: [], signal },
     );
@@ -136,10 +122,10 @@ export async function createDecoder(
 
     async prefill({ signal } = {}) {
       for (let row = 0; row < prompts.length; row++) {
-        const last = float32([1, V], rowsOf(nextLogits, prompts.length, V)[row]);
+        const last = float32([1, V], nextRows[row]!);
         await read(row, signal, (from, to) => ({ wanted: Int32Array.of(to - from - 1), logits: last }));
       }
-      return rowsOf(nextLogits, prompts.length, V);
+      return nextRows;
     },
 
     async step(tokens, { signal } = {}) {
@@ -156,7 +142,7 @@ export async function createDecoder(
         signal,
       );
       for (let row = 0; row < lengths.length; row++) lengths[row]!++;
-      return rowsOf(nextLogits, prompts.length, V);
+      return nextRows;
     },
 
     async logits({ signal } = {}) {
@@ -199,72 +185,6 @@ export function requireRoom({ positions }: LanguageModel, tokens: number, room: 
   );
 }
 
-/** The pictures of a batch, each once, and which of them each prompt looks at. */
-interface Pool {
-  readonly feeds: Readonly<Record<string, BoundTensor>>;
-  /** Pictures that each prompt may look at: as many as the prompt that has most. */
-  readonly perPrompt: number;
-  slotsOf(row: number): Int32Array;
-  /** Slots and places for one more token of each row, given the places of their last ones. */
-  sightOfLast(places: readonly number[]): { slots: Int32Array; place: Int32Array };
-  release(): void;
-}
-
-async function createPool(
-  runtime: Runtime,
-  config: FlamingoConfig,
-  imageToken: number,
-  prompts: readonly Prompt[],
-  zeroPicture: () => Promise<EncodedPicture>,
-): Promise<Pool> {
-  const perPrompt = Math.max(...prompts.map(({ pictures }) => pictures.length));
-  const asksForMore = prompts.some(
-    ({ ids, pictures }) =>
-      pictures.length < perPrompt && ids.filter((id) => id === imageToken).length > pictures.length,
-  );
-  const filler = asksForMore ? await zeroPicture() : undefined;
-  const all = [...new Set([...prompts.flatMap(({ pictures }) => pictures), ...(filler ? [filler] : [])])];
-  const numberOf = new Map(all.map((picture, i) => [picture, i]));
-  const width = Math.max(perPrompt, 1);
-  // Places beyond a prompt's own pictures show the zero picture, or are never looked at.
-  const slots = prompts.map(({ pictures }) =>
-    Int32Array.from({ length: width }, (_, i) => numberOf.get(pictures[i] ?? filler!) ?? 0),
-  );
-
-  const { heads, headWidth } = config.crossAttention;
-  const each = heads * config.perceiver.latents * headWidth;
-  const shape = [Math.max(all.length, 1), heads, config.perceiver.latents, headWidth];
-  const feeds: Record<string, BoundTensor> = {};
-  gatedBlocks(config).forEach((_, block) => {
-    for (const kind of ["keys", "values"] as const) {
-      const tensor = float32(shape);
-      all.forEach(({ media }, i) => {
-        tensor.data.set(media[block]![kind], i * each);
-      });
-      feeds[numbered(kind, block)] = runtime.bind(tensor);
-    }
-  });
-
-  return {
-    feeds,
-    perPrompt,
-    slotsOf: (row) => slots[row]!,
-    sightOfLast(places) {
-      // A new token sees its row's last picture only, so one slot is enough; seeing all needs all.
-      if (places.includes(seesAll)) {
-        return { slots: Int32Array.from(slots.flatMap((of) => [...of])), place: Int32Array.from(places) };
-      }
-      return {
-        slots: Int32Array.from(places, (place, row) => slots[row]![Math.max(place, 0)]!),
-        place: Int32Array.from(places, (place) => (place === seesNone ? seesNone : 0)),
-      };
-    },
-    release() {
-      for (const bound of Object.values(feeds)) bound.release();
-    },
-  };
-}
-
 /** 0, 1, 2, … up to `length`, for each of the rows. */
 function countedUp(rows: number, length: number): Float32Array {
   const values = new Float32Array(rows * length);
@@ -272,13 +192,10 @@ function countedUp(rows: number, length: number): Float32Array {
   return values;
 }
 
-const int32 = (shape: readonly number[], data: Int32Array): HostTensor<"int32"> => ({
-  dtype: "int32",
+const int32 = (shape: readonly number[], data: Int32Array): HostTensor => ({ dtype: "int32", shape, data });
+
+const float32 = (shape: readonly number[], data: Float32Array): HostTensor => ({
+  dtype: "float32",
   shape,
   data,
 });
-
-const float32 = (
-  shape: readonly number[],
-  data: Float32Array = new Float32Array(elementsOf(shape)),
-): HostTensor<"float32"> => ({ dtype: "float32", shape, data });

@@ -8,8 +8,9 @@ import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
-import { createDecoder, type Decoder, type EncodedPicture, type Prompt, requireRoom } from "./decoder.js";
+import { createDecoder, type Decoder, requireRoom } from "./decoder.js";
 import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
+import type { EncodedPicture, Prompt } from "./pool.js";
 import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
 export interface Engine extends AsyncDisposable {

@@ -1,9 +1,10 @@
 /** The decoder's own promises, on a model of random weights with room for long prompts. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withRandomWeights } from "../../bench/randomModel.js";
-import { createDecoder, type Prompt } from "../../src/engine/decoder.js";
+import { createDecoder } from "../../src/engine/decoder.js";
 import { decodeGraph } from "../../src/engine/graphs.js";
 import { placesOf } from "../../src/engine/places.js";
+import type { Prompt } from "../../src/engine/pool.js";
 import { seesAll, seesNone } from "../../src/models/crossAttention.js";
 import { type FlamingoConfig, gatedBlocks } from "../../src/models/flamingo.js";
 import { mpt } from "../../src/models/mpt.js";
