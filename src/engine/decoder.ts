@@ -10,6 +10,7 @@ import type { FlamingoConfig } from "../models/flamingo.js";
 import type { LanguageModel } from "../models/language.js";
 import { type HostTensor, zeros } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
+import { type Call, runDecode } from "./call.js";
 import { type BoundCache, createKvCache } from "./kvCache.js";
 import { placesOf } from "./places.js";
 import { createPool, type EncodedPicture, type Prompt } from "./pool.js";
@@ -58,38 +59,8 @@ export async function createDecoder(
   const nextLogits = zeros("float32", [prompts.length, V]);
   const nextRows = prompts.map((_, row) => nextLogits.data.subarray(row * V, (row + 1) * V));
 
-  /** Runs t new tokens of each of the rows; writes the wanted logits into `logits`. */
-  async function run(
-    bound: BoundCache,
-    call: {
-      ids: Int32Array;
-      place: Int32Array;
-      slots: Int32Array;
-      start: Int32Array;
-      wanted: Int32Array;
-      logits: HostTensor;
-    },
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const b = call.start.length;
-    const t = call.ids.length / b;
-    const total = Math.max(...call.start) + t;
-    await session.run(
-      {
-        ...pool.feeds,
-        ...bound.feeds,
-        ids: int32([b, t], call.ids),
-        place: int32([b, t], call.place),
-        slots: int32([b, call.slots.length / b], call.slots),
-        start: int32([b], call.start),
-        wanted: int32([call.wanted.length], call.wanted),
-        position: float32([b, total], countedUp(b, total)),
-        // What is ahead of a token is hidden by the operator itself, and rows see only what is their own.
-        mask: zeros("float32", [b, t, total]),
-      },
-      { outputs: { ...bound.outputs, logits: call.logits }, want: [], signal },
-    );
-  }
+  const run = (bound: BoundCache, call: Call, signal: AbortSignal | undefined) =>
+    runDecode(session, { ...pool.feeds, ...bound.feeds }, bound.outputs, call, signal);
 
   /** Reads the prompt of one row, piece by piece; `logitsOf` says where the logits of a piece go, and of which rows. */
   async function read(
@@ -122,7 +93,7 @@ export async function createDecoder(
 
     async prefill({ signal } = {}) {
       for (let row = 0; row < prompts.length; row++) {
-        const last = float32([1, V], nextRows[row]!);
+        const last = { dtype: "float32" as const, shape: [1, V], data: nextRows[row]! };
         await read(row, signal, (from, to) => ({ wanted: Int32Array.of(to - from - 1), logits: last }));
       }
       return nextRows;
@@ -151,7 +122,7 @@ export async function createDecoder(
         const data = new Float32Array(ids.length * V);
         await read(row, signal, (from, to) => ({
           wanted: Int32Array.from({ length: to - from }, (_, i) => i),
-          logits: float32([to - from, V], data.subarray(from * V, to * V)),
+          logits: { dtype: "float32", shape: [to - from, V], data: data.subarray(from * V, to * V) },
         }));
         all.push(data);
       }
@@ -184,18 +155,3 @@ export function requireRoom({ positions }: LanguageModel, tokens: number, room: 
     { hint: "Shorten the prompt, use fewer shots, or ask for fewer new tokens." },
   );
 }
-
-/** 0, 1, 2, … up to `length`, for each of the rows. */
-function countedUp(rows: number, length: number): Float32Array {
-  const values = new Float32Array(rows * length);
-  for (let i = 0; i < values.length; i++) values[i] = i % length;
-  return values;
-}
-
-const int32 = (shape: readonly number[], data: Int32Array): HostTensor => ({ dtype: "int32", shape, data });
-
-const float32 = (shape: readonly number[], data: Float32Array): HostTensor => ({
-  dtype: "float32",
-  shape,
-  data,
-});

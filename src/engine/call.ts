@@ -1,0 +1,57 @@
+/** One run of the decode graph: what a caller says of it, and how that is fed. */
+import { type HostTensor, zeros } from "../runtime/hostTensor.js";
+import type { BoundTensor, Session } from "../runtime/runtime.js";
+
+/** Sizes: b rows, t new tokens of each, s pictures of a row, w rows whose logits are wanted. */
+export interface Call {
+  readonly ids: Int32Array; // (b, t)
+  /** Which of its row's slots a token sees. */
+  readonly place: Int32Array; // (b, t)
+  /** Which pictures of the pool each row may look at. */
+  readonly slots: Int32Array; // (b, s)
+  /** The cache's slot of each row's first new token. */
+  readonly start: Int32Array; // (b)
+  /** Rows of the flattened (b·t) tokens. */
+  readonly wanted: Int32Array; // (w)
+  /** Where their logits are written. */
+  readonly logits: HostTensor; // (w, V)
+}
+
+/**
+ * @param feeds pool and caches
+ * @param outputs the caches, as they are afterwards
+ */
+export async function runDecode(
+  session: Session,
+  feeds: Readonly<Record<string, BoundTensor>>,
+  outputs: Readonly<Record<string, BoundTensor>>,
+  { ids, place, slots, start, wanted, logits }: Call,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const b = start.length;
+  const t = ids.length / b;
+  const total = Math.max(...start) + t;
+  await session.run(
+    {
+      ...feeds,
+      ids: int32([b, t], ids),
+      place: int32([b, t], place),
+      slots: int32([b, slots.length / b], slots),
+      start: int32([b], start),
+      wanted: int32([wanted.length], wanted),
+      position: { dtype: "float32", shape: [b, total], data: countedUp(b, total) },
+      // What is ahead of a token is hidden by the operator itself, and rows see only what is their own.
+      mask: zeros("float32", [b, t, total]),
+    },
+    { outputs: { ...outputs, logits }, want: [], signal },
+  );
+}
+
+/** 0, 1, 2, … up to `length`, for each of the rows. */
+function countedUp(rows: number, length: number): Float32Array {
+  const values = new Float32Array(rows * length);
+  for (let i = 0; i < values.length; i++) values[i] = i % length;
+  return values;
+}
+
+const int32 = (shape: readonly number[], data: Int32Array): HostTensor => ({ dtype: "int32", shape, data });
