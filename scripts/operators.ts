@@ -1,0 +1,34 @@
+/**
+ * Prints `docs/operators.md` from the table of operators; a test holds the page against it.
+ *
+ *     npx tsx scripts/operators.ts > docs/operators.md
+ */
+import { pathToFileURL } from "node:url";
+import { operators } from "../src/graph/index.js";
+
+export function operatorsPage(): string {
+  const rows = [...operators]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, inputs, grad, onnx, definition, autocast }) => {
+      const gradient = grad === "none" ? "none" : grad ? "own rule" : "through the definition";
+      const cells = [
+        `\`${name}\``,
+        inputs.join(", "),
+        gradient,
+        onnx ? "own form" : "by the definition",
+        definition ? "yes" : "primitive",
+        autocast,
+      ];
+      return `| ${cells.join(" | ")} |`;
+    });
+  return `# Operators
+
+The ${operators.length} operators of the language, printed from its table by \`npx tsx scripts/operators.ts\`. A primitive operator must be known to every lowering; one with a definition is exact without a kernel. Precision is what mixed precision does with it: \`low\` gains from few bits, \`float32\` must not lose any, \`follow\` takes what comes.
+
+| operator | inputs | gradient | ONNX | definition | precision |
+|---|---|---|---|---|---|
+${rows.join("\n")}
+`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.stdout.write(operatorsPage());
