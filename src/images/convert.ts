@@ -10,7 +10,7 @@ const product = (a: number, b: number): number => Math.round((a * b) / 255);
 
 /**
  * The picture in RGB. Alpha is dropped, no background shows through; 16-bit grey above 255 becomes white, as
- * in the original. Data that are colours already are shared, not copied.
+ * in the original, and float grey is cut to whole numbers. Data that are colours already are shared, not copied.
  */
 export function toRgb(raster: Raster): RgbRaster {
   const { mode, width, height, data } = raster;
@@ -25,7 +25,7 @@ export function toRgb(raster: Raster): RgbRaster {
     } else if (mode === "RGBA") {
       for (let c = 0; c < 3; c++) rgb[to + c] = data[from + c]!;
     } else {
-      rgb.fill(Math.min(data[from]!, 255), to, to + 3);
+      rgb.fill(Math.min(Math.max(data[from]!, 0), 255), to, to + 3);
     }
   }
   return { mode: "RGB", width, height, data: rgb };

@@ -4,7 +4,10 @@
  * The mode is kept, because the original resizes before it converts to RGB, each mode in its way.
  */
 
-/** A path, a `file:` URL, or the bytes of a picture file. */
+/**
+ * A path or a `data:` URI as text; a URL object of `file:`, `data:` or, where there is a function to fetch it,
+ * `http:` or `https:`; or the bytes of a picture file.
+ */
 export type PictureSource = string | URL | Uint8Array | Blob;
 
 /** The modes by Pillow's names, each with the samples of one pixel. */
@@ -12,6 +15,7 @@ export const channelsOf = {
   "1": 1, // black and white, kept as 0 and 255
   L: 1, // grey
   "I;16": 1, // grey in 16 bits
+  F: 1, // grey in float32, on any scale: 0 is black and 255 is white
   LA: 2, // grey and alpha
   P: 3, // palette, kept as the colours looked up: taking whole pixels gives the same before and after look-up
   RGB: 3,
@@ -22,10 +26,10 @@ export const channelsOf = {
 export type Mode = keyof typeof channelsOf;
 
 /** Decoded pixels: rows from the top, pixels from the left, the samples of a pixel side by side. */
-export type Raster = ByteRaster | WordRaster;
+export type Raster = ByteRaster | WordRaster | FloatRaster;
 
 export interface ByteRaster {
-  readonly mode: Exclude<Mode, "I;16">;
+  readonly mode: Exclude<Mode, "I;16" | "F">;
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
@@ -38,4 +42,21 @@ export interface WordRaster {
   readonly data: Uint16Array;
 }
 
+export interface FloatRaster {
+  readonly mode: "F";
+  readonly width: number;
+  readonly height: number;
+  readonly data: Float32Array;
+}
+
 export type RgbRaster = ByteRaster & { readonly mode: "RGB" };
+
+/** A picture file whose header is read and whose pixels are not yet. */
+export interface OpenPicture {
+  readonly width: number;
+  readonly height: number;
+  /** What sets it apart from other pictures of its format, for people. */
+  readonly kind: string;
+  /** Absent where the format is read but not this kind of it. */
+  readonly decode: (() => Promise<Raster>) | undefined;
+}

@@ -22,7 +22,7 @@ export interface Preprocessing {
  * The picture as float32 [3, size, size], bit for bit the original's for evaluation and direct use.
  *
  * The original's training data is turned into RGB first, which gives other values for palettes, alpha, CMYK,
- * black and white, and 16-bit grey: `preprocess(toRgb(raster), …)`.
+ * black and white, and grey in 16 bits or float: `preprocess(toRgb(raster), …)`.
  *
  * @example
  * const pixels = preprocess(await decodePicture("cat.jpg"), { size: 224, mean, std });

@@ -63,7 +63,7 @@ function nearestSamples(source: number, target: number, start: number, length: n
 
 /** One pass along the rows and one along the columns, with samples rounded in between. */
 function bicubic(raster: Raster, to: Size, keep: Box): Raster {
-  const arithmetic = raster.mode === "I;16" ? words : bytes;
+  const arithmetic = raster.mode === "I;16" ? words : raster.mode === "F" ? floats : bytes;
   const columns = cubicTaps(raster.width, to.width, keep.left, keep.width, arithmetic);
   const rows = cubicTaps(raster.height, to.height, keep.top, keep.height, arithmetic);
 
@@ -115,6 +115,9 @@ const words: Arithmetic = {
   weight: (exact) => exact,
   sample: (sum) => Math.min(Math.max(Math.floor(sum + 0.5), 0), 65535),
 };
+
+/** Nothing is rounded but by the float32 array that the sum goes into. */
+const floats: Arithmetic = { weight: (exact) => exact, sample: (sum) => sum };
 
 /** For each output sample along one axis: the first source sample it sees, how many, and their weights. */
 interface Taps {
@@ -173,11 +176,11 @@ function cubic(x: number): number {
  * inner). Along a row of pixels the inner axis is a pixel's samples, down the columns it is a whole row.
  */
 function resample(
-  source: Uint8Array | Uint16Array,
+  source: Raster["data"],
   { length, inner }: { length: number; inner: number },
   { first, count, weights, perOutput }: Taps,
   { sample }: Arithmetic,
-  target: Uint8Array | Uint16Array,
+  target: Raster["data"],
 ): void {
   let at = 0;
   for (let line = 0; line < source.length; line += length * inner) {
@@ -198,6 +201,7 @@ function resample(
 function emptyLike({ mode }: Raster, { width, height }: Size): Raster {
   const length = width * height * channelsOf[mode];
   if (mode === "I;16") return { mode, width, height, data: new Uint16Array(length) };
+  if (mode === "F") return { mode, width, height, data: new Float32Array(length) };
   return { mode, width, height, data: new Uint8Array(length) };
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import sharp from "sharp";
 import { expect, test } from "vitest";
 import { toRgb } from "../../src/images/convert.js";
 import { decodePicture } from "../../src/images/decode.node.js";
@@ -6,7 +7,7 @@ import type { Raster } from "../../src/images/picture.js";
 import { centreCrop, preprocess } from "../../src/images/preprocess.js";
 import { resize } from "../../src/images/resize.js";
 import { golden, hasGolden } from "../goldens.js";
-import { cases, crops, mean, missing, missingPhotos, photos, sha256, std } from "./goldens.js";
+import { avif, cases, crops, mean, missing, missingPhotos, photos, sha256, std } from "./goldens.js";
 
 /** The picture just before normalising: bytes of RGB. */
 function square(raster: Raster, size: number): Uint8Array {
@@ -52,6 +53,24 @@ test.skipIf(missingPhotos)(`photographs become the original's tensors${missingPh
     expect([file, sha256(preprocess(raster, { size: 224, mean, std }))]).toEqual([file, tensor_sha256]);
   }
   console.log(`photographs: ${photos.length}, all equal`);
+});
+
+const expectedAvif = avif.filter(({ expected }) => hasGolden(`preprocess/${expected}`));
+const noAvif = expectedAvif.length > 0 ? "" : " [SKIPPED: goldens/preprocess/expected is not at hand]";
+
+test.skipIf(noAvif)(`AVIF comes near the original's picture; its decoders differ${noAvif}`, async () => {
+  for (const { id, file, image_size, expected } of expectedAvif) {
+    const ours = square(await decodePicture(golden(`preprocess/${file}`)), image_size);
+    const theirs = await sharp(golden(`preprocess/${expected}`))
+      .raw()
+      .toBuffer();
+    const differences = ours.map((value, i) => Math.abs(value - theirs[i]!));
+    const largest = differences.reduce((a, b) => Math.max(a, b));
+    const mean = differences.reduce((sum, difference) => sum + difference, 0) / differences.length;
+    console.log(`${id}: bytes differ by at most ${largest}, by ${mean.toFixed(3)} in the mean`);
+    expect(ours.length).toBe(theirs.length);
+    expect(mean).toBeLessThan(1);
+  }
 });
 
 test.skipIf(missing)(`the square that is kept lies where the original cuts it${missing}`, () => {

@@ -1,0 +1,86 @@
+/**
+ * The formats that sharp decodes, each in the mode in which Pillow 12 opens a file.
+ *
+ * That the samples are Pillow's was measured format by format and kind by kind, and a kind has a mode below
+ * only where they are. AVIF alone is let in though it differs, as its decoders do. Measured on the goldens
+ * (Pillow 12.3.0, sharp 0.35.5), in steps of 255: at most 16, 0.5 in the mean (4:2:0); at most 1, 0.2 in the
+ * mean (4:4:4); at most 70, 0.7 in the mean (with alpha). And sharp turns an AVIF that asks for it.
+ */
+import sharp, { type Metadata, type Sharp } from "sharp";
+import type { Format } from "./formats.js";
+import { gifMode, gifRaster } from "./gif.js";
+import type { Mode, OpenPicture, Raster } from "./picture.js";
+import { tiffMode } from "./tiff.js";
+
+type ModeOf = (metadata: Metadata, file: Uint8Array) => Mode | undefined;
+
+/** The mode of a file; where sharp's metadata leave it open, bytes of the file's header tell it. */
+const modeIn = {
+  JPEG: ({ channels }) => (({ 1: "L", 3: "RGB", 4: "CMYK" }) as const)[channels as number],
+
+  // Bit depth and colour type: alpha in the metadata may be a mere transparent colour, which Pillow drops.
+  PNG: (_, { 24: bits, 25: colours }) => {
+    if (colours === 0) return bits === 1 ? "1" : bits === 16 ? "I;16" : "L";
+    if (colours === 4) return bits === 16 ? "RGBA" : "LA"; // Pillow knows no 16-bit grey with alpha
+    return ({ 2: "RGB", 3: "P", 6: "RGBA" } as const)[colours as number];
+  },
+
+  // The extended form (VP8X) has a flag for alpha; without it sharp may still see some in an animation.
+  WebP: ({ hasAlpha }, { 15: form, 20: flags }) =>
+    (form === "X".charCodeAt(0) ? flags! & 0x10 : hasAlpha) ? "RGBA" : "RGB",
+
+  GIF: (_, file) => gifMode(file),
+  TIFF: (_, file) => tiffMode(file),
+  AVIF: ({ hasAlpha }) => (hasAlpha ? "RGBA" : "RGB"),
+} as const satisfies { readonly [format in Format]?: ModeOf };
+
+/** The colour space in which sharp hands out each mode's samples unchanged. */
+const spaceOf: { readonly [mode in Mode]: string } = {
+  "1": "b-w",
+  L: "b-w",
+  "I;16": "grey16",
+  F: "b-w",
+  LA: "srgb", // as grey, sharp would drop the alpha
+  P: "srgb",
+  RGB: "srgb",
+  RGBA: "srgb",
+  CMYK: "cmyk",
+};
+
+/** Reads the header. Errors, here and in decoding, are sharp's own and mean a damaged file. */
+export async function openWithSharp(format: keyof typeof modeIn, file: Uint8Array): Promise<OpenPicture> {
+  // Warnings do not fail: a JPEG with stray bytes, as some cameras write it, gives the pixels that Pillow
+  // gets too, and what is cut off is an error for both. The limit on pixels is the caller's.
+  const image = sharp(file, { failOn: "error", ignoreIcc: true, limitInputPixels: false });
+  const metadata = await image.metadata();
+  const { width, height, channels, depth, space } = metadata;
+  const modeOf: ModeOf = modeIn[format];
+  const mode = modeOf(metadata, file);
+  // Pillow turns a TIFF upright as it loads it, and no other format.
+  if (format === "TIFF") image.autoOrient();
+  return {
+    width,
+    height,
+    kind: `${channels} × ${depth} a pixel (${space})`,
+    decode:
+      mode &&
+      (async () => (format === "GIF" ? gifRaster(await decode(image, "RGBA"), file) : decode(image, mode))),
+  };
+}
+
+async function decode(image: Sharp, mode: Mode): Promise<Raster> {
+  image.pipelineColourspace(spaceOf[mode]).toColourspace(spaceOf[mode]);
+  if (mode === "LA" || mode === "RGBA") image.ensureAlpha();
+  else image.removeAlpha();
+  const depth = mode === "I;16" ? "ushort" : mode === "F" ? "float" : "uchar";
+  const { data: samples, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+
+  // Copies, because samples of several bytes must begin at a multiple of their size.
+  if (mode === "I;16") return { mode, width, height, data: new Uint16Array(new Uint8Array(samples).buffer) };
+  if (mode === "F") return { mode, width, height, data: new Float32Array(new Uint8Array(samples).buffer) };
+  const data = new Uint8Array(samples.buffer, samples.byteOffset, samples.length);
+  // Red, green and blue of a grey are equal.
+  if (mode === "LA") return { mode, width, height, data: data.filter((_, i) => i % 4 === 0 || i % 4 === 3) };
+  return { mode, width, height, data };
+}

@@ -1,0 +1,155 @@
+/** Kinds of GIF, TIFF and BMP beside those of the goldens. What comes out is what Pillow 12.3.0 gives. */
+import sharp from "sharp";
+import { expect, test } from "vitest";
+import { decodePicture } from "../../src/images/decode.node.js";
+import { grey, refusal } from "./refusal.js";
+
+/** A BMP of 3 × 2 pixels: header, table, rows as given. */
+function bmp(bits: number, rows: number[], { height = 2, table = [] as number[], compression = 0 } = {}) {
+  const file = new Uint8Array(54 + table.length + rows.length);
+  const view = new DataView(file.buffer);
+  file.set([0x42, 0x4d]);
+  view.setUint32(10, 54 + table.length, true);
+  view.setUint32(14, 40, true);
+  view.setInt32(18, 3, true);
+  view.setInt32(22, height, true);
+  view.setUint16(28, bits, true);
+  view.setUint32(30, compression, true);
+  view.setUint32(46, table.length / 4, true);
+  file.set([...table, ...rows], 54);
+  return file;
+}
+
+test("a BMP of 24 bits is padded rows of blue, green and red, from below or from above", async () => {
+  const [lower, upper] = [
+    [3, 2, 1, 6, 5, 4, 9, 8, 7],
+    [13, 12, 11, 16, 15, 14, 19, 18, 17],
+  ];
+  const rows = [...lower, 0, 0, 0, ...upper, 0, 0, 0];
+  const colours = [11, 12, 13, 14, 15, 16, 17, 18, 19, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+  expect(await decodePicture(bmp(24, rows))).toEqual({
+    mode: "RGB",
+    width: 3,
+    height: 2,
+    data: Uint8Array.from(colours),
+  });
+  const fromAbove = await decodePicture(bmp(24, rows, { height: -2 }));
+  expect([...fromAbove.data]).toEqual([...colours.slice(9), ...colours.slice(0, 9)]);
+});
+
+test("the fourth byte of a BMP of 32 bits is no alpha", async () => {
+  const rows = [3, 2, 1, 0, 6, 5, 4, 0, 9, 8, 7, 0];
+  const { mode, data } = await decodePicture(bmp(32, rows, { height: 1 }));
+  expect([mode, ...data]).toEqual(["RGB", 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test("a BMP whose table is the greys in order is grey, any other a palette", async () => {
+  const rows = [2, 1, 0, 0];
+  const greys = bmp(8, rows, { height: 1, table: [0, 0, 0, 0, 1, 1, 1, 0, 2, 2, 2, 0] });
+  expect(await decodePicture(greys)).toMatchObject({ mode: "L", data: Uint8Array.of(2, 1, 0) });
+  const colours = bmp(8, rows, { height: 1, table: [0, 0, 9, 0, 1, 1, 1, 0, 2, 2, 2, 0] });
+  const data = Uint8Array.of(2, 2, 2, 1, 1, 1, 9, 0, 0);
+  expect(await decodePicture(colours)).toMatchObject({ mode: "P", data });
+});
+
+test("a BMP cut off, or of a kind that is not read, is refused", async () => {
+  const whole = bmp(32, Array(24).fill(1));
+  for (let length = 2; length < whole.length; length++) {
+    expect(await refusal(whole.subarray(0, length))).toMatchObject({ code: "picture-unreadable" });
+  }
+  expect(await refusal(bmp(8, [], { compression: 1 }))).toMatchObject({
+    code: "picture-unsupported",
+    message: "the picture: a BMP of 8 bits a pixel, compression 1, a kind that is not read",
+  });
+  expect((await refusal(bmp(4, []))).message).toContain("a BMP of 4 bits a pixel, a kind that is not read");
+});
+
+const [red, green, blue, white] = [
+  [255, 0, 0],
+  [0, 255, 0],
+  [0, 0, 255],
+  [255, 255, 255],
+] as const;
+
+/** A GIF of 3 × 1 pixels and four colours: a picture of one entry in its middle. */
+function gif(
+  entry: number,
+  transparent?: number,
+  table: readonly number[] = [red, green, blue, white].flat(),
+) {
+  const control = transparent === undefined ? [] : [0x21, 0xf9, 4, 1, 0, 0, transparent, 0];
+  const codes = 4 | (entry << 3) | (5 << 6); // clear, the pixel, end: three bits each
+  const picture = [0x2c, 1, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, codes & 255, codes >> 8, 0];
+  const header = [...new TextEncoder().encode("GIF89a"), 3, 0, 1, 0, 0x81, 0, 0];
+  return Uint8Array.from([...header, ...table, ...control, ...picture, 0x3b]);
+}
+
+test("what a GIF leaves empty has the colour of its transparent entry, or of the first", async () => {
+  const colours = async (file: Uint8Array) => [...(await decodePicture(file)).data];
+  expect(await colours(gif(2))).toEqual([red, blue, red].flat());
+  expect(await colours(gif(2, 1))).toEqual([green, blue, green].flat());
+  expect(await colours(gif(1, 1))).toEqual([green, green, green].flat());
+});
+
+test("a GIF whose table is the greys in order is grey", async () => {
+  const greys = gif(2, 3, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
+  expect(await decodePicture(greys)).toMatchObject({ mode: "L", data: Uint8Array.of(3, 2, 3) });
+});
+
+test("a TIFF is turned upright, and no other format", async () => {
+  const turned = sharp(grey).withMetadata({ orientation: 6 });
+  const size = async (file: Buffer) => {
+    const { width, height } = await decodePicture(new Uint8Array(file));
+    return [width, height];
+  };
+  expect(await size(await turned.clone().tiff().toBuffer())).toEqual([5, 7]);
+  expect(await size(await turned.clone().jpeg().toBuffer())).toEqual([7, 5]);
+});
+
+/** An uncompressed TIFF of 2 × 1 pixels: tags (all of 16 bits) by their numbers, and samples. */
+function tiff(tags: { [tag: number]: number }, samples: number[], littleEndian = true) {
+  const start = 8 + 2 + 12 * (7 + Object.keys(tags).length) + 4; // of the samples; seven tags are common
+  const all = { 256: 2, 257: 1, 259: 1, 273: start, 278: 1, 279: samples.length, 277: 1, ...tags };
+  const entries = Object.entries(all);
+  const file = new Uint8Array(start + samples.length);
+  const view = new DataView(file.buffer);
+  file.set(new TextEncoder().encode(littleEndian ? "II" : "MM"));
+  view.setUint16(2, 42, littleEndian);
+  view.setUint32(4, 8, littleEndian);
+  view.setUint16(8, entries.length, littleEndian);
+  for (const [i, [tag, value]] of entries.entries()) {
+    view.setUint16(10 + 12 * i, Number(tag), littleEndian);
+    view.setUint16(12 + 12 * i, 3, littleEndian);
+    view.setUint32(14 + 12 * i, 1, littleEndian);
+    view.setUint16(18 + 12 * i, value, littleEndian);
+  }
+  file.set(samples, start);
+  return file;
+}
+
+test("a TIFF of either byte order is read, and white may be 0", async () => {
+  for (const littleEndian of [true, false]) {
+    const [one, two] = littleEndian ? [1, 0] : [0, 1];
+    expect(await decodePicture(tiff({ 258: 16, 262: 1 }, [one, two, one, two], littleEndian))).toEqual({
+      mode: "I;16",
+      width: 2,
+      height: 1,
+      data: Uint16Array.of(1, 1),
+    });
+    const inverted = await decodePicture(tiff({ 258: 8, 262: 0 }, [0, 250], littleEndian));
+    expect(inverted).toMatchObject({ mode: "L", data: Uint8Array.of(255, 5) });
+    const bilevel = await decodePicture(tiff({ 258: 1, 262: 0 }, [0b10_000000], littleEndian));
+    expect(bilevel).toMatchObject({ mode: "1", data: Uint8Array.of(0, 255) });
+  }
+});
+
+test.each([
+  ["1 × short a pixel (grey16)", { 258: 16, 262: 1, 339: 2 }], // signed
+  ["1 × ushort a pixel (grey16)", { 258: 16, 262: 0 }], // Pillow takes white for black
+  ["1 × uint a pixel (b-w)", { 258: 32, 262: 1 }],
+])("a TIFF of %s, not Pillow's pixel for pixel, is refused", async (kind, tags) => {
+  expect(await refusal(tiff(tags, Array(16).fill(0)))).toMatchObject({
+    code: "picture-unsupported",
+    message: `the picture: a TIFF of ${kind}, a kind that is not read`,
+  });
+});
