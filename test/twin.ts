@@ -1,4 +1,4 @@
-/** The 9b twin, opened, with its golden values. */
+/** The twins, opened, with their golden values. */
 import { readFileSync } from "node:fs";
 import { readModelFolder } from "../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
@@ -10,51 +10,14 @@ import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import type { FlamingoConfig } from "../src/models/flamingo.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
-import { golden, goldenModel } from "./goldens.js";
+import type { Runtime } from "../src/runtime/runtime.js";
+import { golden, goldenModel, hasGolden } from "./goldens.js";
 import { type PlainTensor, tensorsOf } from "./tensors.js";
 
-/** The folder of the twin's model. */
-export const twinFolder = goldenModel("tiny-openflamingo-9b");
-/** Ids of the twin's tokenizer: `golden/forward.json`, `ids`. */
+/** Ids of the twins' tokenizer: `golden/forward.json`, `ids`. */
 export const ids = { endofchunk: 515, image: 516, pad: 517, size: 518 };
 
 const json = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
-
-/** A JSON file of the twin's golden values. */
-export const goldenJson = <T>(name: string): T => json(golden(`tiny-openflamingo-9b/golden/${name}`)) as T;
-
-/** The tensors of a safetensors file of golden values; float32 and int32 come as float32. */
-export const goldenTensors = (name: string): Promise<Map<string, PlainTensor>> =>
-  tensorsOf(golden(`tiny-openflamingo-9b/golden/${name}`));
-
-export async function twinModel(): Promise<{
-  config: FlamingoConfig;
-  checkpoints: ModelCheckpoints;
-  close(): Promise<void>;
-}> {
-  const { vision, language, flamingo } = await readModelFolder(twinFolder);
-  const files = await Promise.all(
-    [vision.weights, language.weights, flamingo.checkpoint].map((path) => openCheckpoint(path)),
-  );
-  const [visionFile, languageFile, flamingoFile] = files as [
-    (typeof files)[0],
-    (typeof files)[0],
-    (typeof files)[0],
-  ];
-  return {
-    config: {
-      vision: visionConfiguration(vision.config, json(vision.config)).vit,
-      perceiver: releasedPerceiver,
-      crossAttention: releasedCrossAttention,
-      crossAttentionEvery: flamingo.crossAttentionEvery,
-      language: languageModel(language.config, json(language.config), ids.size),
-    },
-    checkpoints: { vision: visionFile, language: languageFile, flamingo: flamingoFile },
-    async close() {
-      for (const file of files) await file.close();
-    },
-  };
-}
 
 export interface Twin {
   readonly engine: Engine;
@@ -63,26 +26,86 @@ export interface Twin {
   close(): Promise<void>;
 }
 
-export async function openTwin(): Promise<Twin> {
-  const { config, checkpoints, close } = await twinModel();
-  const runtime = await openOrtFfi();
-  const engine = await openEngine(runtime, config, checkpoints, ids.image);
-  await close();
-  const inputs = await goldenTensors("inputs.safetensors");
-  const encoded = new Map<string, Promise<EncodedPicture>>();
-  return {
-    engine,
-    picture(name) {
-      const known = encoded.get(name) ?? engine.encode(inputs.get(`pixels.${name}`)!.data);
-      encoded.set(name, known);
-      return known;
-    },
-    async close() {
-      await engine.close();
-      await runtime.close();
-    },
-  };
+export interface GoldenTwin {
+  readonly name: string;
+  /** The folder of its model. */
+  readonly folder: string;
+  /** A JSON file of its golden values. */
+  goldenJson<T>(file: string): T;
+  /** The tensors of a safetensors file of its golden values; float32 and int32 come as float32. */
+  goldenTensors(file: string): Promise<Map<string, PlainTensor>>;
+  /** Its configuration and its files, to be closed by the caller. */
+  model(): Promise<{ config: FlamingoConfig; checkpoints: ModelCheckpoints; close(): Promise<void> }>;
+  /** @param openRuntime the engine, if not `ort.ffi` */
+  open(openRuntime?: () => Promise<Runtime>): Promise<Twin>;
 }
+
+/** @param name of its folder: `tiny-openflamingo-4b` */
+export function twin(name: string): GoldenTwin {
+  const folder = goldenModel(name);
+  const goldenJson = <T>(file: string): T => json(golden(`${name}/golden/${file}`)) as T;
+  const goldenTensors = (file: string) => tensorsOf(golden(`${name}/golden/${file}`));
+
+  const model: GoldenTwin["model"] = async () => {
+    const { vision, language, flamingo } = await readModelFolder(folder);
+    const open = (path: string) => openCheckpoint(path);
+    const checkpoints = {
+      vision: await open(vision.weights),
+      language: await open(language.weights),
+      flamingo: await open(flamingo.checkpoint),
+    };
+    return {
+      config: {
+        vision: visionConfiguration(vision.config, json(vision.config)).vit,
+        perceiver: releasedPerceiver,
+        crossAttention: releasedCrossAttention,
+        crossAttentionEvery: flamingo.crossAttentionEvery,
+        language: languageModel(language.config, json(language.config), ids.size),
+      },
+      checkpoints,
+      async close() {
+        for (const file of Object.values(checkpoints)) await file.close();
+      },
+    };
+  };
+
+  const open: GoldenTwin["open"] = async (openRuntime = openOrtFfi) => {
+    const { config, checkpoints, close } = await model();
+    const runtime = await openRuntime();
+    const engine = await openEngine(runtime, config, checkpoints, ids.image);
+    await close();
+    const inputs = await goldenTensors("inputs.safetensors");
+    const encoded = new Map<string, Promise<EncodedPicture>>();
+    return {
+      engine,
+      picture(picture) {
+        const known = encoded.get(picture) ?? engine.encode(inputs.get(`pixels.${picture}`)!.data);
+        encoded.set(picture, known);
+        return known;
+      },
+      async close() {
+        await engine.close();
+        await runtime.close();
+      },
+    };
+  };
+
+  return { name, folder, goldenJson, goldenTensors, model, open };
+}
+
+/** The twins that are at hand with the given golden file; of those that are not it is said what is skipped. */
+export function twinsWith(file: string, what: string): readonly GoldenTwin[] {
+  return ["9b", "3b", "4b"].flatMap((size) => {
+    const name = `tiny-openflamingo-${size}`;
+    if (hasGolden(`${name}/openflamingo.json`) && hasGolden(`${name}/golden/${file}`)) return [twin(name)];
+    console.log(`skipped, as goldens/${name} is not at hand with golden/${file}: ${what}`);
+    return [];
+  });
+}
+
+const bundled = twin("tiny-openflamingo-9b");
+/** The 9b twin, which is in the repository: what most tests need. */
+export const { folder: twinFolder, goldenJson, goldenTensors, open: openTwin } = bundled;
 
 /** The largest absolute difference; not a number if one value is. */
 export function largestDifference(a: Float32Array, b: Float32Array): number {

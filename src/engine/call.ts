@@ -15,6 +15,10 @@ export interface Call {
   readonly wanted: Int32Array; // (w)
   /** Where their logits are written. */
   readonly logits: HostTensor; // (w, V)
+  /** The position of every slot's token, where it is not the slot's number. */
+  readonly position?: Float32Array; // (b, total)
+  /** 0, or −1e30 for a slot that a token may not see; what is ahead of a token is hidden without it. */
+  readonly mask?: Float32Array; // (b, t, total)
 }
 
 /**
@@ -25,7 +29,7 @@ export async function runDecode(
   session: Session,
   feeds: Readonly<Record<string, BoundTensor>>,
   outputs: Readonly<Record<string, BoundTensor>>,
-  { ids, place, slots, start, wanted, logits }: Call,
+  { ids, place, slots, start, wanted, logits, position, mask }: Call,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const b = start.length;
@@ -39,9 +43,9 @@ export async function runDecode(
       slots: int32([b, slots.length / b], slots),
       start: int32([b], start),
       wanted: int32([wanted.length], wanted),
-      position: { dtype: "float32", shape: [b, total], data: countedUp(b, total) },
+      position: { dtype: "float32", shape: [b, total], data: position ?? countedUp(b, total) },
       // What is ahead of a token is hidden by the operator itself, and rows see only what is their own.
-      mask: zeros("float32", [b, t, total]),
+      mask: mask ? { dtype: "float32", shape: [b, t, total], data: mask } : zeros("float32", [b, t, total]),
     },
     { outputs: { ...outputs, logits }, want: [], signal },
   );

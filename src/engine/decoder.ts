@@ -12,11 +12,12 @@ import { type HostTensor, zeros } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
 import { type Call, runDecode } from "./call.js";
 import { type BoundCache, createKvCache } from "./kvCache.js";
-import { placesOf } from "./places.js";
+import { placeAfter, placesOf } from "./places.js";
 import { createPool, type EncodedPicture, type Prompt } from "./pool.js";
 
 export interface Decoder {
-  readonly rows: number;
+  /** What is continued, a row each. */
+  readonly prompts: readonly Prompt[];
   /** Logits of each row's next token, (rows, V). The memory is written again by the next call. */
   prefill(options?: { signal?: AbortSignal | undefined }): Promise<readonly Float32Array[]>;
   /** Adds one token to each row; then as `prefill`. */
@@ -30,11 +31,21 @@ export interface Decoder {
   close(): void;
 }
 
+export interface DecoderOptions {
+  /** How many tokens each row may grow by. */
+  readonly room: number;
+  /**
+   * What becomes of the places when a row writes an `<image>` itself. "add" (when left out): as if it had been in the
+   * prompt. "restart": it is taken for the row's first one, and for all other rows no one has been; as the original does
+   * where it keeps keys and values.
+   */
+  readonly writtenImages?: "add" | "restart" | undefined;
+}
+
 /** Tokens of a prompt that are read at once. Larger pieces are hardly faster and need more memory for their scores. */
-const pieceLength = 256;
+export const pieceLength = 256;
 
 /**
- * @param room how many tokens each row may grow by
  * @param zeroPicture as for `createPool`
  * @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage` for an empty prompt
  */
@@ -44,16 +55,21 @@ export async function createDecoder(
   config: FlamingoConfig,
   imageToken: number,
   prompts: readonly Prompt[],
-  { room, zeroPicture }: { room: number; zeroPicture: () => Promise<EncodedPicture> },
+  {
+    room,
+    writtenImages = "add",
+    zeroPicture,
+  }: DecoderOptions & { zeroPicture: () => Promise<EncodedPicture> },
 ): Promise<Decoder> {
   const { language } = config;
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   checkPrompts(prompts, imageToken);
   requireRoom(language, longest, room);
 
-  const pool = await createPool(runtime, config, imageToken, prompts, zeroPicture);
+  const pool = await createPool(runtime, config, prompts, zeroPicture);
   const cache = createKvCache(runtime, language, prompts.length, longest + room);
   const places = prompts.map(({ ids }) => placesOf(ids, imageToken, pool.perPrompt));
+  let images = prompts.map(({ ids }) => ids.filter((id) => id === imageToken).length); // of each row so far
   const lengths = prompts.map(() => 0); // tokens of each row in the cache
   const V = language.vocabulary;
   const nextLogits = zeros("float32", [prompts.length, V]);
@@ -89,7 +105,7 @@ export async function createDecoder(
   }
 
   return {
-    rows: prompts.length,
+    prompts,
 
     async prefill({ signal } = {}) {
       for (let row = 0; row < prompts.length; row++) {
@@ -100,7 +116,11 @@ export async function createDecoder(
     },
 
     async step(tokens, { signal } = {}) {
-      const last = places.map((of) => of.at(-1)!);
+      if (tokens.includes(imageToken)) {
+        const earlier = writtenImages === "add" ? images : images.map(() => 0);
+        images = tokens.map((token, row) => earlier[row]! + (token === imageToken ? 1 : 0));
+      }
+      const last = images.map((count) => placeAfter(count, pool.perPrompt));
       await run(
         cache.all,
         {
@@ -136,7 +156,8 @@ export async function createDecoder(
   };
 }
 
-function checkPrompts(prompts: readonly Prompt[], imageToken: number): void {
+/** @throws OpenFlamingoError `usage` for an empty prompt, `picture-count` for an `<image>` without any picture */
+export function checkPrompts(prompts: readonly Prompt[], imageToken: number): void {
   for (const { ids, pictures } of prompts) {
     if (ids.length === 0)
       throw new OpenFlamingoError("usage", "the prompt is empty", { hint: "Give it some text." });

@@ -8,7 +8,8 @@ import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
-import { createDecoder, type Decoder, requireRoom } from "./decoder.js";
+import { type Branches, type BranchRoom, createBranches } from "./branches.js";
+import { createDecoder, type Decoder, type DecoderOptions, requireRoom } from "./decoder.js";
 import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
 import type { EncodedPicture, Prompt } from "./pool.js";
 import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
@@ -20,10 +21,15 @@ export interface Engine extends AsyncDisposable {
   /**
    * Makes ready to generate for a batch of prompts. The caller closes the decoder.
    *
-   * @param room how many tokens each may grow by
    * @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage`
    */
-  decoder(prompts: readonly Prompt[], options: { room: number }): Promise<Decoder>;
+  decoder(prompts: readonly Prompt[], options: DecoderOptions): Promise<Decoder>;
+  /**
+   * Makes ready for several continuations of one prompt. The caller closes the branches.
+   *
+   * @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage`
+   */
+  branches(prompt: Prompt, room: BranchRoom): Promise<Branches>;
   /** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
   requireRoom(tokens: number, room: number): void;
   close(): Promise<void>;
@@ -90,11 +96,12 @@ export async function openEngine(
   return {
     config,
     encode,
-    decoder: (prompts, { room }) =>
+    decoder: (prompts, options) =>
       createDecoder(runtime, decoding, config, imageToken, prompts, {
-        room,
+        ...options,
         zeroPicture: () => (zeroPicture ??= encode(new Float32Array(3 * config.vision.imageSize ** 2))),
       }),
+    branches: (prompt, room) => createBranches(runtime, decoding, config, imageToken, prompt, room),
     requireRoom: (tokens, room) => requireRoom(config.language, tokens, room),
     close,
     [Symbol.asyncDispose]: close,

@@ -17,7 +17,12 @@ export function placesOf(ids: readonly number[], imageToken: number, pictures: n
   let images = 0;
   return Int32Array.from(ids, (id) => {
     if (id === imageToken) images++;
-    if (images === 0 || pictures === 0) return seesNone;
-    return images > pictures ? seesAll : images - 1;
+    return placeAfter(images, pictures);
   });
+}
+
+/** What a token sees after so many `<image>`s, itself included. */
+export function placeAfter(images: number, pictures: number): number {
+  if (images === 0 || pictures === 0) return seesNone;
+  return images > pictures ? seesAll : images - 1;
 }

@@ -31,21 +31,17 @@ export interface Pool {
 
 /**
  * @param zeroPicture the encoding of a picture of zeros: what the original shows a prompt in whose batch another one has
- *   more pictures, if it asks for more than its own
+ *   more pictures, if it comes to ask for more than its own
  */
 export async function createPool(
   runtime: Runtime,
   config: FlamingoConfig,
-  imageToken: number,
   prompts: readonly Prompt[],
   zeroPicture: () => Promise<EncodedPicture>,
 ): Promise<Pool> {
   const perPrompt = Math.max(...prompts.map(({ pictures }) => pictures.length));
-  const asksForMore = prompts.some(
-    ({ ids, pictures }) =>
-      pictures.length < perPrompt && ids.filter((id) => id === imageToken).length > pictures.length,
-  );
-  const filler = asksForMore ? await zeroPicture() : undefined;
+  const unequal = prompts.some(({ pictures }) => pictures.length < perPrompt);
+  const filler = unequal ? await zeroPicture() : undefined;
   const all = [...new Set([...prompts.flatMap(({ pictures }) => pictures), ...(filler ? [filler] : [])])];
   const numberOf = new Map(all.map((picture, i) => [picture, i]));
   const width = Math.max(perPrompt, 1);

@@ -4,7 +4,7 @@
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
-import { matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
+import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
 import { elementsOf, type HostTensor } from "../runtime/hostTensor.js";
@@ -33,20 +33,11 @@ export async function loadWeights(
   language: LanguageModel,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: LoadProgress | undefined } = {},
 ): Promise<ReadonlyMap<string, HostTensor>> {
-  const wanted = new Map<string, Wanted>();
-  for (const { tensor, from } of uses) wanted.set(tensor, { shape: from });
-  // The language model's own file may have more rows than the tokenizer needs.
-  const embedding = `lang_encoder.${language.embedding}`;
-  wanted.set(embedding, { ...wanted.get(embedding)!, rows: "any" });
-  const matches = matchTensors(wanted, namedAs(checkpoints));
-
+  const found = findWeights(uses, checkpoints, language);
   const weights = new Map<string, HostTensor>();
-  const bytesOf = ({ shape }: { shape: readonly number[] }) => 4 * elementsOf(shape);
-  const total = [...wanted.values()].reduce((sum, each) => sum + bytesOf(each), 0);
+  const total = [...found.values()].reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
   let done = 0;
-  for (const [tensor, { checkpoint, name, info }] of matches) {
-    const { shape } = wanted.get(tensor)!;
-    requireRows(checkpoint, name, info.shape, shape);
+  for (const [tensor, { checkpoint, name, info, shape }] of found) {
     const whole = memoryFor(tensor, elementsOf(info.shape));
     await checkpoint.read(name, whole, { signal });
     const values = whole.subarray(0, elementsOf(shape)); // the first rows
@@ -61,6 +52,37 @@ export async function loadWeights(
   return weights;
 }
 
+/** Where a tensor of the model is, and the shape that the model wants. */
+export interface FoundWeight extends Match {
+  readonly shape: readonly number[];
+}
+
+/**
+ * Where every tensor of the programs is.
+ *
+ * @throws OpenFlamingoError `checkpoint-mismatch` with every missing, unexpected and mis-shaped tensor
+ */
+export function findWeights(
+  uses: readonly WeightUse[],
+  checkpoints: ModelCheckpoints,
+  language: LanguageModel,
+): ReadonlyMap<string, FoundWeight> {
+  const wanted = new Map<string, Wanted>();
+  for (const { tensor, from } of uses) wanted.set(tensor, { shape: from });
+  // The language model's own file may have more rows than the tokenizer needs, or fewer.
+  for (const name of [language.embedding, language.outputEmbedding]) {
+    const embedding = wanted.get(`lang_encoder.${name}`);
+    if (embedding) wanted.set(`lang_encoder.${name}`, { ...embedding, rows: "any" });
+  }
+  const found = new Map<string, FoundWeight>();
+  for (const [tensor, match] of matchTensors(wanted, namedAs(checkpoints))) {
+    const { shape } = wanted.get(tensor)!;
+    requireRows(match.checkpoint, match.name, match.info.shape, shape);
+    found.set(tensor, { ...match, shape });
+  }
+  return found;
+}
+
 /** The checkpoints with the names that a live model of the original gives to their tensors; later ones win. */
 function namedAs({ vision, language, flamingo }: ModelCheckpoints): readonly NamedCheckpoint[] {
   return [
@@ -70,11 +92,16 @@ function namedAs({ vision, language, flamingo }: ModelCheckpoints): readonly Nam
   ];
 }
 
-/** Of CLIP, the vision encoder up to its last block is used; the rest is its text tower and what follows pooling. */
+/** Of CLIP, the vision encoder up to its last block is used. */
+const unusedOfClip = [
+  /^visual\.(ln_post\.|proj$)/, // what follows pooling
+  /^(transformer|token_embedding|ln_final)\.|^(positional_embedding|text_projection|attn_mask)$/, // the text tower
+  /^(logit_scale|input_resolution|context_length|vocab_size)$/, // the last three: in OpenAI's own files
+];
+
 function visionName(name: string): string | undefined {
-  const unused =
-    /^visual\.(ln_post\.|proj$)|^(transformer|token_embedding|ln_final)\.|^(positional_embedding|text_projection|logit_scale|attn_mask)$/;
-  return unused.test(name) ? undefined : name.replace(/^visual\./, "vision_encoder.");
+  if (unusedOfClip.some((pattern) => pattern.test(name))) return undefined;
+  return name.replace(/^visual\./, "vision_encoder.");
 }
 
 /** An embedding may be longer than the model's, whose tokens are its first rows; a shorter one lacks some. */

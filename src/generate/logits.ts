@@ -1,4 +1,4 @@
-/** What is done with the logits of one row: bans, the best token, and log-probabilities. */
+/** The arithmetic of one row of logits: bans, the best tokens, probabilities and their logarithms. */
 import { OpenFlamingoError } from "../base/errors.js";
 
 /** Makes tokens impossible. */
@@ -31,8 +31,25 @@ export function argmax(logits: Float32Array): number {
 
 /** log softmax(logits)[token] */
 export function logProbability(logits: Float32Array, token: number): number {
+  return logits[token]! - logSumOfExponentials(logits);
+}
+
+/** log softmax(logits) */
+export function logProbabilities(logits: Float32Array): Float32Array {
+  const whole = logSumOfExponentials(logits);
+  return logits.map((value) => value - whole);
+}
+
+/** log Σ exp(logits): what is taken from a logit to make it a log-probability. */
+export function logSumOfExponentials(logits: Float32Array): number {
   const greatest = logits[argmax(logits)]!;
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - greatest);
-  return logits[token]! - greatest - Math.log(sum);
+  return greatest + Math.log(sum);
+}
+
+/** softmax(logits) */
+export function probabilities(logits: Float32Array): Float64Array {
+  const whole = logSumOfExponentials(logits);
+  return Float64Array.from(logits, (value) => Math.exp(value - whole));
 }

@@ -3,7 +3,7 @@
 import { createStopMatcher } from "../text/stopStrings.js";
 import { createStreamDecoder } from "../text/streamDecoder.js";
 import type { Tokenizer } from "../text/tokenizer.js";
-import type { GeneratedToken } from "./greedy.js";
+import type { GeneratedToken } from "./rows.js";
 
 export type FinishReason = "endofchunk" | "length" | "stop";
 

@@ -4,11 +4,15 @@
  * refused by name: a setting that is passed over would give other answers than the original.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import { gptNeox } from "./gptNeox.js";
 import type { LanguageModel } from "./language.js";
+import { mosaicGpt } from "./mosaicGpt.js";
 import { mpt } from "./mpt.js";
 import type { VitConfig } from "./vit.js";
 
 type Colours = readonly [number, number, number];
+
+type Fields = ReturnType<typeof fieldsOf>;
 
 /** The fields of a JSON object, read one by one with their types checked. */
 function fieldsOf(file: string, json: unknown, path = "") {
@@ -36,7 +40,7 @@ function fieldsOf(file: string, json: unknown, path = "") {
         return value as unknown as Colours;
       throw invalid(file, `${at(name)} is not a list of 3 numbers`);
     },
-    flag: (name: string): boolean => fields[name] === true,
+    flag: (name: string, byDefault = false): boolean => (fields[name] ?? byDefault) === true,
     text: (name: string): string => String(fields[name]),
     has: (name: string): boolean => fields[name] !== undefined && fields[name] !== null,
     /** Refuses a setting that has another value than the only one that is built. */
@@ -117,31 +121,95 @@ export function visionConfiguration(file: string, json: unknown): VisionConfigur
 export function languageModel(file: string, json: unknown, vocabulary: number): LanguageModel {
   const fields = fieldsOf(file, json);
   const kind = fields.text("model_type");
-  if (kind !== "mpt") {
+  const reader = languageModels.get(kind);
+  if (!reader) {
+    const supported = [...languageModels.keys()].map((name) => JSON.stringify(name)).join(", ");
     throw new OpenFlamingoError(
       "model-unsupported",
-      `${file}: model_type is ${JSON.stringify(kind)}, only "mpt" is supported`,
+      `${file}: model_type is ${JSON.stringify(kind)}, supported are ${supported}`,
     );
   }
+  return reader(file, fields, vocabulary);
+}
+
+/** By `model_type`. */
+const languageModels = new Map<string, (file: string, fields: Fields, vocabulary: number) => LanguageModel>([
+  ["mpt", readMpt],
+  ["mosaic_gpt", readMosaicGpt],
+  ["gpt_neox", readGptNeox],
+]);
+
+function readMpt(file: string, fields: Fields, vocabulary: number): LanguageModel {
   fields.only("no_bias", true);
   fields.only("logit_scale", null);
   fields.only("norm_type", null, "low_precision_layernorm", "layernorm");
   const attention = fields.within("attn_config");
+  attention.only("attn_type", null, "multihead_attention");
+  attention.only("attn_uses_sequence_id", null, false);
   attention.only("alibi", true);
   attention.only("clip_qkv", null);
   attention.only("qk_ln", null, false);
   attention.only("prefix_lm", null, false);
   attention.only("softmax_scale", null);
-  const width = fields.size("d_model");
-  const heads = fields.size("n_heads");
-  if (width % heads !== 0) throw invalid(file, `d_model ${width} is not a multiple of n_heads ${heads}`);
   return mpt({
     layers: fields.size("n_layers"),
-    width,
-    heads,
+    ...headsOf(file, fields, "d_model", "n_heads"),
     expansion: fields.size("expansion_ratio", 4),
     vocabulary,
     positions: fields.size("max_seq_len"),
     alibiMax: attention.number("alibi_bias_max", 8),
   });
+}
+
+function readMosaicGpt(file: string, fields: Fields, vocabulary: number): LanguageModel {
+  fields.only("no_bias", true);
+  fields.only("logit_scale", null);
+  fields.only("alibi", true);
+  fields.only("attn_clip_qkv", null);
+  fields.only("attn_uses_sequence_id", null, false);
+  fields.only("prefix_lm", null, false);
+  fields.only("softmax_scale", null);
+  return mosaicGpt({
+    layers: fields.size("n_layers"),
+    ...headsOf(file, fields, "d_model", "n_heads"),
+    expansion: fields.size("mlp_ratio", 4),
+    vocabulary,
+    positions: fields.size("max_seq_len"),
+    alibiMax: fields.number("alibi_bias_max", 8),
+    queryKeyNorm: fields.flag("attn_qk_ln"),
+  });
+}
+
+function readGptNeox(file: string, fields: Fields, vocabulary: number): LanguageModel {
+  fields.only("hidden_act", "gelu");
+  fields.only("layer_norm_eps", null, 1e-5);
+  fields.only("tie_word_embeddings", null, false);
+  fields.only("attention_bias", null, true);
+  fields.only("rope_scaling", null);
+  const sizes = headsOf(file, fields, "hidden_size", "num_attention_heads");
+  const share = fields.number("rotary_pct", 0.25);
+  const rotated = Math.floor((sizes.width / sizes.heads) * share);
+  if (!(share > 0 && share <= 1 && rotated % 2 === 0)) {
+    throw invalid(
+      file,
+      `rotary_pct ${share} turns ${rotated} of the ${sizes.width / sizes.heads} numbers of a head`,
+    );
+  }
+  return gptNeox({
+    layers: fields.size("num_hidden_layers"),
+    ...sizes,
+    inner: fields.size("intermediate_size"),
+    vocabulary,
+    positions: fields.size("max_position_embeddings"),
+    rotated,
+    base: fields.number("rotary_emb_base", 10_000),
+    parallel: fields.flag("use_parallel_residual", true),
+  });
+}
+
+function headsOf(file: string, fields: Fields, widthName: string, headsName: string) {
+  const width = fields.size(widthName);
+  const heads = fields.size(headsName);
+  if (width % heads === 0) return { width, heads };
+  throw invalid(file, `${widthName} ${width} is not a multiple of ${headsName} ${heads}`);
 }

@@ -9,15 +9,7 @@
  * Sizes: N pictures, S pixels a side, v patches, n latents, b prompts, t new tokens, s pictures of a prompt, w rows
  * whose logits are wanted, total slots of keys, d width, h heads, e width of a head, V vocabulary.
  */
-import {
-  attention,
-  cachedAttention,
-  gather,
-  rearrange,
-  reshape,
-  type Tensor,
-  times,
-} from "../graph/index.js";
+import { gather, rearrange, reshape, type Tensor, times } from "../graph/index.js";
 import {
   type CrossAttentionConfig,
   gatedCrossAttention,
@@ -25,9 +17,10 @@ import {
   mediaOf,
   sightOf,
 } from "./crossAttention.js";
-import type { Attend, LanguageModel } from "./language.js";
+import type { LanguageModel } from "./language.js";
 import type { Params } from "./layers.js";
 import { type PerceiverConfig, perceiver } from "./perceiver.js";
+import { type Cache, type Keys, selfAttention } from "./selfAttention.js";
 import { type VitConfig, vit } from "./vit.js";
 
 export interface FlamingoConfig {
@@ -69,28 +62,15 @@ export function encode(p: Params, pixels: Tensor, config: FlamingoConfig): Encod
   return { tokens, latents, media };
 }
 
-/** Keys and values of the tokens so far, for every block (b, h, capacity, e). */
-export interface Cache {
-  readonly keys: readonly Tensor[];
-  readonly values: readonly Tensor[];
-  /** int32 (b): the slot of each row's first new token. */
-  readonly start: Tensor;
-}
-
-export interface Text {
+export interface Text extends Keys {
   readonly ids: Tensor; // int32 (b, t)
   /** The pictures' keys and values for each gated block (pictures, h, n, e), and which of them each prompt looks at. */
   readonly pool: readonly Media[];
   readonly slots: Tensor; // int32 (b, s)
   /** Which of its prompt's pictures a token sees: see `sightOf`. */
   readonly place: Tensor; // int32 (b, t)
-  readonly position: Tensor; // float32 (b, total), of every key
-  /** 0, or −1e30 for a key that a token may not see. */
-  readonly mask: Tensor; // float32 (b, t, total)
   /** Rows of the flattened (b·t) tokens whose logits are wanted; all of them when absent. */
   readonly wanted?: Tensor; // int32 (w)
-  /** Absent: the new tokens are the whole text, and `mask` alone says what is ahead. */
-  readonly cache?: Cache;
 }
 
 export interface Decoded {
@@ -100,14 +80,12 @@ export interface Decoded {
 
 export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
   const { language, crossAttention, perceiver: resampler } = config;
-  const { ids, pool, slots, place, position, mask, wanted, cache } = text;
+  const { ids, pool, slots, place, wanted } = text;
   const [b, t] = ids.shape as [never, never];
   const gated = gatedBlocks(config);
   const sight = sightOf(place, slots.shape[1]!, resampler.latents);
-  const bias = language.attentionBias(position, mask); // (b, h, t, total)
+  const { attendIn, cache } = selfAttention(language, text, t);
 
-  const keys: Tensor[] = [];
-  const values: Tensor[] = [];
   let x = language.embed(p.at("lang_encoder"), ids); // (b, t, d)
   for (let i = 0; i < language.layers; i++) {
     const block = blockAt(p, config, i);
@@ -116,38 +94,15 @@ export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
       const media = ofPrompts(pool[picture]!, slots); // (b, h, s·n, e)
       x = gatedCrossAttention(block.at("gated_cross_attn_layer"), x, media, sight, crossAttention);
     }
-    const attend: Attend = (q, k, v, { scale }) => {
-      if (!cache) return wholeAttention(q, k, v, bias, scale);
-      const [y, nextKeys, nextValues] = cachedAttention(
-        q,
-        k,
-        v,
-        cache.keys[i]!,
-        cache.values[i]!,
-        cache.start,
-        bias,
-        { scale },
-      );
-      keys.push(nextKeys!);
-      values.push(nextValues!);
-      return y!;
-    };
-    x = language.block(block, x, attend); // (b, t, d)
+    x = language.block(block, x, attendIn(i)); // (b, t, d)
   }
   const flat = reshape(x, { shape: [times(b, t), language.width] });
   const logits = language.logits(p.at("lang_encoder"), wanted ? gather(flat, wanted) : flat);
-  return { logits, cache: { keys, values } };
+  return { logits, cache };
 }
 
 /** The pictures of each prompt, one after the other: pool (pictures, h, n, e), slots (b, s) → (b, h, s·n, e). */
 function ofPrompts({ keys, values }: Media, slots: Tensor): Media {
   const take = (pool: Tensor) => rearrange(gather(pool, slots), "b s h n e -> b h (s n) e");
   return { keys: take(keys), values: take(values) };
-}
-
-/** (b, t, h, e) → (b, t, h, e), without a cache. */
-function wholeAttention(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: number): Tensor {
-  const toHeads = (x: Tensor) => rearrange(x, "b t h e -> b h t e");
-  const y = attention(toHeads(queries), toHeads(keys), toHeads(values), bias, { scale });
-  return rearrange(y, "b h t e -> b t h e");
 }

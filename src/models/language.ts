@@ -7,13 +7,17 @@
 import type { Tensor } from "../graph/index.js";
 import type { Params } from "./layers.js";
 
-/** Self-attention over new tokens and what was kept of earlier ones: (b, t, h, e) three times → (b, t, h, e). */
+/**
+ * Self-attention over new tokens and what was kept of earlier ones: (b, t, h, e) three times → (b, t, h, e). It sees to
+ * positions.
+ */
 export type Attend = (queries: Tensor, keys: Tensor, values: Tensor, options: { scale: number }) => Tensor;
 
 export interface LanguageModel {
   readonly layers: number;
   readonly width: number;
   readonly heads: number;
+  /** How wide a head is in the cache: see `cacheWidth`. */
   readonly headWidth: number;
   /** Rows of the embedding, V. */
   readonly vocabulary: number;
@@ -23,9 +27,18 @@ export interface LanguageModel {
   readonly blocks: string;
   /** The name of its input embedding. */
   readonly embedding: string;
+  /** The name of its output projection, where that is not the input embedding. */
+  readonly outputEmbedding?: string;
 
   /** ids int32 (b, t) → (b, t, d) */
   embed(p: Params, ids: Tensor): Tensor;
+  /**
+   * How queries and keys (b, t, h, e) are turned by where their tokens stand, for models that tell places so. Keys are
+   * kept as they are afterwards.
+   *
+   * @param position float32 (b, t), of the new tokens
+   */
+  rotation?(position: Tensor): (x: Tensor) => Tensor;
   /**
    * What is added to the scores of every block: (b, h or 1, t, total).
    *

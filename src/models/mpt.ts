@@ -1,24 +1,15 @@
 /**
  * MPT: a decoder without biases whose positions are slopes on the attention scores (ALiBi).
  *
- * Papers: MosaicML's MPT-7B; "Train Short, Test Long" (arXiv:2108.12409) for ALiBi. Original: the hub's code of
- * mosaicml/mpt-7b (`blocks.py`, `attention.py`, `modeling_mpt.py`).
- * Sizes: b prompts, t tokens, total slots of keys, d width, h heads, e width of a head.
+ * Paper: MosaicML's MPT-7B. Original: the hub's code of mosaicml/mpt-7b (`blocks.py`, `attention.py`,
+ * `modeling_mpt.py`).
+ * Sizes: b prompts, t tokens, d width, h heads, e width of a head, w rows whose logits are wanted, V vocabulary.
  */
-import {
-  add,
-  constant,
-  gather,
-  gelu,
-  mul,
-  linear as plainLinear,
-  rearrange,
-  reshape,
-  split,
-  type Tensor,
-} from "../graph/index.js";
+import { add, gather, gelu, linear as plainLinear, rearrange, split, type Tensor } from "../graph/index.js";
+import { alibiBias, alibiSlopes } from "./alibi.js";
 import type { LanguageModel } from "./language.js";
 import { layerNorm, linear, widthOf } from "./layers.js";
+import { cacheWidth } from "./selfAttention.js";
 
 export interface MptConfig {
   readonly layers: number;
@@ -29,23 +20,39 @@ export interface MptConfig {
   readonly positions: number;
   /** The greatest exponent of the slopes: they are 2^−(alibiMax · m / h), m = 1 … h. */
   readonly alibiMax: number;
+  /** Whether queries and keys have a norm, over all heads together; not when left out. */
+  readonly queryKeyNorm?: boolean;
 }
 
-export function mpt({
-  layers,
-  width,
-  heads,
-  expansion,
-  vocabulary,
-  positions,
-  alibiMax,
-}: MptConfig): LanguageModel {
+/** The names that the two generations of the model's code give to the same parts. */
+export interface MptNames {
+  readonly attentionNorm: string;
+  readonly feedForwardNorm: string;
+  readonly feedForward: string;
+  readonly up: string;
+  readonly down: string;
+  readonly lastNorm: string;
+}
+
+const namesOfMpt: MptNames = {
+  attentionNorm: "norm_1",
+  feedForwardNorm: "norm_2",
+  feedForward: "ffn",
+  up: "up_proj",
+  down: "down_proj",
+  lastNorm: "norm_f",
+};
+
+export function mpt(
+  { layers, width, heads, expansion, vocabulary, positions, alibiMax, queryKeyNorm = false }: MptConfig,
+  names: MptNames = namesOfMpt,
+): LanguageModel {
   const headWidth = width / heads;
   return {
     layers,
     width,
     heads,
-    headWidth,
+    headWidth: cacheWidth(headWidth),
     vocabulary,
     positions,
     blocks: "transformer.blocks",
@@ -53,51 +60,35 @@ export function mpt({
 
     embed: (p, ids) => gather(p.tensor("transformer.wte.weight", [vocabulary, width]), ids), // (b, t, d)
 
-    // slope · position of the key. Softmax does not see what is added to a whole row, so the distance need not be taken.
-    attentionBias: (position, mask) => {
-      const [b, t, total] = mask.shape as [never, never, never];
-      const slopes = constant(position.node.graph, alibiSlopes(heads, alibiMax), { shape: [heads, 1, 1] });
-      const alibi = mul(slopes, reshape(position, { shape: [b, 1, 1, total] })); // (b, h, 1, total)
-      return add(alibi, reshape(mask, { shape: [b, 1, t, total] })); // (b, h, t, total)
-    },
+    attentionBias: (position, mask) => alibiBias(position, mask, alibiSlopes(heads, alibiMax)), // (b, h, t, total)
 
     block: (p, x, attend) => {
-      const normed = layerNorm(p.at("norm_1"), x, { bias: false });
-      const joined = linear(p.at("attn").at("Wqkv"), normed, 3 * width); // (b, t, 3·d)
-      const [queries, keys, values] = split(joined, { parts: 3, axis: -1 }).map((each) =>
-        rearrange(each, "b t (h e) -> b t h e", { h: heads }),
-      ) as [Tensor, Tensor, Tensor];
-      const y = attend(queries, keys, values, { scale: headWidth ** -0.5 }); // (b, t, h, e)
-      const attended = add(
-        x,
-        linear(p.at("attn").at("out_proj"), rearrange(y, "b t h e -> b t (h e)"), width),
-      );
+      const attention = p.at("attn");
+      const normed = layerNorm(p.at(names.attentionNorm), x, { bias: false });
+      const joined = linear(attention.at("Wqkv"), normed, 3 * width); // (b, t, 3·d)
+      const [queries, keys, values] = split(joined, { parts: 3, axis: -1 }) as [Tensor, Tensor, Tensor];
+      const norm = (name: string, of: Tensor) =>
+        queryKeyNorm ? layerNorm(attention.at(name), of, { bias: false }) : of;
+      const toHeads = (of: Tensor) => rearrange(of, "b t (h e) -> b t h e", { h: heads });
+      const scale = headWidth ** -0.5;
+      const y = attend(toHeads(norm("q_ln", queries)), toHeads(norm("k_ln", keys)), toHeads(values), {
+        scale,
+      }); // (b, t, h, e)
+      const attended = add(x, linear(attention.at("out_proj"), rearrange(y, "b t h e -> b t (h e)"), width));
 
+      const feedForward = p.at(names.feedForward);
       const inner = linear(
-        p.at("ffn").at("up_proj"),
-        layerNorm(p.at("norm_2"), attended, { bias: false }),
+        feedForward.at(names.up),
+        layerNorm(p.at(names.feedForwardNorm), attended, { bias: false }),
         expansion * width,
       );
-      return add(attended, linear(p.at("ffn").at("down_proj"), gelu(inner), width)); // (b, t, d)
+      return add(attended, linear(feedForward.at(names.down), gelu(inner), width)); // (b, t, d)
     },
 
     // The embedding is the output projection too.
     logits: (p, x) => {
-      const normed = layerNorm(p.at("transformer").at("norm_f"), x, { bias: false }); // (w, d)
+      const normed = layerNorm(p.at("transformer").at(names.lastNorm), x, { bias: false }); // (w, d)
       return plainLinear(normed, p.tensor("transformer.wte.weight", [vocabulary, widthOf(x)]), undefined); // (w, V)
     },
   };
-}
-
-/**
- * The slopes of ALiBi, one a head: 2^−(max·m/H), m = 1 … H, for H the next power of two; of a number of heads that is
- * none, every second one first, then those between.
- */
-export function alibiSlopes(heads: number, max: number): readonly number[] {
-  const H = 2 ** Math.ceil(Math.log2(heads));
-  const slopes = Array.from({ length: H }, (_, i) => 2 ** ((-max * (i + 1)) / H));
-  if (H === heads) return slopes;
-  const odd = slopes.filter((_, i) => i % 2 === 0);
-  const even = slopes.filter((_, i) => i % 2 === 1);
-  return [...even, ...odd].slice(0, heads);
 }

@@ -5,7 +5,17 @@
  * Original: open_flamingo/src/helpers.py, `PerceiverAttention` and `PerceiverResampler`.
  * Sizes: b prompts, T pictures of a prompt, F frames, v patches, n latents, d width, h heads, e width of a head.
  */
-import { add, attention, broadcastTo, concat, rearrange, split, type Tensor } from "../graph/index.js";
+import {
+  add,
+  attention,
+  broadcastTo,
+  concat,
+  rearrange,
+  reshape,
+  slice,
+  split,
+  type Tensor,
+} from "../graph/index.js";
 import { feedForward, layerNorm, linear, type Params, widthOf } from "./layers.js";
 
 export interface PerceiverConfig {
@@ -16,6 +26,10 @@ export interface PerceiverConfig {
   readonly latents: number;
   /** How many times wider the feed-forward layer is. */
   readonly multiple: number;
+  /** How many frames of a picture can be told apart; left out, frames have no embedding. */
+  readonly frames?: number;
+  /** How many pictures of a prompt can be told apart; left out, pictures have no embedding of their place. */
+  readonly pictures?: number;
 }
 
 /** What the original's factory always uses. */
@@ -32,7 +46,7 @@ export function perceiver(p: Params, x: Tensor, config: PerceiverConfig): Tensor
   const [b, T] = x.shape as [never, never];
   const d = widthOf(x);
   const n = config.latents;
-  const media = rearrange(x, "b T F v d -> b T (F v) d");
+  const media = withPlaces(p, x, config); // (b, T, F·v, d)
 
   let latents = broadcastTo(p.tensor("latents", [n, d]), { shape: [b, T, n, d] });
   for (let i = 0; i < config.depth; i++) {
@@ -41,6 +55,20 @@ export function perceiver(p: Params, x: Tensor, config: PerceiverConfig): Tensor
     latents = add(feedForward(layer.at(1), latents, config), latents);
   }
   return layerNorm(p.at("norm"), latents);
+}
+
+/** Adds the embeddings of frames and of pictures, where the model has them: (b, T, F, v, d) → (b, T, F·v, d) */
+function withPlaces(p: Params, x: Tensor, { frames, pictures }: PerceiverConfig): Tensor {
+  const [, T, F] = x.shape as [never, never, never];
+  const d = widthOf(x);
+  const first = (table: Tensor, count: never) => slice(table, { axis: 0, start: 0, end: count });
+  let media = x;
+  if (frames !== undefined) {
+    media = add(media, reshape(first(p.tensor("frame_embs", [frames, d]), F), { shape: [F, 1, d] }));
+  }
+  media = rearrange(media, "b T F v d -> b T (F v) d");
+  if (pictures === undefined) return media;
+  return add(media, first(p.tensor("media_time_embs", [pictures, 1, d]), T));
 }
 
 /** The latents ask; picture and latents answer. The caller adds the result. */

@@ -41,6 +41,12 @@ export interface VitConfig {
  * @returns (N, v, d), patches row by row
  */
 export function vit(p: Params, pixels: Tensor, config: VitConfig): Tensor {
+  const x = vitTokens(p, pixels, config);
+  return slice(x, { axis: 1, start: 1, end: x.shape[1]! });
+}
+
+/** Pictures → the last block's raw output, the class token first: (N, 3, S, S) → (N, 1 + v, d) */
+export function vitTokens(p: Params, pixels: Tensor, config: VitConfig): Tensor {
   const { patchSize, width: d, imageSize, layers } = config;
   const N = pixels.shape[0]!;
   const v = (imageSize / patchSize) ** 2;
@@ -54,19 +60,24 @@ export function vit(p: Params, pixels: Tensor, config: VitConfig): Tensor {
   let x = concat([classToken, embedded], { axis: 1 }); // (N, 1 + v, d)
   x = layerNorm(p.at("ln_pre"), add(x, p.tensor("positional_embedding", [1 + v, d])));
   for (let i = 0; i < layers; i++) {
-    x = vitBlock(p.at("transformer").at("resblocks").at(i), x, config);
+    x = clipBlock(p.at("transformer").at("resblocks").at(i), x, config);
   }
-  return slice(x, { axis: 1, start: 1, end: 1 + v }); // (N, v, d)
+  return x;
 }
 
-/** x (N, tokens, d) → (N, tokens, d) */
-export function vitBlock(
+/**
+ * A block of either of CLIP's towers: x (N, tokens, d) → (N, tokens, d)
+ *
+ * @param bias what is added to the scores, (tokens, tokens); undefined where every token sees all
+ */
+export function clipBlock(
   p: Params,
   x: Tensor,
   { heads, mlpRatio, activation }: Pick<VitConfig, "heads" | "mlpRatio" | "activation">,
+  bias?: Tensor,
 ): Tensor {
   const d = widthOf(x);
-  const attended = add(x, selfAttention(p.at("attn"), layerNorm(p.at("ln_1"), x), heads));
+  const attended = add(x, selfAttention(p.at("attn"), layerNorm(p.at("ln_1"), x), heads, bias));
   const inner = linear(p.at("mlp").at("c_fc"), layerNorm(p.at("ln_2"), attended), mlpRatio * d, {
     bias: true,
   });
@@ -75,12 +86,12 @@ export function vitBlock(
 }
 
 /** Original: torch's `nn.MultiheadAttention`, with one projection for queries, keys and values. */
-function selfAttention(p: Params, x: Tensor, heads: number): Tensor {
+function selfAttention(p: Params, x: Tensor, heads: number, bias: Tensor | undefined): Tensor {
   const d = widthOf(x);
   const joined = plainLinear(x, p.tensor("in_proj_weight", [3 * d, d]), p.tensor("in_proj_bias", [3 * d])); // (N, tokens, 3·d)
   const [queries, keys, values] = split(joined, { parts: 3, axis: -1 }).map((t) =>
     rearrange(t, "N t (h e) -> N h t e", { h: heads }),
   ) as [Tensor, Tensor, Tensor];
-  const y = attention(queries, keys, values, undefined, { scale: (d / heads) ** -0.5 }); // (N, h, tokens, e)
+  const y = attention(queries, keys, values, bias, { scale: (d / heads) ** -0.5 }); // (N, h, tokens, e)
   return linear(p.at("out_proj"), rearrange(y, "N h t e -> N t (h e)"), d, { bias: true });
 }

@@ -1,0 +1,155 @@
+/**
+ * Several continuations of one prompt, as branches of one sequence: beams, or answers to be ranked.
+ *
+ * The prompt and all new tokens are one row of one cache, the tokens in the order in which they were added. A mask shows
+ * each of them the prompt, its own ancestors and itself; its position is its depth. So nothing is copied when branches
+ * end, fork or change places, and the memory is that of the prompt and of every new token once.
+ */
+import { OpenFlamingoError } from "../base/errors.js";
+import type { FlamingoConfig } from "../models/flamingo.js";
+import { zeros } from "../runtime/hostTensor.js";
+import type { Runtime, Session } from "../runtime/runtime.js";
+import { type Call, runDecode } from "./call.js";
+import { checkPrompts, pieceLength, requireRoom } from "./decoder.js";
+import { createKvCache } from "./kvCache.js";
+import { placeAfter, placesOf } from "./places.js";
+import { createPool, type Prompt } from "./pool.js";
+
+/** A token after another one. Nodes are numbered from 0 in the order in which they are added. */
+export interface Child {
+  /** The number of the node before it, which may be one of the same call; −1 for the prompt's end. */
+  readonly parent: number;
+  readonly token: number;
+}
+
+export interface BranchRoom {
+  /** How many nodes there may be at a time. */
+  readonly nodes: number;
+  /** How many tokens of them may follow each other. */
+  readonly depth: number;
+}
+
+export interface Branches {
+  /** Logits of the token after the prompt, (V). */
+  prefill(options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
+  /** Adds nodes and gives, for each, the logits of the token after it, (V). */
+  extend(
+    children: readonly Child[],
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<readonly Float32Array[]>;
+  /** Forgets all nodes: the next one is number 0 again, and the prompt is kept. */
+  clear(): void;
+  /** Gives the cache's handles back. */
+  close(): void;
+}
+
+interface Node {
+  readonly parent: number;
+  /** Tokens after the prompt, itself included. */
+  readonly depth: number;
+  /** `<image>`s of the prompt and of its branch, itself included. */
+  readonly images: number;
+}
+
+/** Not the smallest float32: at that, kernels disagree about rows without any key. */
+const hidden = -1e30;
+
+/** @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage` for an empty prompt */
+export async function createBranches(
+  runtime: Runtime,
+  session: Session,
+  config: FlamingoConfig,
+  imageToken: number,
+  prompt: Prompt,
+  { nodes: capacity, depth }: BranchRoom,
+): Promise<Branches> {
+  const { language } = config;
+  const { ids } = prompt;
+  checkPrompts([prompt], imageToken);
+  requireRoom(language, ids.length, depth);
+
+  // A prompt alone has no neighbour with more pictures, so that no picture of zeros is shown.
+  const noOther = () =>
+    Promise.reject(new OpenFlamingoError("internal", "one prompt asks for zero pictures"));
+  const pool = await createPool(runtime, config, [prompt], noOther);
+  const cache = createKvCache(runtime, language, 1, ids.length + capacity);
+  const V = language.vocabulary;
+  const places = placesOf(ids, imageToken, pool.perPrompt);
+  const root: Node = { parent: -1, depth: 0, images: ids.filter((id) => id === imageToken).length };
+  let nodes: Node[] = [];
+
+  const run = (call: Call, signal: AbortSignal | undefined) =>
+    runDecode(session, { ...pool.feeds, ...cache.all.feeds }, cache.all.outputs, call, signal);
+
+  /** Slots of the pool and places for new nodes: where they all see the same picture, that one alone. */
+  function sightOf(added: readonly Node[]) {
+    const place = Int32Array.from(added, ({ images }) => placeAfter(images, pool.perPrompt));
+    if (place.some((each) => each !== place[0])) return { slots: pool.slotsOf(0), place };
+    const one = pool.sightOfLast([place[0]!]);
+    return { slots: one.slots, place: place.fill(one.place[0]!) };
+  }
+
+  /** What each of the nodes from `first` on may see: the prompt, its ancestors, itself. */
+  function maskFrom(first: number): Float32Array {
+    const total = ids.length + nodes.length;
+    const mask = new Float32Array((nodes.length - first) * total);
+    for (let node = first; node < nodes.length; node++) {
+      const row = mask.subarray((node - first) * total, (node - first + 1) * total);
+      row.fill(hidden, ids.length);
+      for (let seen = node; seen >= 0; seen = nodes[seen]!.parent) row[ids.length + seen] = 0;
+    }
+    return mask;
+  }
+
+  return {
+    async prefill({ signal } = {}) {
+      const logits = zeros("float32", [1, V]);
+      for (let from = 0; from < ids.length; from += pieceLength) {
+        signal?.throwIfAborted();
+        const piece = Int32Array.from(ids.slice(from, from + pieceLength));
+        const call = {
+          ids: piece,
+          place: places.slice(from, from + piece.length),
+          slots: pool.slotsOf(0),
+          start: Int32Array.of(from),
+          wanted: Int32Array.of(piece.length - 1),
+          logits,
+        };
+        await run(call, signal);
+      }
+      return logits.data;
+    },
+
+    async extend(children, { signal } = {}) {
+      const first = nodes.length;
+      for (const { parent, token } of children) {
+        const { depth, images } = nodes[parent] ?? root;
+        nodes.push({ parent, depth: depth + 1, images: images + (token === imageToken ? 1 : 0) });
+      }
+      const position = Float32Array.from({ length: ids.length + nodes.length }, (_, slot) =>
+        slot < ids.length ? slot : ids.length - 1 + nodes[slot - ids.length]!.depth,
+      );
+      const logits = zeros("float32", [children.length, V]);
+      const call = {
+        ids: Int32Array.from(children, ({ token }) => token),
+        ...sightOf(nodes.slice(first)),
+        start: Int32Array.of(ids.length + first),
+        wanted: Int32Array.from(children.keys()),
+        logits,
+        position,
+        mask: maskFrom(first),
+      };
+      await run(call, signal);
+      return children.map((_, i) => logits.data.subarray(i * V, (i + 1) * V));
+    },
+
+    clear() {
+      nodes = [];
+    },
+
+    close() {
+      cache.all.release();
+      pool.release();
+    },
+  };
+}

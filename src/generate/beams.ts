@@ -1,0 +1,198 @@
+/**
+ * Beam search: the likeliest sequences instead of the likeliest next token.
+ *
+ * Original: transformers 4.33.3, `beam_search` and `BeamSearchScorer`; with `beamLength: "generated"` as from 4.36 on.
+ */
+import { OpenFlamingoError } from "../base/errors.js";
+import type { Engine } from "../engine/engine.js";
+import type { Prompt } from "../engine/pool.js";
+import { logProbabilities } from "./logits.js";
+import { createProcessor, type Processing } from "./processors.js";
+
+export interface BeamSettings {
+  readonly beams: number;
+  /** A score is divided by the sequence's length to this power; 1 when left out. */
+  readonly lengthPenalty?: number | undefined;
+  /**
+   * When a search with `beams` finished sequences is over. True: at once. False: when the best beam would not be better
+   * than the worst of them if it ended now. "never": when it could not become better at any length.
+   */
+  readonly earlyStopping?: boolean | "never" | undefined;
+  /** What a length counts. "total" (when left out): prompt and answer without end token; "generated": the answer with it. */
+  readonly beamLength?: "total" | "generated" | undefined;
+  /** How many sequences to give, at most `beams`; 1. */
+  readonly returnSequences?: number | undefined;
+}
+
+export interface BeamOptions extends BeamSettings, Processing {
+  readonly maxNewTokens: number;
+  /** Tokens that end a sequence; none: all grow to the greatest length. */
+  readonly endTokens: readonly number[];
+  /** Tokens that are never generated. */
+  readonly banned?: readonly number[] | undefined;
+  /**
+   * Ids that stand before the new tokens for processors and lengths; the prompt's own when left out. In a batch of the
+   * original the padding belongs to them.
+   */
+  readonly before?: readonly number[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Sequence {
+  /** The new tokens. One that ended has the first of the end tokens at its end, whichever it was, as in the original. */
+  readonly ids: readonly number[];
+  /** Sum of the log-probabilities, divided by length to the power of the length penalty. */
+  readonly score: number;
+  /** Of each token, the end token's included. */
+  readonly logProbs: readonly number[];
+  readonly finished: "end" | "length";
+}
+
+/** A sequence that has not ended. */
+interface Beam {
+  /** Its last token in the branches; −1: the prompt's end. */
+  readonly node: number;
+  readonly ids: readonly number[];
+  readonly logProbs: readonly number[];
+  readonly sum: number;
+}
+
+/**
+ * @returns the best sequences, best first
+ * @throws OpenFlamingoError `usage`, `prompt-too-long`, `picture-count`, `logits-not-finite`, `engine`;
+ *   `signal.reason` when stopped
+ */
+export async function beamSearch(
+  engine: Pick<Engine, "branches">,
+  prompt: Prompt,
+  options: BeamOptions,
+): Promise<readonly Sequence[]> {
+  const { beams: count, maxNewTokens, endTokens, before = prompt.ids, signal } = options;
+  check(options);
+  const process = createProcessor(options, options);
+  const finished = createFinished(options, before.length);
+  const keep = Math.max(2, 1 + endTokens.length) * count;
+
+  const branches = await engine.branches(prompt, { nodes: count * (maxNewTokens - 1), depth: maxNewTokens });
+  try {
+    // All beams start at the prompt's end; all but the first are so unlikely that only need brings them in.
+    let beams: readonly Beam[] = Array.from({ length: count }, (_, i) => ({
+      node: -1,
+      ids: [],
+      logProbs: [],
+      sum: i === 0 ? 0 : -1e9,
+    }));
+    const first = await branches.prefill({ signal });
+    let logits: readonly Float32Array[] = beams.map(() => first);
+    for (let step = 0; ; step++) {
+      const rows = beams.map(({ ids }, row) => {
+        const scores = logProbabilities(logits[row]!);
+        process({ row, step, ids: [...before, ...ids], logits: scores });
+        return scores;
+      });
+      const candidates = best(rows, beams, keep);
+      const next: Beam[] = [];
+      for (const [rank, { beam, token, sum }] of candidates.entries()) {
+        const { ids, logProbs, node } = beams[beam]!;
+        const grown = { ids, logProbs: [...logProbs, rows[beam]![token]!], node, sum };
+        if (!endTokens.includes(token)) next.push({ ...grown, ids: [...ids, token] });
+        else if (rank < count) finished.add(grown, "end");
+        if (next.length === count) break;
+      }
+      if (finished.isDone(candidates[0]!.sum, step + 1)) break;
+      if (step + 1 === maxNewTokens) {
+        for (const beam of next) finished.add(beam, "length");
+        break;
+      }
+      signal?.throwIfAborted();
+      logits = await branches.extend(
+        next.map(({ node, ids }) => ({ parent: node, token: ids.at(-1)! })),
+        { signal },
+      );
+      beams = next.map((beam, i) => ({ ...beam, node: step * count + i }));
+    }
+    return finished.best();
+  } finally {
+    branches.close();
+  }
+}
+
+interface Candidate {
+  readonly beam: number;
+  readonly token: number;
+  readonly sum: number;
+}
+
+/** The candidates with the greatest sums, greatest first; of equal ones the earlier. */
+function best(rows: readonly Float32Array[], beams: readonly Beam[], keep: number): readonly Candidate[] {
+  const found: Candidate[] = [];
+  for (const [beam, row] of rows.entries()) {
+    const before = beams[beam]!.sum;
+    for (let token = 0; token < row.length; token++) {
+      const sum = Math.fround(row[token]! + before); // in float32, as in the original
+      if (found.length === keep && !(sum > found[keep - 1]!.sum)) continue;
+      let at = found.length;
+      while (at > 0 && sum > found[at - 1]!.sum) at--;
+      found.splice(at, 0, { beam, token, sum });
+      if (found.length > keep) found.pop();
+    }
+  }
+  return found;
+}
+
+/** The best sequences that have ended, as many as there are beams. */
+function createFinished(
+  {
+    beams: count,
+    lengthPenalty = 1,
+    earlyStopping = false,
+    beamLength = "total",
+    returnSequences = 1,
+    maxNewTokens,
+    endTokens,
+  }: BeamOptions,
+  promptLength: number,
+) {
+  const sequences: Sequence[] = []; // worst first
+  const scored = (sum: number, length: number) => sum / length ** lengthPenalty;
+  const whole = (newTokens: number) => (beamLength === "total" ? promptLength + newTokens : newTokens);
+
+  return {
+    add({ ids, logProbs, sum }: Beam, how: "end" | "length"): void {
+      const ended = how === "end";
+      const score = scored(sum, whole(ids.length + (ended && beamLength === "generated" ? 1 : 0)));
+      if (sequences.length === count && !(score > sequences[0]!.score)) return;
+      // Of equal ones the later comes behind: it counts as better.
+      const after = sequences.findIndex((each) => each.score > score);
+      const sequence = { ids: ended ? [...ids, endTokens[0]!] : ids, score, logProbs, finished: how };
+      sequences.splice(after < 0 ? sequences.length : after, 0, sequence);
+      if (sequences.length > count) sequences.shift();
+    },
+
+    /** @param sum of the best candidate, which has so many new tokens */
+    isDone(sum: number, newTokens: number): boolean {
+      if (sequences.length < count) return false;
+      if (earlyStopping === true) return true;
+      const longest = earlyStopping === "never" && lengthPenalty > 0 ? maxNewTokens : newTokens;
+      return sequences[0]!.score >= scored(sum, whole(longest));
+    },
+
+    best: (): readonly Sequence[] => sequences.slice(-returnSequences).reverse(),
+  };
+}
+
+function check({ beams, returnSequences = 1, lengthPenalty = 1, maxNewTokens }: BeamOptions): void {
+  for (const [name, value] of Object.entries({ beams, returnSequences, maxNewTokens })) {
+    if (!(Number.isInteger(value) && value >= 1)) {
+      throw new OpenFlamingoError("usage", `${name} is ${value}: it must be a whole number, 1 or more`);
+    }
+  }
+  if (returnSequences > beams) {
+    throw new OpenFlamingoError("usage", `${returnSequences} sequences are asked for, of ${beams} beams`, {
+      hint: "Ask for at most as many as there are beams.",
+    });
+  }
+  if (!Number.isFinite(lengthPenalty)) {
+    throw new OpenFlamingoError("usage", `lengthPenalty is ${lengthPenalty}: it must be a finite number`);
+  }
+}

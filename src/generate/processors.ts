@@ -1,0 +1,113 @@
+/**
+ * Logits processors: what is done with the logits of one row before a token is chosen.
+ *
+ * Original: transformers 4.33.3, `generation/logits_process.py`, in the order in which `generate` applies them. Greedy
+ * generation and sampling give them logits, beam search log-probabilities.
+ */
+import { OpenFlamingoError } from "../base/errors.js";
+import { ban } from "./logits.js";
+
+/** One row at one step. */
+export interface RowState {
+  /** The number of the row in its batch, or of the beam. */
+  readonly row: number;
+  /** Counts the tokens generated before: 0 at the first. */
+  readonly step: number;
+  /** All ids so far: the prompt's and the generated ones. */
+  readonly ids: readonly number[];
+  /** (V), to be changed in place. */
+  readonly logits: Float32Array;
+}
+
+export type LogitsProcessor = (state: RowState) => void;
+
+export interface Processing {
+  /** Makes tokens that are in the text already less likely (above 1) or more so (below 1); 1 when left out. */
+  readonly repetitionPenalty?: number | undefined;
+  /** No sequence of so many tokens comes twice, the prompt's included; 0 or left out: no such rule. */
+  readonly noRepeatNgramSize?: number | undefined;
+  /** Sequences of tokens that are never generated. */
+  readonly badWords?: readonly (readonly number[])[] | undefined;
+  /** Before so many tokens, the prompt's included, a row may not end; 0 when left out. */
+  readonly minLength?: number | undefined;
+  /** Before so many new tokens a row may not end; 0 when left out. */
+  readonly minNewTokens?: number | undefined;
+  /** Further ones, after all of these. */
+  readonly processors?: readonly LogitsProcessor[] | undefined;
+}
+
+/**
+ * All that is asked for, as one processor.
+ *
+ * @param endTokens tokens that end a row; banning one of them alone as a bad word has no effect, as in the original
+ * @param banned tokens that are never generated, whatever the processors say
+ * @throws OpenFlamingoError `usage` for settings that make no sense
+ */
+export function createProcessor(
+  settings: Processing,
+  { endTokens, banned = [] }: { endTokens: readonly number[]; banned?: readonly number[] | undefined },
+): LogitsProcessor {
+  check(settings);
+  const { repetitionPenalty = 1, noRepeatNgramSize = 0, badWords = [], processors = [] } = settings;
+  const { minLength = 0, minNewTokens = 0 } = settings;
+  const words = badWords.filter((word) => !(word.length === 1 && endTokens.includes(word[0]!)));
+  return (state) => {
+    const { ids, logits, step } = state;
+    if (repetitionPenalty !== 1) penalise(ids, logits, repetitionPenalty);
+    if (noRepeatNgramSize > 0) ban(logits, completions(ids, noRepeatNgramSize));
+    ban(logits, lastTokens(words, ids));
+    if (ids.length < minLength || step < minNewTokens) ban(logits, endTokens);
+    for (const process of processors) process(state);
+    ban(logits, banned);
+  };
+}
+
+/** Divides positive logits of the tokens in `ids` by the penalty, and multiplies negative ones. */
+function penalise(ids: readonly number[], logits: Float32Array, penalty: number): void {
+  for (const id of new Set(ids)) {
+    const logit = logits[id]!;
+    logits[id] = logit < 0 ? logit * penalty : logit / penalty;
+  }
+}
+
+/** Tokens with which the last `size` tokens would be a sequence that `ids` holds already. */
+function completions(ids: readonly number[], size: number): readonly number[] {
+  const found: number[] = [];
+  const tail = ids.length - (size - 1);
+  for (let start = 0; start + size <= ids.length; start++) {
+    let same = 0;
+    while (same < size - 1 && ids[start + same] === ids[tail + same]) same++;
+    if (same === size - 1) found.push(ids[start + size - 1]!);
+  }
+  return found;
+}
+
+/** The last token of each word whose other tokens stand at the end of `ids`; the original needs one id more than those. */
+function lastTokens(words: readonly (readonly number[])[], ids: readonly number[]): readonly number[] {
+  return words
+    .filter((word) => word.length === 1 || word.length <= ids.length)
+    .filter((word) => word.slice(0, -1).every((id, i) => ids[ids.length - (word.length - 1) + i] === id))
+    .map((word) => word.at(-1)!);
+}
+
+function check({
+  repetitionPenalty = 1,
+  noRepeatNgramSize = 0,
+  badWords = [],
+  minLength = 0,
+  minNewTokens = 0,
+}: Processing): void {
+  if (!(repetitionPenalty > 0 && Number.isFinite(repetitionPenalty))) {
+    throw new OpenFlamingoError("usage", `repetitionPenalty is ${repetitionPenalty}: it must be above 0`, {
+      hint: "1 changes nothing; 1.2 makes repetitions less likely.",
+    });
+  }
+  for (const [name, value] of Object.entries({ noRepeatNgramSize, minLength, minNewTokens })) {
+    if (!(Number.isInteger(value) && value >= 0)) {
+      throw new OpenFlamingoError("usage", `${name} is ${value}: it must be a whole number, 0 or more`);
+    }
+  }
+  if (badWords.some((word) => word.length === 0)) {
+    throw new OpenFlamingoError("usage", "badWords holds a word without tokens");
+  }
+}

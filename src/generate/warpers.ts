@@ -1,0 +1,80 @@
+/**
+ * What sampling does with the logits of one row before a token is drawn: it sharpens or flattens them, and leaves out
+ * tokens that are too unlikely.
+ *
+ * Original: transformers 4.46.3, `generation/logits_process.py`, in the order in which `generate` applies them.
+ */
+import { OpenFlamingoError } from "../base/errors.js";
+import { probabilities } from "./logits.js";
+
+export interface Warping {
+  /** Logits are divided by it: below 1 likely tokens become likelier; 1 when left out. */
+  readonly temperature?: number | undefined;
+  /** Only so many of the likeliest tokens are kept, and those as likely as the last of them; all when left out. */
+  readonly topK?: number | undefined;
+  /** Only the likeliest tokens are kept that together have this probability; 1, all, when left out. */
+  readonly topP?: number | undefined;
+  /** Only tokens are kept that have this share of the likeliest one's probability; 0, all, when left out. */
+  readonly minP?: number | undefined;
+}
+
+/**
+ * All that is asked for, as one function that changes a row of logits in place. The likeliest token always stays.
+ *
+ * @throws OpenFlamingoError `usage` for settings that make no sense
+ */
+export function createWarper(settings: Warping): (logits: Float32Array) => void {
+  check(settings);
+  const { temperature = 1, topK = Number.POSITIVE_INFINITY, topP = 1, minP = 0 } = settings;
+  return (logits) => {
+    if (temperature !== 1) for (let i = 0; i < logits.length; i++) logits[i]! /= temperature;
+    if (topK < logits.length) keepBest(logits, topK);
+    if (topP < 1) keepMass(logits, topP);
+    if (minP > 0) keepShare(logits, minP);
+  };
+}
+
+function keepBest(logits: Float32Array, count: number): void {
+  const smallest = logits.toSorted().at(-count)!;
+  keepOnly(logits, (token) => logits[token]! >= smallest);
+}
+
+function keepMass(logits: Float32Array, mass: number): void {
+  const p = probabilities(logits);
+  const possible = [...p.keys()].filter((token) => p[token]! > 0);
+  const unlikeliestFirst = possible.sort((a, b) => logits[a]! - logits[b]!);
+  const likeliest = unlikeliestFirst.pop()!;
+  const left = new Set([likeliest]);
+  let below = 0;
+  for (const token of unlikeliestFirst) {
+    below += p[token]!;
+    if (below > 1 - mass) left.add(token);
+  }
+  keepOnly(logits, (token) => left.has(token));
+}
+
+function keepShare(logits: Float32Array, share: number): void {
+  const p = probabilities(logits);
+  const smallest = share * p.reduce((a, b) => Math.max(a, b));
+  keepOnly(logits, (token) => p[token]! >= smallest);
+}
+
+function keepOnly(logits: Float32Array, kept: (token: number) => boolean): void {
+  for (let token = 0; token < logits.length; token++) {
+    if (!kept(token)) logits[token] = Number.NEGATIVE_INFINITY;
+  }
+}
+
+function check({ temperature = 1, topK = 1, topP = 1, minP = 0 }: Warping): void {
+  const refuse = (name: string, value: number, rule: string, hint: string) => {
+    throw new OpenFlamingoError("usage", `${name} is ${value}: it must be ${rule}`, { hint });
+  };
+  if (!(temperature > 0 && Number.isFinite(temperature))) {
+    refuse("temperature", temperature, "above 0", "Generate greedily for always the likeliest token.");
+  }
+  if (!(Number.isInteger(topK) && topK >= 1)) {
+    refuse("topK", topK, "a whole number, 1 or more", "Leave it out to keep all tokens.");
+  }
+  if (!(topP > 0 && topP <= 1)) refuse("topP", topP, "above 0 and at most 1", "1 keeps all tokens.");
+  if (!(minP >= 0 && minP <= 1)) refuse("minP", minP, "from 0 to 1", "0 keeps all tokens.");
+}

@@ -1,0 +1,39 @@
+/**
+ * CLIP's two towers side by side: features of pictures and texts in one space, and how well they go together.
+ *
+ * Paper: CLIP (arXiv:2103.00020), Section "Selecting an Efficient Pre-Training Method". Original: open_clip 2.20.0,
+ * src/open_clip/model.py, `CLIP`, and transformer.py, `VisionTransformer`.
+ * Sizes: N pictures, b texts, S pixels a side, v patches, d width, f width of the features.
+ */
+import {
+  div,
+  exp,
+  matmul,
+  mul,
+  reshape,
+  slice,
+  sqrt,
+  sum,
+  type Tensor,
+  transposeLast,
+} from "../graph/index.js";
+import { layerNorm, type Params } from "./layers.js";
+import { type VitConfig, vitTokens } from "./vit.js";
+
+/** pixels float32 (N, 3, S, S) → (N, f), not normalised: the class token, normed and projected. */
+export function imageFeatures(p: Params, pixels: Tensor, config: VitConfig, features: number): Tensor {
+  const d = config.width;
+  const tokens = vitTokens(p.at("visual"), pixels, config); // (N, 1 + v, d)
+  const classToken = reshape(slice(tokens, { axis: 1, start: 0, end: 1 }), { shape: [tokens.shape[0]!, d] });
+  return matmul(
+    layerNorm(p.at("visual").at("ln_post"), classToken),
+    p.at("visual").tensor("proj", [d, features]),
+  );
+}
+
+/** Features of length 1: (…, f) → (…, f) */
+export const normalized = (x: Tensor): Tensor => div(x, sqrt(sum(mul(x, x), { axes: [-1], keep: true })));
+
+/** Logits of texts for pictures: pictures (N, f) and texts (b, f), both normalised → (N, b) */
+export const similarity = (p: Params, pictures: Tensor, texts: Tensor): Tensor =>
+  mul(matmul(pictures, transposeLast(texts)), exp(p.tensor("logit_scale", [])));

@@ -1,0 +1,91 @@
+/**
+ * GPT-NeoX: a decoder with biases that turns queries and keys by their tokens' positions, and whose output projection is
+ * a matrix of its own.
+ *
+ * Papers: "GPT-NeoX-20B" (arXiv:2204.06745), Section "Model Architecture"; "RoFormer" (arXiv:2104.09864) for rotary
+ * positions. Original: transformers 4.33.3, models/gpt_neox/modeling_gpt_neox.py.
+ * Sizes: b prompts, t tokens, total slots of keys, d width, h heads, e width of a head, r numbers of a head that are
+ * turned, w rows whose logits are wanted, V vocabulary.
+ */
+import { add, gather, gelu, rearrange, reshape, split, type Tensor } from "../graph/index.js";
+import type { LanguageModel } from "./language.js";
+import { layerNorm, linear, type Params } from "./layers.js";
+import { rotation } from "./rotary.js";
+import { cacheWidth } from "./selfAttention.js";
+
+export interface GptNeoxConfig {
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  /** Width of the feed-forward layer. */
+  readonly inner: number;
+  readonly vocabulary: number;
+  readonly positions: number;
+  /** How many numbers of each head are turned, r: even, at most the head's width. */
+  readonly rotated: number;
+  /** The slowest turn takes almost 2π · base positions. */
+  readonly base: number;
+  /** Whether attention and feed-forward both read the block's input; else the second reads what the first gave. */
+  readonly parallel: boolean;
+}
+
+export function gptNeox({
+  layers,
+  width,
+  heads,
+  inner,
+  vocabulary,
+  positions,
+  rotated,
+  base,
+  parallel,
+}: GptNeoxConfig): LanguageModel {
+  const headWidth = width / heads;
+  const biased = (p: Params, x: Tensor, out: number) => linear(p, x, out, { bias: true });
+  return {
+    layers,
+    width,
+    heads,
+    headWidth: cacheWidth(headWidth),
+    vocabulary,
+    positions,
+    blocks: "gpt_neox.layers",
+    embedding: "gpt_neox.embed_in.weight",
+    outputEmbedding: "embed_out.weight",
+
+    embed: (p, ids) => gather(p.tensor("gpt_neox.embed_in.weight", [vocabulary, width]), ids), // (b, t, d)
+
+    rotation: (position) => rotation(position, { rotated, base, positions }),
+
+    attentionBias: (_, mask) => {
+      const [b, t, total] = mask.shape as [never, never, never];
+      return reshape(mask, { shape: [b, 1, t, total] });
+    },
+
+    block: (p, x, attend) => {
+      const attention = p.at("attention");
+      const joined = biased(
+        attention.at("query_key_value"),
+        layerNorm(p.at("input_layernorm"), x),
+        3 * width,
+      ); // (b, t, 3·d)
+      // Head by head: queries, keys and values of the first, then of the second, …
+      const perHead = rearrange(joined, "b t (h e) -> b t h e", { h: heads }); // (b, t, h, 3·e)
+      const [queries, keys, values] = split(perHead, { parts: 3, axis: -1 }) as [Tensor, Tensor, Tensor];
+      const y = attend(queries, keys, values, { scale: headWidth ** -0.5 }); // (b, t, h, e)
+      const attended = add(x, biased(attention.at("dense"), rearrange(y, "b t h e -> b t (h e)"), width));
+
+      const mlp = p.at("mlp");
+      const normed = layerNorm(p.at("post_attention_layernorm"), parallel ? x : attended);
+      return add(
+        attended,
+        biased(mlp.at("dense_4h_to_h"), gelu(biased(mlp.at("dense_h_to_4h"), normed, inner)), width),
+      ); // (b, t, d)
+    },
+
+    logits: (p, x) => {
+      const normed = layerNorm(p.at("gpt_neox").at("final_layer_norm"), x); // (w, d)
+      return linear(p.at("embed_out"), normed, vocabulary); // (w, V)
+    },
+  };
+}

@@ -1,0 +1,145 @@
+/** Branches of one prompt beside the same texts alone, on a model of random weights. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { withRandomWeights } from "../../bench/randomModel.js";
+import { type BranchRoom, type Child, createBranches } from "../../src/engine/branches.js";
+import { createDecoder } from "../../src/engine/decoder.js";
+import { decodeGraph } from "../../src/engine/graphs.js";
+import type { Prompt } from "../../src/engine/pool.js";
+import { type FlamingoConfig, gatedBlocks } from "../../src/models/flamingo.js";
+import { mpt } from "../../src/models/mpt.js";
+import { compile } from "../../src/onnx/compile.js";
+import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
+import type { Runtime, Session } from "../../src/runtime/runtime.js";
+import { largestDifference } from "../twin.js";
+
+const imageToken = 90;
+const config: FlamingoConfig = {
+  vision: { imageSize: 8, patchSize: 4, width: 16, layers: 1, heads: 2, mlpRatio: 2, activation: "gelu" },
+  perceiver: { depth: 1, heads: 2, headWidth: 8, latents: 4, multiple: 2 },
+  crossAttention: { heads: 2, headWidth: 8, multiple: 2 },
+  crossAttentionEvery: 2,
+  language: mpt({
+    layers: 4,
+    width: 32,
+    heads: 4,
+    expansion: 2,
+    vocabulary: 100,
+    positions: 400,
+    alibiMax: 8,
+  }),
+};
+const picture = (seed: number) => ({
+  media: gatedBlocks(config).map(() => {
+    const values = (shift: number) =>
+      Float32Array.from({ length: 2 * 4 * 8 }, (_, i) => Math.sin(seed * 7 + i + shift));
+    return { keys: values(0), values: values(3) };
+  }),
+});
+/** Longer than one piece of reading. */
+const prompt: Prompt = {
+  ids: [90, ...Array.from({ length: 299 }, (_, i) => (i * i * 7 + i) % 90)],
+  pictures: [picture(1), picture(2)],
+};
+
+let runtime: Runtime;
+let session: Session;
+beforeAll(async () => {
+  runtime = await openOrtFfi();
+  session = await runtime.load(withRandomWeights(compile(decodeGraph(config)), 0.3));
+});
+afterAll(() => runtime.close());
+
+const open = (of: Prompt, room: BranchRoom) => createBranches(runtime, session, config, imageToken, of, room);
+
+/** The logits after the prompt and further tokens, read as one text. */
+async function alone(tokens: readonly number[]): Promise<Float32Array> {
+  const whole = { ...prompt, ids: [...prompt.ids, ...tokens] };
+  const zeroPicture = async () => picture(0);
+  const decoder = await createDecoder(runtime, session, config, imageToken, [whole], {
+    room: 0,
+    zeroPicture,
+  });
+  const [logits] = await decoder.prefill();
+  decoder.close();
+  return logits!;
+}
+
+/** The tokens of each node's branch, itself included. */
+function texts(nodes: readonly Child[]): readonly (readonly number[])[] {
+  const all: number[][] = [];
+  for (const { parent, token } of nodes) all.push([...(all[parent] ?? []), token]);
+  return all;
+}
+
+const steps: readonly (readonly Child[])[] = [
+  [
+    { parent: -1, token: 1 },
+    { parent: -1, token: 2 },
+    { parent: -1, token: 3 },
+  ],
+  // One branch ends, another forks.
+  [
+    { parent: 2, token: 4 },
+    { parent: 2, token: 5 },
+    { parent: 0, token: 4 },
+  ],
+  // Parents in the same call, and one of the first step.
+  [
+    { parent: 5, token: 6 },
+    { parent: 6, token: 7 },
+    { parent: 1, token: 8 },
+    { parent: -1, token: 9 },
+  ],
+  // A branch writes an <image>, and then sees the second picture; then another, and sees both; its neighbour does not.
+  [
+    { parent: 7, token: 90 },
+    { parent: 10, token: 11 },
+    { parent: 11, token: 90 },
+    { parent: 7, token: 11 },
+  ],
+];
+
+test("each branch is what its text is alone, whatever the other branches are", async () => {
+  const all = steps.flat();
+  const branches = await open(prompt, { nodes: all.length, depth: 7 });
+  let largest = largestDifference(await branches.prefill(), await alone([]));
+  const found: Float32Array[] = [];
+  for (const children of steps) found.push(...(await branches.extend(children)));
+  branches.close();
+  for (const [node, text] of texts(all).entries()) {
+    largest = Math.max(largest, largestDifference(found[node]!, await alone(text)));
+  }
+  console.log(`${all.length} nodes of branches beside texts alone: ${largest.toExponential(1)}`);
+  expect(largest).toBeLessThan(1e-5);
+});
+
+test("after clearing, the prompt is kept and nothing else", async () => {
+  const branches = await open(prompt, { nodes: 3, depth: 1 });
+  await branches.prefill();
+  await branches.extend(steps[0]!);
+  branches.clear();
+  const [again] = await branches.extend([{ parent: -1, token: 42 }]);
+  branches.close();
+  expect(largestDifference(again!, await alone([42]))).toBeLessThan(1e-5);
+});
+
+test("what counts against the model's positions is the depth of branches, not their number", async () => {
+  const many = { nodes: 500, depth: 100 };
+  (await open(prompt, many)).close();
+  await expect(open(prompt, { nodes: 1, depth: 101 })).rejects.toMatchObject({ code: "prompt-too-long" });
+});
+
+test("a signal stops between pieces of a long prompt", async () => {
+  const branches = await open(prompt, { nodes: 0, depth: 0 });
+  await expect(branches.prefill({ signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow(
+    "enough",
+  );
+  branches.close();
+});
+
+test.each([
+  ["an empty prompt", { ids: [], pictures: [] }, "usage"],
+  ["an <image> without any picture", { ids: [90, 1], pictures: [] }, "picture-count"],
+])("%s is refused", async (_, of, code) => {
+  await expect(open(of, { nodes: 1, depth: 1 })).rejects.toMatchObject({ code });
+});

@@ -1,0 +1,151 @@
+/** Beam search beside the original's: ids and scores of both generation files of a twin (goldens/README.md). */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Branches, BranchRoom } from "../../src/engine/branches.js";
+import { beamSearch } from "../../src/generate/beams.js";
+import { type Twin, twinsWith } from "../twin.js";
+import {
+  endTokensOf,
+  type GenerationCase,
+  generationCases,
+  maxNewTokensOf,
+  processingOf,
+  promptOf,
+} from "./cases.js";
+
+/** Of the scores in the files. */
+const lastDecimal = 1e-7;
+
+const twins = twinsWith("generation.json", "beams");
+describe.each(twins)("$name", (golden) => {
+  const cases = generationCases(golden).filter(({ kwargs }) => (kwargs.num_beams ?? 1) > 1);
+  let twin: Twin;
+  beforeAll(async () => {
+    twin = await golden.open();
+  });
+  let largest = 0;
+  let compared = 0;
+  afterAll(async () => {
+    console.log(
+      `${cases.length} beam cases, ${compared} scores, largest relative difference ${largest.toExponential(1)}`,
+    );
+    await twin.close();
+  });
+
+  test("the golden set has the beam cases that this suite is about", () => {
+    expect(cases.length).toBeGreaterThanOrEqual(65);
+  });
+
+  test.each(cases)("$file: $name", async (given) => {
+    const { kwargs, sequences_scores: scores, new_tokens: tokens } = given;
+    const each = kwargs.num_return_sequences ?? 1;
+    for (const row of given.input_ids.keys()) {
+      const found = await search(twin, given, row);
+      expect(found).toHaveLength(each);
+      found.forEach(({ ids, score }, i) => {
+        const expected = tokens[row * each + i]!;
+        const padding = kwargs.pad_token_id ?? endTokensOf(given)[0]!;
+        expect([...ids, ...expected.slice(ids.length).map(() => padding)]).toEqual(expected);
+        const original = scores![row * each + i]!;
+        const difference = Math.abs(score - original) - lastDecimal;
+        largest = Math.max(largest, difference / Math.abs(original));
+        compared++;
+      });
+    }
+    expect(largest).toBeLessThan(1e-4);
+  });
+});
+
+async function search(twin: Twin, given: GenerationCase, row: number) {
+  const { kwargs, file } = given;
+  return beamSearch(twin.engine, await promptOf(twin, given, row), {
+    ...processingOf(given),
+    beams: kwargs.num_beams!,
+    returnSequences: kwargs.num_return_sequences,
+    lengthPenalty: kwargs.length_penalty,
+    earlyStopping: kwargs.early_stopping,
+    beamLength: file === "generation.json" ? "total" : "generated",
+    before: given.input_ids[row],
+    maxNewTokens: maxNewTokensOf(given),
+    endTokens: endTokensOf(given),
+  });
+}
+
+/** An engine whose logits after a token are a row of a table; after the prompt, the first. */
+function tableEngine(table: readonly (readonly number[])[]) {
+  const seen = { closed: 0, room: undefined as BranchRoom | undefined, calls: 0 };
+  const engine = {
+    branches: async (_: unknown, room: BranchRoom): Promise<Branches> => {
+      seen.room = room;
+      return {
+        prefill: async () => Float32Array.from(table[0]!),
+        extend: async (children) => {
+          seen.calls++;
+          return children.map(({ token }) => Float32Array.from(table[token]!));
+        },
+        clear: () => {},
+        close: () => {
+          seen.closed++;
+        },
+      };
+    },
+  };
+  return { engine, seen };
+}
+const prompt = { ids: [0], pictures: [] };
+/** Likeliest first: 1 after the prompt, 2 after 1, then the end, 3. */
+const table = [
+  [0, 5, 2, 1],
+  [0, 2, 5, 1],
+  [0, 1, 2, 5],
+  [3, 0, 1, 2],
+];
+
+test("one beam is the greedy answer, with the sum of its log-probabilities", async () => {
+  const { engine, seen } = tableEngine(table);
+  const options = { beams: 1, maxNewTokens: 5, endTokens: [3], lengthPenalty: 0 };
+  const [sequence] = await beamSearch(engine, prompt, options);
+  expect(sequence).toMatchObject({ ids: [1, 2, 3], finished: "end" });
+  expect(sequence!.logProbs).toHaveLength(3);
+  expect(sequence!.score).toBeCloseTo(sequence!.logProbs.reduce((a, b) => a + b));
+  expect(seen).toMatchObject({ closed: 1, room: { nodes: 4, depth: 5 } });
+});
+
+test("without end tokens sequences grow to the greatest length, which needs one run less than tokens", async () => {
+  const { engine, seen } = tableEngine(table);
+  const found = await beamSearch(engine, prompt, {
+    beams: 2,
+    returnSequences: 2,
+    maxNewTokens: 4,
+    endTokens: [],
+  });
+  expect(found.map(({ ids, finished }) => [ids.length, finished])).toEqual([
+    [4, "length"],
+    [4, "length"],
+  ]);
+  expect(found[0]!.score).toBeGreaterThan(found[1]!.score);
+  expect(seen.calls).toBe(3);
+});
+
+test("stopped, or with logits that are no numbers, it gives the branches back", async () => {
+  const options = { beams: 2, maxNewTokens: 4, endTokens: [] };
+  const stopped = tableEngine(table);
+  const signal = AbortSignal.abort(new Error("enough"));
+  await expect(beamSearch(stopped.engine, prompt, { ...options, signal })).rejects.toThrow("enough");
+  const broken = tableEngine([[0, Number.NaN, 0, 0]]);
+  await expect(beamSearch(broken.engine, prompt, options)).rejects.toMatchObject({
+    code: "logits-not-finite",
+  });
+  expect([stopped.seen.closed, broken.seen.closed]).toEqual([1, 1]);
+});
+
+test.each([
+  [{ beams: 0 }, "beams is 0: it must be a whole number, 1 or more"],
+  [{ beams: 2, returnSequences: 3 }, "3 sequences are asked for, of 2 beams"],
+  [{ beams: 2, lengthPenalty: Number.NaN }, "lengthPenalty is NaN: it must be a finite number"],
+  [{ beams: 2, repetitionPenalty: -1 }, "repetitionPenalty is -1: it must be above 0"],
+])("%j is refused", async (settings, message) => {
+  const { engine } = tableEngine(table);
+  await expect(
+    beamSearch(engine, prompt, { maxNewTokens: 4, endTokens: [], ...settings }),
+  ).rejects.toMatchObject({ code: "usage", message });
+});

@@ -1,0 +1,66 @@
+/** The cases of the twins' two generation files, with their settings by our names: goldens/README.md. */
+import type { Prompt } from "../../src/engine/pool.js";
+import type { Processing } from "../../src/generate/processors.js";
+import { type GoldenTwin, ids, type Twin } from "../twin.js";
+
+export interface GenerationCase {
+  readonly file: string;
+  readonly name: string;
+  readonly pictures: readonly (readonly string[])[];
+  readonly input_ids: readonly (readonly number[])[];
+  readonly attention_mask: readonly (readonly number[])[];
+  readonly new_tokens: readonly (readonly number[])[];
+  readonly token_logprobs?: readonly (readonly (number | null)[])[];
+  readonly sequences_scores?: readonly number[];
+  readonly kwargs: {
+    readonly max_new_tokens?: number;
+    readonly min_new_tokens?: number;
+    readonly max_length?: number;
+    readonly eos_token_id?: number | readonly number[] | null;
+    readonly pad_token_id?: number;
+    readonly use_cache?: boolean;
+    readonly repetition_penalty?: number;
+    readonly no_repeat_ngram_size?: number;
+    readonly bad_words_ids?: readonly (readonly number[])[];
+    readonly force?: { readonly row: number; readonly step: number; readonly token: number };
+    readonly num_beams?: number;
+    readonly num_return_sequences?: number;
+    readonly length_penalty?: number;
+    readonly early_stopping?: boolean | "never";
+  };
+}
+
+export const generationCases = ({ goldenJson }: Pick<GoldenTwin, "goldenJson">): readonly GenerationCase[] =>
+  ["generation.json", "generation-generated-length.json"].flatMap((file) =>
+    goldenJson<{ cases: Omit<GenerationCase, "file">[] }>(file).cases.map((each) => ({ ...each, file })),
+  );
+
+/** A row of a case without its padding. */
+export const promptOf = async (twin: Twin, given: GenerationCase, row: number): Promise<Prompt> => ({
+  ids: given.input_ids[row]!.filter((_, at) => given.attention_mask[row]![at] === 1),
+  pictures: await Promise.all(given.pictures[row]!.map((picture) => twin.picture(picture))),
+});
+
+export function endTokensOf({ kwargs: { eos_token_id: end = ids.endofchunk } }: GenerationCase) {
+  return end === null || end === -1 ? [] : typeof end === "number" ? [end] : end;
+}
+
+export const maxNewTokensOf = ({ kwargs, input_ids }: GenerationCase): number =>
+  kwargs.max_new_tokens ?? (kwargs.max_length ?? 20) - input_ids[0]!.length;
+
+export function processingOf({ kwargs }: GenerationCase): Processing {
+  const { force } = kwargs;
+  return {
+    repetitionPenalty: kwargs.repetition_penalty,
+    noRepeatNgramSize: kwargs.no_repeat_ngram_size,
+    badWords: kwargs.bad_words_ids,
+    minNewTokens: kwargs.min_new_tokens,
+    processors: force && [
+      ({ row, step, logits }) => {
+        if (row === force.row && step === force.step) {
+          for (let id = 0; id < logits.length; id++) if (id !== force.token) logits[id] = -Infinity;
+        }
+      },
+    ],
+  };
+}

@@ -1,0 +1,116 @@
+/** Ranking beside the original's: `rank_classification.json` of a twin, `use_cache: false` (goldens/README.md). */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Branches, BranchRoom, Child } from "../../src/engine/branches.js";
+import { rank } from "../../src/generate/rank.js";
+import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
+import { type Twin, twinsWith } from "../twin.js";
+
+interface RankCase {
+  readonly name: string;
+  readonly pictures: readonly (readonly string[])[];
+  readonly prompts: readonly string[];
+  readonly class_tokens: readonly (readonly number[])[];
+  readonly results: readonly {
+    readonly use_cache: boolean;
+    readonly normalize_length: boolean;
+    readonly logprobs: readonly (readonly number[])[];
+  }[];
+}
+
+const twins = twinsWith("rank_classification.json", "ranking");
+describe.each(twins)("$name", (golden) => {
+  const { cases } = golden.goldenJson<{ cases: RankCase[] }>("rank_classification.json");
+  const file = JSON.parse(readFileSync(join(golden.folder, "lang/tokenizer.json"), "utf8"));
+  const tokenizer = createFlamingoTokenizer(file);
+  let twin: Twin;
+  let largest = 0;
+  let compared = 0;
+  beforeAll(async () => {
+    twin = await golden.open();
+  });
+  afterAll(async () => {
+    console.log(
+      `ranking of ${golden.name}: ${compared} numbers, largest difference ${largest.toExponential(1)}`,
+    );
+    await twin.close();
+  });
+
+  test.each(cases)("$name", async ({ prompts, pictures, class_tokens: answers, results }) => {
+    for (const [row, text] of prompts.entries()) {
+      const prompt = {
+        ids: tokenizer.encode(text),
+        pictures: await Promise.all(pictures[row]!.map((picture) => twin.picture(picture))),
+      };
+      for (const { normalize_length: normalize, logprobs } of results.filter((each) => !each.use_cache)) {
+        const found = await rank(twin.engine, prompt, answers, { normalize });
+        const original = logprobs[row]!;
+        found.forEach((value, i) => {
+          largest = Math.max(largest, Math.abs(value - original[i]!));
+          compared++;
+        });
+        expect(orderOf(found)).toEqual(orderOf(original));
+      }
+    }
+    expect(largest).toBeLessThan(1e-4);
+  });
+
+  test("many answers with common beginnings, in several chunks, are what each is alone", async () => {
+    const prompt = { ids: tokenizer.encode("<image>Output:"), pictures: [await twin.picture("p0")] };
+    const answers = Array.from({ length: 150 }, (_, i) =>
+      [40 + (i % 3), 50 + (i % 7), 60 + i, 70 + (i % 5), 80].slice(0, 1 + (i % 5)),
+    );
+    const together = await rank(twin.engine, prompt, answers);
+    for (const i of [0, 1, 17, 50, 99, 149]) {
+      const [alone] = await rank(twin.engine, prompt, [answers[i]!]);
+      expect(together[i]).toBeCloseTo(alone!, 4);
+    }
+  });
+});
+
+/** Answers, best first; equal ones (the same answer twice) in their order. */
+const orderOf = (values: readonly number[]): readonly number[] =>
+  [...values.keys()].sort((a, b) =>
+    Math.abs(values[a]! - values[b]!) < 1e-6 ? a - b : values[b]! - values[a]!,
+  );
+
+test("tokens that answers share are read once, and last tokens never", async () => {
+  const read: Child[] = [];
+  let room: BranchRoom | undefined;
+  const branches: Branches = {
+    prefill: async () => new Float32Array(10),
+    extend: async (children) => {
+      read.push(...children);
+      return children.map(() => new Float32Array(10));
+    },
+    clear: () => {},
+    close: () => {},
+  };
+  const engine = {
+    branches: async (_: unknown, asked: BranchRoom) => {
+      room = asked;
+      return branches;
+    },
+  };
+  const answers = [[1, 2, 3], [4], [1, 2, 5, 6], [1, 2, 3]];
+  const found = await rank(engine, { ids: [0], pictures: [] }, answers, { normalize: false });
+  expect(read).toEqual([
+    { parent: -1, token: 1 },
+    { parent: 0, token: 2 },
+    { parent: 1, token: 5 },
+  ]);
+  expect(room).toEqual({ nodes: 3, depth: 3 });
+  expect(found.map((sum) => sum / Math.log(10))).toEqual([-3, -1, -4, -3].map((x) => expect.closeTo(x, 5)));
+});
+
+test.each([
+  ["no answers", [], "there are no answers to rank"],
+  ["an answer without tokens", [[1], []], "answer 2 of 2 is empty"],
+])("%s is refused", async (_, answers, message) => {
+  const engine = { branches: () => Promise.reject(new Error("not reached")) };
+  await expect(rank(engine, { ids: [0], pictures: [] }, answers)).rejects.toMatchObject({
+    code: "usage",
+    message,
+  });
+});

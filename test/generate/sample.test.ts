@@ -1,0 +1,50 @@
+/** Sampling on the 9b twin: the seed decides, and nothing else does. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { greedy } from "../../src/generate/greedy.js";
+import type { GenerationLimits } from "../../src/generate/rows.js";
+import { type SampleSettings, sample } from "../../src/generate/sample.js";
+import { ids, openTwin, type Twin } from "../twin.js";
+
+let twin: Twin;
+beforeAll(async () => {
+  twin = await openTwin();
+});
+afterAll(() => twin.close());
+
+const limits: GenerationLimits = { maxNewTokens: 12, endTokens: [], banned: [ids.image], logProbs: true };
+const prompt = [516, 48, 86, 85, 81, 86, 85, 27];
+
+async function collect(how: "greedy" | SampleSettings, rows = 1) {
+  const pictures = [await twin.picture("p0")];
+  const prompts = Array.from({ length: rows }, () => ({ ids: prompt, pictures }));
+  const decoder = await twin.engine.decoder(prompts, { room: limits.maxNewTokens });
+  const tokens = how === "greedy" ? greedy(decoder, limits) : sample(decoder, { ...limits, ...how });
+  const found = prompts.map((): number[] => []);
+  for await (const step of tokens) {
+    for (const [row, token] of step.entries()) found[row]!.push(token!.id);
+  }
+  decoder.close();
+  return found;
+}
+
+test("the same seed gives the same tokens, another seed others", async () => {
+  const once = await collect({ seed: 1 });
+  expect(await collect({ seed: 1 })).toEqual(once);
+  expect(await collect({ seed: 2 })).not.toEqual(once);
+});
+
+test("rows of a batch draw for themselves, and the first draws as it would alone", async () => {
+  const [first, second] = await collect({ seed: 1 }, 2);
+  expect(second).not.toEqual(first);
+  expect([first]).toEqual(await collect({ seed: 1 }));
+});
+
+test("with the likeliest token alone left, sampling is greedy", async () => {
+  const likeliest = await collect("greedy");
+  expect(await collect({ seed: 3, topK: 1 })).toEqual(likeliest);
+  expect(await collect({ seed: 3, temperature: 1e-3 })).toEqual(likeliest);
+});
+
+test.each([-1, 0.5, 2 ** 53])("a seed of %d is refused", async (seed) => {
+  await expect(collect({ seed })).rejects.toMatchObject({ code: "usage" });
+});

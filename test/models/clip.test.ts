@@ -1,0 +1,75 @@
+/** Small CLIP models beside the original's: goldens/README.md, `modules/` and `checkpoints/`. */
+import { describe, test } from "vitest";
+import { imageFeatures, normalized, similarity } from "../../src/models/clip.js";
+import { textAtEnd, textFeatures } from "../../src/models/clipText.js";
+import { params } from "../../src/models/layers.js";
+import { vit } from "../../src/models/vit.js";
+import { golden, goldenTest } from "../goldens.js";
+import { host, type Plain } from "../graph/arrays.js";
+import { useEngine } from "../graph/evaluate.js";
+import { tensorsOf } from "../tensors.js";
+import { compare, moduleFile } from "./moduleFile.js";
+
+const engine = useEngine();
+const tower = { width: 16, layers: 2, heads: 2, mlpRatio: 4 };
+
+describe.each([
+  ["clip_quick_gelu", "quickGelu"],
+  ["clip_gelu", "gelu"],
+] as const)("%s", (file, activation) => {
+  const vision = { ...tower, imageSize: 16, patchSize: 4, activation };
+  const text = { ...tower, positions: 11, vocabulary: 60, features: 12, activation };
+
+  test("patch tokens, features of pictures and texts, and logits", async () => {
+    const { weights, inputs, outputs } = await moduleFile(file);
+    const given = { image: host(inputs.image!, "float32"), text: host(inputs.text!, "int32") };
+    const found = await engine.evaluate(
+      given,
+      (t, graph) => {
+        const p = params(graph);
+        const pictures = imageFeatures(p, t.image!, vision, text.features);
+        const texts = textFeatures(p, t.text!, text);
+        return {
+          patch_tokens: vit(p.at("visual"), t.image!, vision),
+          image_features: pictures,
+          image_features_normalized: normalized(pictures),
+          text_at_end_token: textAtEnd(p, t.text!, text),
+          text_features: texts,
+          text_features_normalized: normalized(texts),
+          logits_per_image: similarity(p, normalized(pictures), normalized(texts)),
+        };
+      },
+      weights,
+    );
+    for (const [name, expected] of Object.entries(outputs))
+      compare(`${file} ${name}`, found[name]!, expected);
+  });
+});
+
+const openAi = "checkpoints/openai-clip-tiny";
+goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form", async () => {
+  const plain = async (path: string) =>
+    Object.fromEntries(
+      [...(await tensorsOf(golden(path)))].map(([name, { shape, data }]): [string, Plain] => [
+        name,
+        { shape, data: Array.from(data) },
+      ]),
+    );
+  const weights = await plain(`${openAi}.pt`);
+  const values = await plain(`${openAi}.safetensors`);
+  const ofOpenAi = { width: 64, layers: 1, heads: 1, mlpRatio: 4, activation: "quickGelu" } as const;
+  const given = {
+    image: host(values["input.image"]!, "float32"),
+    text: host(values["input.text"]!, "int32"),
+  };
+  const { pictures, texts } = await engine.evaluate(
+    given,
+    ({ image, text }, graph) => ({
+      pictures: imageFeatures(params(graph), image!, { ...ofOpenAi, imageSize: 16, patchSize: 8 }, 16),
+      texts: textFeatures(params(graph), text!, { ...ofOpenAi, positions: 9, vocabulary: 40, features: 16 }),
+    }),
+    weights,
+  );
+  compare("OpenAI's image_features", pictures!, values["output.image_features"]!);
+  compare("OpenAI's text_features", texts!, values["output.text_features"]!);
+});
