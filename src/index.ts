@@ -4,12 +4,14 @@
  *
  * @module
  */
+export type { Answer } from "./api/answers.js";
 export type {
-  Answer,
   AskOptions,
   CaptionOptions,
+  Classification,
+  ClassifyOptions,
   Flamingo,
-  GenerateOptions,
+  RankOptions,
   TemplateOptions,
 } from "./api/flamingo.js";
 export type { LoadOptions } from "./api/load.js";
@@ -17,13 +19,17 @@ export { load } from "./api/load.node.js";
 export {
   askPrompt,
   captionPrompt,
+  classifyPrompt,
   image,
+  type LabelShot,
   type Picture,
   type PromptInput,
   type QuestionShot,
   type Shot,
 } from "./api/prompt.js";
+export type { GenerateOptions } from "./api/settings.js";
 export { shots } from "./api/shots.node.js";
 export { type ErrorCode, exitCodes, OpenFlamingoError } from "./base/errors.js";
+export type { LogitsProcessor, RowState } from "./generate/processors.js";
 export type { FinishReason, Piece } from "./generate/stream.js";
 export type { PictureSource } from "./images/index.js";

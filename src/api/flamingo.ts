@@ -3,34 +3,25 @@
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Engine } from "../engine/engine.js";
-import type { EncodedPicture } from "../engine/pool.js";
-import { type GenerationLimits, greedy } from "../generate/greedy.js";
-import { createAnswerText, type FinishReason, type Piece } from "../generate/stream.js";
+import type { EncodedPicture, Prompt } from "../engine/pool.js";
+import { rank } from "../generate/rank.js";
+import type { Piece } from "../generate/stream.js";
 import { type PictureSource, type Preprocessing, preprocess, type Raster } from "../images/index.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
+import { type Answer, collectAnswers, generatePieces } from "./answers.js";
 import {
   askPrompt,
   captionPrompt,
+  classifyPrompt,
   idsOf,
+  type LabelShot,
   type PreparedPrompt,
   type PromptInput,
   prepare,
   type QuestionShot,
   type Shot,
 } from "./prompt.js";
-
-export interface GenerateOptions {
-  /** The most tokens to generate; 20 unless the model says otherwise. */
-  readonly maxNewTokens?: number | undefined;
-  /** Before so many tokens the answer may not end; 0. */
-  readonly minNewTokens?: number | undefined;
-  /** Strings at which the answer ends, besides `<|endofchunk|>`; they are cut off. */
-  readonly stop?: readonly string[] | undefined;
-  /** Whether to give the log-probability of each token; false. */
-  readonly logProbs?: boolean | undefined;
-  /** Stops the work, also in the middle of a long prompt; the promise is then rejected with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
+import { type GenerateOptions, type ModelDefaults, settingsOf } from "./settings.js";
 
 export interface TemplateOptions extends GenerateOptions {
   /** The pictures of a template's `<image>`s, in order. */
@@ -39,7 +30,7 @@ export interface TemplateOptions extends GenerateOptions {
 
 export interface CaptionOptions extends GenerateOptions {
   readonly shots?: readonly Shot[] | undefined;
-  /** What stands between picture and caption, in the query and in the shots; `Output:` unless the model says otherwise. */
+  /** What stands between picture and caption, in query and shots; `Output:` unless the model says otherwise. */
   readonly prompt?: string | undefined;
 }
 
@@ -47,14 +38,24 @@ export interface AskOptions extends GenerateOptions {
   readonly shots?: readonly QuestionShot[] | undefined;
 }
 
-export interface Answer {
-  /** Without special tokens, otherwise untouched; cut before a stop string. */
-  readonly text: string;
-  /** The generated ids, the end token included if it was generated. */
-  readonly ids: readonly number[];
-  readonly finishReason: FinishReason;
-  /** The natural logarithm of each token's probability; only if asked for. */
-  readonly logProbs?: readonly number[];
+export interface RankOptions {
+  /** The mean log-probability of an answer's tokens (true, the default), or their sum. */
+  readonly normalize?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ClassifyOptions extends RankOptions {
+  readonly shots?: readonly LabelShot[] | undefined;
+  /** As for captions. */
+  readonly prompt?: string | undefined;
+}
+
+export interface Classification {
+  /** The likeliest label. */
+  readonly label: string;
+  readonly logProbs: Readonly<Record<string, number>>;
+  /** Whether these are means over an answer's tokens. */
+  readonly normalized: boolean;
 }
 
 /** A loaded model. Close it, or declare it with `await using`, to give its memory back. */
@@ -68,19 +69,37 @@ export interface Flamingo extends AsyncDisposable {
    * Continues a prompt of pictures and texts.
    *
    * @throws OpenFlamingoError `picture-count`, `picture-missing`, `picture-unreadable`, `picture-unsupported`,
-   *   `prompt-too-long`, `usage`, `engine`, `logits-not-finite`, `memory`
+   *   `prompt-too-long`, `usage`, `engine`, `logits-not-finite`, `memory`, `network`
    * @example
-   * const { text } = await flamingo.generate("<image>An image of", { images: ["cat.jpg"], maxNewTokens: 10 });
+   * const { text } = await flamingo.generate("<image>An image of", { images: ["cat.jpg"], beams: 3 });
    */
   generate(prompt: PromptInput, options?: TemplateOptions): Promise<Answer>;
-  /** As `generate`, piece by piece. Leaving the loop early stops the work. */
+  /**
+   * As `generate`, piece by piece; with beams, all at the end. Leaving the loop early stops the work. One answer only:
+   * `returnSequences` belongs to `generate`.
+   */
   stream(prompt: PromptInput, options?: TemplateOptions): AsyncGenerator<Piece, void>;
   /** Says what is in a picture. */
   caption(picture: PictureSource, options?: CaptionOptions): Promise<Answer>;
   /** Answers a question about a picture. */
   ask(picture: PictureSource, question: string, options?: AskOptions): Promise<Answer>;
+  /** Says which of the labels fits a picture best, by log-likelihood; labels are scored exactly as written. */
+  classify(
+    picture: PictureSource,
+    labels: readonly string[],
+    options?: ClassifyOptions,
+  ): Promise<Classification>;
+  /**
+   * How likely each answer is after a prompt, in their order: the mean log-probability of its tokens, or the sum.
+   * Tokens with which several answers begin are computed once.
+   */
+  rank(
+    prompt: PromptInput,
+    answers: readonly string[],
+    options?: RankOptions & Pick<TemplateOptions, "images">,
+  ): Promise<readonly number[]>;
   /** The prompt of `caption`, with the model's own words: for `stream`. */
-  captionPrompt(picture: PictureSource, options?: CaptionOptions): PreparedPrompt;
+  captionPrompt(picture: PictureSource, options?: Pick<CaptionOptions, "shots" | "prompt">): PreparedPrompt;
   close(): Promise<void>;
 }
 
@@ -94,7 +113,7 @@ export interface FlamingoParts {
   readonly preprocessing: Preprocessing;
   /** The model's own words for `caption`, and its own defaults. */
   readonly prompt: string | undefined;
-  readonly generation: Pick<GenerateOptions, "maxNewTokens" | "minNewTokens" | "stop">;
+  readonly generation: ModelDefaults;
   readonly decodePicture: (
     source: PictureSource,
     options: { signal?: AbortSignal | undefined },
@@ -104,52 +123,62 @@ export interface FlamingoParts {
 
 export function createFlamingo(parts: FlamingoParts): Flamingo {
   const { engine, tokenizer, preprocessing, decodePicture } = parts;
-  const { special } = tokenizer;
 
-  async function encodeAll(pictures: readonly PictureSource[], signal: AbortSignal | undefined) {
-    const encoded: EncodedPicture[] = [];
-    for (const source of pictures) {
+  /** The ids of a prompt and the encodings of its pictures. */
+  async function encode(
+    prompt: PreparedPrompt,
+    room: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Prompt> {
+    const ids = idsOf(tokenizer, prompt);
+    // Before any work on pictures: a prompt that cannot fit should not cost their time.
+    engine.requireRoom(ids.length, room);
+    const pictures: EncodedPicture[] = [];
+    for (const source of prompt.pictures) {
       signal?.throwIfAborted();
       const pixels = preprocess(await decodePicture(source, { signal }), preprocessing);
-      encoded.push(await engine.encode(pixels, { signal }));
+      pictures.push(await engine.encode(pixels, { signal }));
     }
-    return encoded;
+    return { ids, pictures };
+  }
+
+  async function* pieces(prompt: PromptInput, options: TemplateOptions) {
+    const settings = settingsOf(options, parts.generation);
+    settings.signal?.throwIfAborted();
+    const prepared = prepare(prompt, options.images);
+    const encoded = await encode(prepared, settings.maxNewTokens, settings.signal);
+    yield* generatePieces(engine, tokenizer, encoded, settings);
   }
 
   async function* stream(prompt: PromptInput, options: TemplateOptions = {}): AsyncGenerator<Piece, void> {
-    const { stop = [], logProbs = false, signal, limits } = settingsOf(options, parts.generation);
-    signal?.throwIfAborted();
-    const prepared = prepare(prompt, options.images);
-    const ids = idsOf(tokenizer, prepared);
-    const answer = createAnswerText(tokenizer, stop);
-    // Before any work on pictures: a prompt that cannot fit should not cost their time.
-    engine.requireRoom(ids.length, limits.maxNewTokens);
-    const pictures = await encodeAll(prepared.pictures, signal);
-    const decoder = await engine.decoder([{ ids, pictures }], { room: limits.maxNewTokens });
-    try {
-      const endTokens = [special.endOfChunk];
-      for await (const [token] of greedy(decoder, {
-        ...limits,
-        endTokens,
-        banned: [special.image],
-        logProbs,
-        signal,
-      })) {
-        const piece = answer.push(token!);
-        yield piece;
-        if (piece.finishReason) return;
-      }
-    } finally {
-      decoder.close();
+    if ((options.returnSequences ?? 1) > 1) {
+      throw new OpenFlamingoError(
+        "usage",
+        `a stream is one answer, and returnSequences is ${options.returnSequences}`,
+      );
     }
+    for await (const { sequence: _, score: __, ...piece } of pieces(prompt, options)) yield piece;
   }
 
   async function generate(prompt: PromptInput, options: TemplateOptions = {}): Promise<Answer> {
-    return collect(stream(prompt, options), options.logProbs ?? false);
+    const { logProbs = false, returnSequences = 1 } = options;
+    const answers = await collectAnswers(pieces(prompt, options), { logProbs, returnSequences });
+    return { ...answers[0]!, ...(returnSequences > 1 && { sequences: answers }) };
   }
 
-  const ownCaptionPrompt: Flamingo["captionPrompt"] = (picture, { shots, prompt = parts.prompt } = {}) =>
-    captionPrompt(picture, { ...(shots && { shots }), ...(prompt !== undefined && { prompt }) });
+  async function rankPrepared(
+    prompt: PreparedPrompt,
+    answers: readonly string[],
+    { normalize, signal }: RankOptions,
+  ) {
+    signal?.throwIfAborted();
+    const tokens = answers.map((answer) => tokenizer.encode(answer, { specialTokens: false }));
+    const room = Math.max(0, ...tokens.map(({ length }) => length));
+    return rank(engine, await encode(prompt, room, signal), tokens, { normalize, signal });
+  }
+
+  const ownCaptionPrompt: Flamingo["captionPrompt"] = (picture, { shots = [], prompt = parts.prompt } = {}) =>
+    captionPrompt(picture, { shots, ...(prompt !== undefined && { prompt }) });
 
   return {
     name: parts.name,
@@ -158,51 +187,20 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     generate,
     stream,
     captionPrompt: ownCaptionPrompt,
-    caption: (picture, options = {}) => generate(ownCaptionPrompt(picture, options), withoutShots(options)),
-    ask: (picture, question, { shots, ...options } = {}) =>
-      generate(askPrompt(picture, question, { ...(shots && { shots }) }), options),
+    caption: (picture, { shots, prompt, ...options } = {}) =>
+      generate(ownCaptionPrompt(picture, { shots, prompt }), options),
+    ask: (picture, question, { shots = [], ...options } = {}) =>
+      generate(askPrompt(picture, question, { shots }), options),
+    async classify(picture, labels, { shots = [], prompt = parts.prompt, normalize = true, signal } = {}) {
+      const asked = classifyPrompt(picture, { shots, ...(prompt !== undefined && { prompt }) });
+      const scores = await rankPrepared(asked, labels, { normalize, signal });
+      const best = scores.indexOf(Math.max(...scores));
+      const logProbs = Object.fromEntries(labels.map((label, i) => [label, scores[i]!]));
+      return { label: labels[best]!, logProbs, normalized: normalize };
+    },
+    rank: (prompt, answers, { images, ...options } = {}) =>
+      rankPrepared(prepare(prompt, images), answers, options),
     close: parts.close,
     [Symbol.asyncDispose]: parts.close,
   };
-}
-
-/** All pieces of an answer as one. */
-export async function collect(pieces: AsyncIterable<Piece>, logProbs = false): Promise<Answer> {
-  let text = "";
-  const ids: number[] = [];
-  const probabilities: number[] = [];
-  let finishReason: FinishReason = "length"; // of an answer that may have no token
-  for await (const piece of pieces) {
-    text += piece.text;
-    ids.push(piece.id);
-    if (piece.logProb !== undefined) probabilities.push(piece.logProb);
-    finishReason = piece.finishReason ?? finishReason;
-  }
-  return { text, ids, finishReason, ...(logProbs && { logProbs: probabilities }) };
-}
-
-const withoutShots = ({ shots: _, prompt: __, ...options }: CaptionOptions): GenerateOptions => options;
-
-/** The settings of one answer: a call's own, else the model's, else the defaults. */
-function settingsOf(options: GenerateOptions, model: FlamingoParts["generation"]) {
-  const maxNewTokens = options.maxNewTokens ?? model.maxNewTokens ?? 20;
-  const minNewTokens = options.minNewTokens ?? model.minNewTokens ?? 0;
-  requireCount("maxNewTokens", maxNewTokens);
-  requireCount("minNewTokens", minNewTokens);
-  if (minNewTokens > maxNewTokens) {
-    throw new OpenFlamingoError(
-      "usage",
-      `minNewTokens is ${minNewTokens}, more than maxNewTokens, which is ${maxNewTokens}`,
-    );
-  }
-  const limits: Pick<GenerationLimits, "minNewTokens"> & { maxNewTokens: number } = {
-    maxNewTokens,
-    minNewTokens,
-  };
-  return { limits, stop: options.stop ?? model.stop, logProbs: options.logProbs, signal: options.signal };
-}
-
-function requireCount(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new OpenFlamingoError("usage", `${name} is ${value}, not a whole number from 0 on`);
 }

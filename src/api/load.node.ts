@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import { OpenFlamingoError } from "../base/errors.js";
 import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
+import { openRuntime } from "../runtime/openRuntime.node.js";
+import { fetchPicture } from "./fetchPicture.js";
 import type { Flamingo } from "./flamingo.js";
 import { type LoadOptions, loadModel, type Platform } from "./load.js";
 
@@ -39,16 +41,7 @@ const node: Platform = {
   readOptionalText: (path) => readFile(path, "utf8").catch(() => undefined),
   beside: (path, name) => join(dirname(path), name),
   openCheckpoint,
-  async openRuntime(name = "ort.ffi") {
-    if (name !== "ort.ffi") {
-      throw new OpenFlamingoError("usage", `there is no engine "${name}"`, {
-        hint: "The engine is ort.ffi.",
-      });
-    }
-    // Loaded when needed: the native libraries take longer than all the rest.
-    const { openOrtFfi } = await import("../runtime/ortFfi.node.js");
-    return openOrtFfi();
-  },
+  openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
   async decodePicture(source, options) {
     const { decodePicture } = await import("../images/decode.node.js").catch((cause: unknown) => {
       throw new OpenFlamingoError("engine", "the package sharp, which decodes pictures, cannot be loaded", {
@@ -56,6 +49,6 @@ const node: Platform = {
         cause,
       });
     });
-    return decodePicture(source, options);
+    return decodePicture(source, { ...options, fetchPicture });
   },
 };

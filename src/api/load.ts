@@ -14,11 +14,16 @@ import { createFlamingo, type Flamingo, type FlamingoParts } from "./flamingo.js
 export interface LoadOptions {
   /** Threads of one run; all cores when left out. */
   readonly threads?: number | undefined;
-  /** Which runtime computes: `ort.ffi`, ONNX Runtime through its C interface, is the only one yet. */
+  /**
+   * Which runtime computes: `ort.ffi` (ONNX Runtime through its C interface) or `ort.binding` (its own binding, slower).
+   * Left out: the first, or the second where the first does not work.
+   */
   readonly engine?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called while weights are read, with bytes done and in all. */
   readonly onProgress?: LoadProgress | undefined;
+  /** Called with what a user should know, such as another engine than the usual one. */
+  readonly onNotice?: ((text: string) => void) | undefined;
 }
 
 /** What loading needs of the system that it runs on. */
@@ -30,7 +35,7 @@ export interface Platform {
   /** A file with this name in the folder of another. */
   beside(path: string, name: string): string;
   openCheckpoint(path: string, options: { signal?: AbortSignal | undefined }): Promise<Checkpoint>;
-  openRuntime(name: string | undefined): Promise<Runtime>;
+  openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
   readonly decodePicture: FlamingoParts["decodePicture"];
 }
 
@@ -42,7 +47,7 @@ export interface Platform {
 export async function loadModel(
   platform: Platform,
   description: ModelDescription,
-  { threads, engine: engineName, signal, onProgress }: LoadOptions,
+  { threads, engine: engineName, signal, onProgress, onNotice }: LoadOptions,
 ): Promise<Flamingo> {
   signal?.throwIfAborted();
   const { vision, language, flamingo } = description;
@@ -65,7 +70,7 @@ export async function loadModel(
     language: languageModel(language.config, await readJson(language.config), tokenizer.size),
   };
 
-  const runtime = await platform.openRuntime(engineName);
+  const runtime = await platform.openRuntime(engineName, onNotice);
   try {
     await using visionFile = await platform.openCheckpoint(vision.weights, { signal });
     await using languageFile = await platform.openCheckpoint(language.weights, { signal });

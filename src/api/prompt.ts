@@ -51,6 +51,12 @@ export interface QuestionShot {
   readonly answer: string;
 }
 
+/** An example of a picture with its label. */
+export interface LabelShot {
+  readonly image: PictureSource;
+  readonly label: string;
+}
+
 const picture: Segment = { special: "image" };
 const chunkEnd: Segment = { special: "endOfChunk" };
 
@@ -66,6 +72,16 @@ export function captionPrompt(
     pictures: [...shots.map((shot) => shot.image), query],
   };
 }
+
+/** `<image>Output:{label}<|endofchunk|>` a shot, then `<image>Output:`, after which labels are scored. */
+export const classifyPrompt = (
+  query: PictureSource,
+  { shots = [], prompt }: { readonly shots?: readonly LabelShot[]; readonly prompt?: string } = {},
+): PreparedPrompt =>
+  captionPrompt(query, {
+    shots: shots.map(({ image, label }) => ({ image, text: label })),
+    ...(prompt !== undefined && { prompt }),
+  });
 
 /** `<image>Question:{question} Short answer:{answer}<|endofchunk|>` a shot, then the same up to `Short answer:`. */
 export function askPrompt(

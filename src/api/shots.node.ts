@@ -7,7 +7,8 @@ import { parseShots, type ShotOf } from "./shots.js";
 /**
  * The examples of a file, with the paths of their pictures made absolute.
  *
- * @param kind `"caption"`: a JSON list of `{image, text}`; `"ask"`: of `{image, question, answer}`
+ * @param kind `"caption"`: a JSON list of `{image, text}`; `"ask"`: of `{image, question, answer}`; `"classify"`: of
+ *   `{image, label}`
  * @throws OpenFlamingoError `shots-invalid` when the file cannot be read or is not of that form
  * @example
  * await flamingo.caption("query.jpg", { shots: await shots("shots.json") });

@@ -1,16 +1,18 @@
-/** Files of examples: a JSON list of `{image, text}` for captions, or `{image, question, answer}` for questions. */
+/** Files of examples: a JSON list of `{image, text}` for captions, `{image, question, answer}` for questions, `{image, label}`. */
 import { OpenFlamingoError } from "../base/errors.js";
-import type { QuestionShot, Shot } from "./prompt.js";
+import type { LabelShot, QuestionShot, Shot } from "./prompt.js";
 
 /** The fields of each kind of shot. */
 const kinds = {
   caption: ["image", "text"],
   ask: ["image", "question", "answer"],
+  classify: ["image", "label"],
 } as const;
 
 export interface ShotOf {
   readonly caption: Shot;
   readonly ask: QuestionShot;
+  readonly classify: LabelShot;
 }
 
 /**

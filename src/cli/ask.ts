@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { askPrompt } from "../api/prompt.js";
 import { shots } from "../api/shots.node.js";
 import { withModel, writeAnswer } from "./command.js";
-import { addOptions, type GenerationFlags, generation, generationOptions, modelOptions } from "./options.js";
+import { addOptions, type GenerationFlags, generationOptions, modelOptions } from "./options.js";
 
 export function ask(program: Command): void {
   const command = program
@@ -25,9 +25,9 @@ Examples:
     .action(async (image: string, question: string, flags: GenerationFlags) => {
       await withModel(flags, async (flamingo, terminal) => {
         const examples = flags.shots === undefined ? [] : await shots(flags.shots, "ask");
-        const prompt = askPrompt(image, question, { shots: examples });
-        const pieces = flamingo.stream(prompt, { ...generation(flags), signal: terminal.signal });
-        await writeAnswer(terminal, pieces, { image, logProbs: flags.logProbs });
+        await writeAnswer(terminal, flamingo, askPrompt(image, question, { shots: examples }), flags, {
+          image,
+        });
         return 0;
       });
     });

@@ -1,9 +1,10 @@
 /** A command with a model: loads it, answers, closes it, and tells errors and the exit code. */
+import type { Answer } from "../api/answers.js";
 import type { Flamingo } from "../api/flamingo.js";
-import { collect } from "../api/flamingo.js";
 import { load } from "../api/load.node.js";
-import type { Piece } from "../generate/stream.js";
-import type { ModelFlags } from "./options.js";
+import type { PreparedPrompt } from "../api/prompt.js";
+import { exitCodes, OpenFlamingoError } from "../base/errors.js";
+import { type GenerationFlags, generation, type ModelFlags } from "./options.js";
 import { createTerminal, type Terminal } from "./terminal.js";
 
 /** Answers with a loaded model. @returns the exit code, 0 when all is answered */
@@ -18,6 +19,7 @@ export async function withModel(flags: ModelFlags, answer: Answering): Promise<v
       engine: flags.engine,
       signal: terminal.signal,
       onProgress: terminal.progress,
+      onNotice: terminal.notice,
     });
     if (flamingo.words === "random") {
       terminal.notice(`note: ${flamingo.name} is untrained: its words mean nothing`);
@@ -29,31 +31,58 @@ export async function withModel(flags: ModelFlags, answer: Answering): Promise<v
   }
 }
 
+/** Does something for each picture; one that cannot be read does not keep the others from it. @returns the exit code */
+export async function forEachPicture(
+  terminal: Terminal,
+  images: readonly string[],
+  work: (image: string) => Promise<void>,
+): Promise<number> {
+  let code = 0;
+  for (const image of images) {
+    try {
+      await work(image);
+    } catch (error) {
+      const ofPicture =
+        error instanceof OpenFlamingoError && exitCodes[error.code] === exitCodes["picture-missing"];
+      if (!ofPicture) throw error;
+      code = terminal.error(error);
+    }
+  }
+  return code;
+}
+
 /**
- * Writes one answer: as text while it is generated, or as a line of JSON.
+ * Writes what is generated: as text while it comes, or as JSON, a line for each of the returned sequences.
  *
  * @param image what the JSON names as its picture
- * @param label written before the text, where there are several
+ * @param label written before the text, where there are several pictures
  */
 export async function writeAnswer(
   terminal: Terminal,
-  pieces: AsyncIterable<Piece>,
-  {
-    image,
-    label,
-    logProbs = false,
-  }: { image: string | readonly string[]; label?: string | undefined; logProbs?: boolean | undefined },
+  flamingo: Flamingo,
+  prompt: PreparedPrompt,
+  flags: GenerationFlags,
+  { image, label }: { image: string | readonly string[]; label?: string | undefined },
 ): Promise<void> {
-  if (terminal.json) {
-    const { text, ids, finishReason, ...more } = await collect(pieces, logProbs);
-    terminal.line(JSON.stringify({ image, text, ids, finishReason, sequence: 0, ...more }));
+  const options = { ...generation(flags), signal: terminal.signal };
+  const before = label === undefined ? "" : `${label}: `;
+  if (terminal.json || (options.returnSequences ?? 1) > 1) {
+    const answer = await flamingo.generate(prompt, options);
+    for (const [sequence, each] of (answer.sequences ?? [answer]).entries()) {
+      terminal.line(terminal.json ? jsonOf(image, each, sequence) : before + each.text);
+    }
     return;
   }
   let first = true;
-  for await (const piece of pieces) {
-    if (first && label !== undefined) terminal.write(`${label}: `);
+  for await (const piece of flamingo.stream(prompt, options)) {
+    terminal.write(first ? before + piece.text : piece.text);
     first = false;
-    terminal.write(piece.text);
   }
   terminal.line();
 }
+
+const jsonOf = (
+  image: string | readonly string[],
+  { text, ids, finishReason, ...more }: Answer,
+  sequence: number,
+) => JSON.stringify({ image, text, ids, finishReason, sequence, ...more });

@@ -3,14 +3,7 @@ import type { Command } from "commander";
 import { templatePrompt } from "../api/prompt.js";
 import { shots } from "../api/shots.node.js";
 import { withModel, writeAnswer } from "./command.js";
-import {
-  addOptions,
-  type GenerationFlags,
-  generation,
-  generationOptions,
-  modelOptions,
-  repeated,
-} from "./options.js";
+import { addOptions, type GenerationFlags, generationOptions, modelOptions, repeated } from "./options.js";
 
 interface GenerateFlags extends GenerationFlags {
   readonly prompt: string;
@@ -35,15 +28,12 @@ Examples:
   openflamingo generate --image a.jpg --image b.jpg \\
     --prompt "<image>An image of two cats.<|endofchunk|><image>An image of"`,
     )
-    .action(async (flags: GenerateFlags) => {
-      const images = flags.image ?? [];
+    .action(async ({ prompt: template, image: images = [], ...flags }: GenerateFlags) => {
       await withModel(flags, async (flamingo, terminal) => {
         const examples = flags.shots === undefined ? [] : await shots(flags.shots);
-        const prompt = templatePrompt(flags.prompt, images, { shots: examples });
-        const pieces = flamingo.stream(prompt, { ...generation(flags), signal: terminal.signal });
+        const prompt = templatePrompt(template, images, { shots: examples });
         const [only] = images;
-        const image = images.length === 1 ? only! : images;
-        await writeAnswer(terminal, pieces, { image, logProbs: flags.logProbs });
+        await writeAnswer(terminal, flamingo, prompt, flags, { image: images.length === 1 ? only! : images });
         return 0;
       });
     });

@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { exitCodes } from "../base/errors.js";
 import { ask } from "./ask.js";
 import { caption } from "./caption.js";
+import { classify } from "./classify.js";
 import { generate } from "./generate.js";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
@@ -24,15 +25,18 @@ const program = new Command("openflamingo")
 Examples:
   openflamingo caption photo.jpg
   openflamingo ask photo.jpg "What is on the table?"
+  openflamingo classify --labels cat,dog photo.jpg
   openflamingo generate --image photo.jpg --prompt "<image>An image of"
 
 Exit codes: 0 done, 1 failed inside, 2 wrong usage, 3 bad input file, 4 bad model, 5 network, 6 no memory or disk,
 130 interrupted.`,
   );
-for (const addCommand of [caption, ask, generate]) addCommand(program);
+for (const addCommand of [caption, ask, classify, generate]) addCommand(program);
 
+// The flag may be given a value by `=` alone: it must not take the file name that follows it for one.
+const args = process.argv.map((arg) => (arg === "--early-stopping" ? "--early-stopping=true" : arg));
 try {
-  await program.parseAsync();
+  await program.parseAsync(args);
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
   // Help and version end by an "error" of code 0; help for want of a command is wrong usage.

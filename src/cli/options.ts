@@ -1,6 +1,6 @@
 /** The options that several commands share. Contract: "`--json`". */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { GenerateOptions } from "../api/flamingo.js";
+import type { GenerateOptions } from "../api/settings.js";
 
 /** A whole number from `least` on. */
 const count =
@@ -10,6 +10,12 @@ const count =
     if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
     throw new InvalidArgumentError(`Not a whole number from ${least} on.`);
   };
+
+const number = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError("Not a number.");
+};
 
 /** An option that may be given several times. */
 export const repeated = (text: string, before: readonly string[] = []): readonly string[] => [
@@ -29,34 +35,60 @@ export interface ModelFlags {
 export const modelOptions = (): readonly Option[] => [
   new Option("--model <folder>", "a model's folder; the one that comes with the program if left out"),
   new Option("--threads <n>", "threads that compute; all cores if left out").argParser(count(1)),
-  new Option("--engine <name>", "which runtime computes (ort.ffi)"),
+  new Option("--engine <name>", "which runtime computes: ort.ffi or ort.binding"),
   new Option("--json", "one JSON object a line"),
   new Option("--quiet", "no progress and no notices"),
 ];
 
-export interface GenerationFlags extends ModelFlags {
-  readonly maxNewTokens?: number;
-  readonly minNewTokens?: number;
-  readonly stop?: readonly string[];
-  readonly logProbs?: true;
+export interface GenerationFlags extends ModelFlags, Omit<GenerateOptions, "processors" | "signal"> {
   readonly shots?: string;
 }
 
+export const shotsOption = (): Option => new Option("--shots <file>", "examples: a JSON list");
+
 export const generationOptions = (): readonly Option[] => [
+  shotsOption(),
   new Option("--max-new-tokens <n>", "the most tokens to generate (default: 20)").argParser(count(0)),
   new Option("--min-new-tokens <n>", "tokens before which the answer may not end").argParser(count(0)),
   new Option("--stop <text>", "end the answer at this text; may be repeated").argParser(repeated),
+  new Option("--beams <n>", "search with so many beams").argParser(count(1)),
+  new Option("--length-penalty <x>", "power of the length that a beam's score is divided by").argParser(
+    number,
+  ),
+  new Option("--beam-length <what>", "what a beam's length counts").choices(["total", "generated"]),
+  new Option("--early-stopping [when]", "end a beam search as soon as there are enough; or =never").argParser(
+    earlyStopping,
+  ),
+  new Option("--return-sequences <n>", "how many answers to give").argParser(count(1)),
+  new Option("--temperature <x>", "sample; below 1 likely tokens become likelier").argParser(number),
+  new Option("--top-k <n>", "sample among the n likeliest tokens").argParser(count(1)),
+  new Option("--top-p <x>", "sample among the likeliest tokens of this probability").argParser(number),
+  new Option("--min-p <x>", "sample among tokens of this share of the likeliest").argParser(number),
+  new Option("--seed <n>", "of the samples (default: 0)").argParser(count(0)),
+  new Option("--repetition-penalty <x>", "above 1: less of what was said already").argParser(number),
+  new Option("--no-repeat-ngram-size <n>", "no n tokens in a row twice").argParser(count(0)),
   new Option("--log-probs", "with --json: the log-probability of every token"),
-  new Option("--shots <file>", "examples: a JSON list"),
 ];
+
+function earlyStopping(text: string): true | "never" {
+  if (text === "true") return true;
+  if (text === "never") return text;
+  throw new InvalidArgumentError("It is a flag, or =never.");
+}
 
 export const addOptions = (command: Command, ...groups: readonly (readonly Option[])[]): Command =>
   groups.flat().reduce((to, option) => to.addOption(option), command);
 
-/** The library's options for what was given. */
-export const generation = (flags: GenerationFlags): GenerateOptions => ({
-  maxNewTokens: flags.maxNewTokens,
-  minNewTokens: flags.minNewTokens,
-  stop: flags.stop,
-  logProbs: flags.logProbs,
-});
+/** The library's options for what was given: what the commands read themselves is left out. */
+export function generation(flags: GenerationFlags): GenerateOptions {
+  const {
+    shots: _shots,
+    model: _model,
+    threads: _threads,
+    engine: _engine,
+    json: _json,
+    quiet: _quiet,
+    ...options
+  } = flags;
+  return options;
+}

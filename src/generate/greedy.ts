@@ -7,8 +7,6 @@ import type { Decoder } from "../engine/decoder.js";
 import { argmax } from "./logits.js";
 import { type GenerationLimits, generateRows } from "./rows.js";
 
-export type { GenerationLimits } from "./rows.js";
-
 /** As `generateRows`. */
 export const greedy = (decoder: Decoder, limits: GenerationLimits) =>
   generateRows(decoder, limits, ({ logits }) => argmax(logits));

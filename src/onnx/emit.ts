@@ -17,7 +17,7 @@ import {
   showDim,
   type Tensor,
 } from "../graph/index.js";
-import { weightsLocation } from "../runtime/runtime.js";
+import { weightLocation } from "../runtime/runtime.js";
 import { type Field, message } from "./protobuf.js";
 
 /** Opset 18 is the oldest with all that is used (reductions with axes as an input, Split with `num_outputs`). */
@@ -151,7 +151,7 @@ function emitWeight(node: Node): Uint8Array {
     ...shape.map((dim): Field => [1, dim as number]),
     [2, onnxTypes[dtype]],
     [8, nameOf(node)],
-    [13, entry("location", weightsLocation)],
+    [13, entry("location", weightLocation(nameOf(node)))],
     [14, 1], // external
   ]);
 }

@@ -40,6 +40,7 @@ const calls = {
   AddSessionConfigEntry: [130, p, "str", "str"],
   AddInitializer: [150, p, "str", p],
   AddExternalInitializers: [210, p, p, p, "size_t"],
+  AddExternalInitializersFromFilesInMemory: [279, p, p, p, p, "size_t"],
   SessionOptionsSetLoadCancellationFlag: [293, p, "bool"],
 } as const;
 
@@ -99,7 +100,7 @@ export async function openOrtApi(path: string): Promise<OrtApi> {
  * how long, and from which command line. Nothing leaves this program; and a long command line crashes the reading of
  * it (recursion in a regular expression).
  */
-function silenceTelemetry(): void {
+export function silenceTelemetry(): void {
   process.env.ORT_DISABLE_TELEMETRY ??= "1";
 }
 
@@ -213,6 +214,12 @@ function loadLibrary(koffi: Koffi, path: string): { library: unknown; getApiBase
 /** A name as the C API wants it, ending in a zero. */
 export const cString = (name: string): Uint8Array => new TextEncoder().encode(`${name}\0`);
 
+/** The name of a file as the C API wants it: on Windows in UTF-16. */
+export const cPath = (path: string): ArrayBufferView =>
+  process.platform === "win32"
+    ? Uint16Array.from(`${path}\0`, (character) => character.charCodeAt(0))
+    : cString(path);
+
 /**
  * The library inside the onnxruntime-node package.
  *
@@ -249,7 +256,7 @@ export function findOrtLibrary(
 export function engineError(where: string, cause: unknown): OpenFlamingoError {
   if (cause instanceof OpenFlamingoError) return cause;
   const words = tidy(cause instanceof Error ? cause.message : String(cause));
-  if (/failed to allocate|bad.?alloc/i.test(words)) {
+  if (/failed to allocate|allocation failed|bad.?alloc/i.test(words)) {
     const hint = "Use smaller batches, fewer pictures, a shorter prompt or smaller weights.";
     return new OpenFlamingoError("memory", `${where}: not enough memory: ${words}`, { hint, cause });
   }

@@ -2,12 +2,11 @@
  * `ort.ffi`: ONNX Runtime through its C API. Outputs are written in place, runs leave the event loop free and can be
  * stopped, weights and caches are used where they lie.
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
 import { OpenFlamingoError } from "../base/errors.js";
 import type { HostTensor } from "./hostTensor.js";
 import {
+  cPath,
   cString,
   engineError,
   findOrtLibrary,
@@ -20,11 +19,12 @@ import { createValue, OrtBoundTensor, OrtSession } from "./ortSession.node.js";
 import { checkWeights } from "./plan.js";
 import {
   type BoundTensor,
+  hasQuantisedWeights,
   type LoadOptions,
   type Program,
   type Runtime,
   type Session,
-  weightsLocation,
+  weightLocation,
 } from "./runtime.js";
 import { selfTest } from "./selfTest.js";
 
@@ -102,38 +102,17 @@ async function createSession(
   weights: ReadonlyMap<string, Pointer>,
   options: LoadOptions,
 ): Promise<Pointer> {
-  const folder = await folderOfNoWeights();
   try {
-    return await attempt(api, program, weights, { ...options, folder, optimiserSeesWeights: false });
+    return await attempt(api, program, weights, { ...options, optimiserSeesWeights: false });
   } catch (error) {
     // An optimisation wants to know a weight, such as a scalar that it could join to a product. If the optimiser sees
     // them, all weights are in memory twice until the session stands, and what it makes of them afterwards.
     if (!/external initializer/i.test(String(error))) throw error;
-    return await attempt(api, program, weights, { ...options, folder, optimiserSeesWeights: true });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
-/**
- * A new folder with the file in which a model says that its weights are. The file must exist, though nothing reads
- * it. It is empty, so that reading it after all is an error and not a wrong result.
- */
-async function folderOfNoWeights(): Promise<string> {
-  try {
-    const folder = await mkdtemp(join(tmpdir(), "openflamingo-"));
-    await writeFile(join(folder, weightsLocation), "");
-    return folder;
-  } catch (cause) {
-    throw new OpenFlamingoError("disk", `no temporary file can be made in ${tmpdir()}`, {
-      hint: "Set TMPDIR (on Windows TEMP) to a folder that can be written to.",
-      cause,
-    });
+    return await attempt(api, program, weights, { ...options, optimiserSeesWeights: true });
   }
 }
 
 interface Attempt extends LoadOptions {
-  readonly folder: string;
   readonly optimiserSeesWeights: boolean;
 }
 
@@ -141,16 +120,16 @@ async function attempt(
   api: OrtApi,
   program: Program,
   weights: ReadonlyMap<string, Pointer>,
-  { threads = availableParallelism(), prepack = hasQuantised(program), signal, ...attempt }: Attempt,
+  { threads = availableParallelism(), prepack = hasQuantisedWeights(program), signal, ...attempt }: Attempt,
 ): Promise<Pointer> {
   const settings = Object.entries({
-    "session.model_external_initializers_file_folder_path": attempt.folder,
     "session.disable_prepacking": prepack ? "0" : "1",
     // Threads that spin while they have nothing to do take the cores from those of the other sessions.
     "session.intra_op.allow_spinning": "0",
     // What can be computed beforehand was, when the program was made; folding would read the weights.
     "optimization.disable_specified_optimizers": "ConstantFolding",
   });
+  const nothing = new Uint8Array(1);
   const options = api.create("CreateSessionOptions");
   const stop = () => api.call("SessionOptionsSetLoadCancellationFlag", options, true);
   try {
@@ -160,29 +139,34 @@ async function attempt(
     // Every optimisation but the last kind, which rearranges the weights of convolutions: no gain where it was tried.
     const extended = 2;
     api.call("SetSessionGraphOptimizationLevel", options, extended);
+    // The files in which the model says that its weights are must be there, though nothing reads them. They are empty,
+    // so that reading one after all is an error and not a wrong result.
+    const files = Array.from(weights.keys(), (name) => cPath(weightLocation(name)));
+    const contents = BigUint64Array.from(files, () => api.address(nothing));
+    const lengths = BigUint64Array.from(files, () => 0n);
+    const paths = BigUint64Array.from(files, api.address);
+    api.call("AddExternalInitializersFromFilesInMemory", options, paths, contents, lengths, files.length);
     // Given in this way, weights are used where they lie, and the optimiser does not see them.
     for (const [name, weight] of weights) api.call("AddInitializer", options, name, weight);
+    const strings = Array.from(weights.keys(), cString);
     if (attempt.optimiserSeesWeights) {
-      const strings = [...weights.keys()].map(cString);
-      const names = BigUint64Array.from(strings, api.address);
-      api.call(
-        "AddExternalInitializers",
-        options,
-        names,
+      const [names, values] = [
+        BigUint64Array.from(strings, api.address),
         BigUint64Array.from(weights.values()),
-        weights.size,
-      );
+      ];
+      api.call("AddExternalInitializers", options, names, values, weights.size);
     }
     signal?.addEventListener("abort", stop);
     const session = new BigUint64Array(1);
     const model = [program.bytes, program.bytes.length] as const;
-    await api.callAsync("CreateSessionFromArray", [api.environment, ...model, options, session], program);
+    await api.callAsync(
+      "CreateSessionFromArray",
+      [api.environment, ...model, options, session],
+      [program, nothing, files, strings],
+    );
     return session[0]!;
   } finally {
     signal?.removeEventListener("abort", stop);
     api.release("SessionOptions", options);
   }
 }
-
-const hasQuantised = ({ weights }: Program): boolean =>
-  [...weights.values()].some(({ dtype }) => dtype === "int8" || dtype === "uint8");

@@ -24,8 +24,11 @@ export interface Port {
   readonly shape: readonly Dimension[];
 }
 
-/** The `location` by which a model's bytes must name the external data of all `Program.weights`. */
-export const weightsLocation = "weights";
+/**
+ * The `location` by which a model's bytes must name the external data of a weight: one of its own for each, so that an
+ * engine can be given them one by one, and one that can be the name of a file.
+ */
+export const weightLocation = (name: string): string => `weight.${encodeURIComponent(name)}`;
 
 /** A program to be loaded. Until the session is closed its parts must not change, nor their buffers be transferred. */
 export interface Program {
@@ -36,8 +39,9 @@ export interface Program {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   /**
-   * The initializers that the model declares as external data. They are used where they lie, without a copy, as
-   * long as no optimisation wants to compute with them: keep what is to be folded (scalars, shapes) in `bytes`.
+   * The initializers that the model declares as external data, see `weightLocation`. An engine that can (`ort.ffi`)
+   * uses them where they lie, without a copy, as long as no optimisation wants to compute with them: keep what is to
+   * be folded (scalars, shapes) in `bytes`.
    */
   readonly weights: ReadonlyMap<string, HostTensor>;
   /** Output → input in whose memory it may be written (the present of a cache in its past). */
@@ -74,12 +78,19 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What `LoadOptions.prepack` is if it is left out. */
+export const hasQuantisedWeights = ({ weights }: Program): boolean =>
+  [...weights.values()].some(({ dtype }) => dtype === "int8" || dtype === "uint8");
+
 export interface RunOptions {
   /** Where to write outputs, by name. They may lie in the memory of their input in `Program.aliases`, of no other. */
   readonly outputs?: Readonly<Record<string, Feed>>;
   /** Which outputs to return, besides those in `outputs`; all if left out. The others get new memory. */
   readonly want?: readonly string[];
-  /** Stops the run within a node or so, one that still waits at its turn. Outputs in place are undefined then. */
+  /**
+   * Stops the run, one that still waits at its turn: `ort.ffi` within a node or so; `ort.binding` rejects at once and
+   * lets the run go on to its end before the next one. Outputs in place are undefined then.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -88,8 +99,9 @@ export interface Session {
   readonly program: Program;
   /**
    * Runs the program off the event loop. Runs of one session follow one another in the order in which they were
-   * asked for, so that runs on one cache cannot overlap; different sessions run side by side. Feeds are read when
-   * the run begins: leave them alone until the promise is settled.
+   * asked for, so that runs on one cache cannot overlap; different sessions run side by side, or take turns where
+   * the engine has one thread to call it from (`ort.binding`). Feeds are read when the run begins: leave them alone
+   * until the promise is settled.
    *
    * @returns the outputs by name; those given in `options.outputs` are the tensors given
    * @throws OpenFlamingoError "engine" for feeds that do not fit (all faults at once), a failure inside the engine,

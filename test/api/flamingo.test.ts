@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { collect } from "../../src/api/flamingo.js";
+import { collectAnswers } from "../../src/api/answers.js";
 import { type Flamingo, image, load, shots } from "../../src/index.js";
 import { golden } from "../goldens.js";
 import { safetensors, tensorsOf } from "../tensors.js";
@@ -23,6 +23,7 @@ interface GenerationCase {
   readonly pictures: readonly (readonly string[])[];
   readonly kwargs: Record<string, number>;
   readonly text_skip_special_tokens: readonly string[];
+  readonly sequences_scores?: readonly number[];
   readonly new_tokens: readonly (readonly number[])[];
 }
 const cases = goldenJson<{ cases: GenerationCase[] }>("generation.json").cases;
@@ -76,7 +77,7 @@ test("pictures come as path, file URL, bytes and Blob", async () => {
 describe("streaming", () => {
   test("the pieces together are the answer", async () => {
     const prompt = flamingo.captionPrompt(picture("p0"));
-    const streamed = await collect(flamingo.stream(prompt));
+    const [streamed] = await collectAnswers(flamingo.stream(prompt), { logProbs: false, returnSequences: 1 });
     expect(streamed).toEqual(await flamingo.caption(picture("p0")));
   });
 
@@ -173,6 +174,111 @@ describe("length and end", () => {
     await expect(refused).rejects.toMatchObject({
       code: "prompt-too-long",
       message: expect.stringContaining("128"),
+    });
+  });
+});
+
+describe("beams", () => {
+  test.each(["beams3_single_lp_1", "beams3_three_shot_lp_0", "beams5_return_5_lp_m2"])(
+    "generate gives the original's answers and scores: %s",
+    async (name) => {
+      const { prompts, pictures, kwargs, text_skip_special_tokens, sequences_scores } = caseOf(name);
+      const answer = await flamingo.generate(prompts[0]!, {
+        images: pictures[0]!.map(picture),
+        maxNewTokens: kwargs.max_new_tokens,
+        beams: kwargs.num_beams,
+        lengthPenalty: kwargs.length_penalty,
+        returnSequences: kwargs.num_return_sequences,
+      });
+      const all = answer.sequences ?? [answer];
+      expect(all.map(({ text }) => text)).toEqual(text_skip_special_tokens);
+      all.forEach(({ score }, i) => {
+        expect(score! / sequences_scores![i]!).toBeCloseTo(1, 4);
+      });
+      expect(all[0]).toMatchObject({ text: answer.text, score: answer.score });
+    },
+  );
+
+  test("a stream of a beam search is its one answer", async () => {
+    const prompt = flamingo.captionPrompt(picture("p0"));
+    const options = { beams: 3, maxNewTokens: 12 };
+    const [streamed] = await collectAnswers(flamingo.stream(prompt, options), {
+      logProbs: false,
+      returnSequences: 1,
+    });
+    const { score: _, ...whole } = await flamingo.generate(prompt, options);
+    expect(streamed).toEqual(whole);
+  });
+});
+
+test("a seed gives the same samples every time, and several samples differ", async () => {
+  const options = { temperature: 2, seed: 7, returnSequences: 3 };
+  const first = await flamingo.caption(picture("p0"), options);
+  expect(await flamingo.caption(picture("p0"), options)).toEqual(first);
+  expect(new Set(first.sequences!.map(({ text }) => text)).size).toBe(3);
+  expect((await flamingo.caption(picture("p0"), { ...options, seed: 8 })).text).not.toBe(first.text);
+});
+
+test("custom processors see row, step, ids and logits, and decide", async () => {
+  const steps: number[] = [];
+  const { ids } = await flamingo.caption(picture("p0"), {
+    maxNewTokens: 3,
+    processors: [
+      ({ step, logits }) => {
+        steps.push(step);
+        logits.fill(Number.NEGATIVE_INFINITY);
+        logits[100 + step] = 0;
+      },
+    ],
+  });
+  expect(ids).toEqual([100, 101, 102]);
+  expect(steps).toEqual([0, 1, 2]);
+});
+
+describe("ranking", () => {
+  interface RankCase {
+    readonly prompts: readonly string[];
+    readonly pictures: readonly (readonly string[])[];
+    readonly classes: readonly string[];
+    readonly results: readonly { use_cache: boolean; normalize_length: boolean; logprobs?: number[][] }[];
+  }
+  const { cases: ranked } = goldenJson<{ cases: RankCase[] }>("rank_classification.json");
+
+  test("rank gives the original's log-probabilities, as means and as sums", async () => {
+    const { prompts, pictures, classes, results } = ranked.find((each) => each.prompts.length === 1)!;
+    for (const { use_cache, normalize_length, logprobs } of results) {
+      if (use_cache || !logprobs) continue;
+      const images = pictures[0]!.map(picture);
+      const ours = await flamingo.rank(prompts[0]!, classes, { images, normalize: normalize_length });
+      ours.forEach((value, i) => {
+        expect(Math.abs(value - logprobs[0]![i]!)).toBeLessThan(1e-4);
+      });
+    }
+  });
+
+  test("classify takes the likeliest label", async () => {
+    const labels = ["A woman", "a boat"];
+    const { label, logProbs, normalized } = await flamingo.classify(picture("p0"), labels);
+    const scores = await flamingo.rank("<image>Output:", labels, { images: [picture("p0")] });
+    expect(Object.values(logProbs)).toEqual(scores);
+    expect(label).toBe("A woman");
+    expect(normalized).toBe(true);
+  });
+});
+
+describe("settings that exclude each other are refused", () => {
+  test.each([
+    [{ beams: 3, temperature: 1 }, "temperature is for sampling and beams is 3"],
+    [{ lengthPenalty: 1 }, "lengthPenalty is for beam search and beams is 1"],
+    [{ returnSequences: 2 }, "returnSequences is 2"],
+    [{ beams: 2, returnSequences: 3 }, "3"],
+    [{ temperature: 0 }, "temperature"],
+    [{ topP: 2 }, "topP"],
+    [{ temperature: 1, seed: -1 }, "seed is -1"],
+  ])("%o", async (options, message) => {
+    await expect(flamingo.caption(picture("p0"), options)).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining(message),
     });
   });
 });

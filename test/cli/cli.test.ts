@@ -31,6 +31,40 @@ test("caption, ask and generate give the library's answers, as text and as JSON"
   expect(JSON.parse(generate.stdout)).toEqual({ image: cat, sequence: 0, ...generated });
 });
 
+test("beams, several sequences and classes come as lines of JSON", async () => {
+  const beams = await run(["caption", "--json", "--quiet", "--beams", "3", "--return-sequences", "2", cat]);
+  const lines = beams.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(lines.map(({ sequence }) => sequence)).toEqual([0, 1]);
+  expect(lines[0].score).toBeGreaterThan(lines[1].score);
+
+  const classes = await run([
+    "classify",
+    "--json",
+    "--quiet",
+    "--labels",
+    "a dog,A woman",
+    "--label",
+    "x, y",
+    cat,
+  ]);
+  const found = JSON.parse(classes.stdout);
+  expect(found).toMatchObject({ image: cat, label: "A woman", normalized: true });
+  expect(Object.keys(found.logProbs)).toEqual(["a dog", "A woman", "x, y"]);
+});
+
+test("--early-stopping is a flag, or =never", async () => {
+  const beams = ["caption", "--quiet", "--beams", "3"];
+  for (const flag of ["--early-stopping", "--early-stopping=never"]) {
+    const { stdout, code } = await run([...beams, flag, cat]);
+    expect(stdout).not.toBe("\n");
+    expect(code).toBe(0);
+  }
+  expect((await run([...beams, "--early-stopping=often", cat])).code).toBe(2);
+});
+
 test("several pictures are told apart by their names", async () => {
   const { stdout } = await run(["caption", "--quiet", cat, rocket]);
   const lines = stdout.trimEnd().split("\n");
@@ -67,14 +101,17 @@ test("a reader that goes away ends the work with 0", async () => {
   expect(code).toBe(0);
 });
 
-test.each([["--help"], ["caption", "--help"], ["ask", "--help"], ["generate", "--help"]])(
-  "help has examples: %s %s",
-  async (...args) => {
-    const { stdout, code } = await run(args);
-    expect(stdout).toContain("Examples:");
-    expect(code).toBe(0);
-  },
-);
+test.each([
+  ["--help"],
+  ["caption", "--help"],
+  ["ask", "--help"],
+  ["classify", "--help"],
+  ["generate", "--help"],
+])("help has examples: %s %s", async (...args) => {
+  const { stdout, code } = await run(args);
+  expect(stdout).toContain("Examples:");
+  expect(code).toBe(0);
+});
 
 test("without a command, help is shown and the usage is wrong", async () => {
   const { stderr, code } = await run([]);

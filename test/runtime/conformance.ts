@@ -29,7 +29,11 @@ async function failure(promise: Promise<unknown>): Promise<OpenFlamingoError> {
   return error;
 }
 
-export function runtimeCases(open: () => Promise<Runtime>): void {
+/**
+ * @param sideBySide whether runs of different sessions overlap: those of `ort.binding` do not, as it is called from
+ *   one thread, which a call keeps busy
+ */
+export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sideBySide: boolean }): void {
   let runtime: Runtime;
   beforeAll(async () => {
     runtime = await open();
@@ -308,7 +312,7 @@ export function runtimeCases(open: () => Promise<Runtime>): void {
       await expect(runtime.load(addition, { signal })).rejects.toThrow("before");
     });
 
-    test("the next run of the session waits, another session's does not", async () => {
+    test("the next run of the session waits, another session's only where they take turns", async () => {
       await using session = await load(long);
       await using other = await load(addition);
       const order: string[] = [];
@@ -318,7 +322,8 @@ export function runtimeCases(open: () => Promise<Runtime>): void {
         session.run({ x: floats([1, 512], () => 1) }).then(note("short, after it")),
         other.run({ a, b }).then(note("beside it")),
       ]);
-      expect(order).toEqual(["beside it", "long", "short, after it"]);
+      const first = sideBySide ? ["beside it", "long"] : ["long", "beside it"];
+      expect(order).toEqual([...first, "short, after it"]);
     });
 
     test("many runs asked for at once are all right, in order", async () => {

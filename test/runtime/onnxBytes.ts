@@ -1,7 +1,7 @@
 /** Just enough protobuf to write the small ONNX models of these tests; field numbers from `onnx.proto`. */
 import type { DType } from "../../src/base/dtypes.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
-import { type Port, type Program, weightsLocation } from "../../src/runtime/runtime.js";
+import { type Port, type Program, weightLocation } from "../../src/runtime/runtime.js";
 
 const onnxTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10, float64: 11 } as const;
 type OnnxType = keyof typeof onnxTypes;
@@ -59,7 +59,7 @@ export const node = (
 function initializer(name: string, { dtype, shape, data }: HostTensor, inline: boolean): Uint8Array {
   const head = join(fields(1, shape), field(2, onnxTypes[dtype as OnnxType]), field(8, name));
   if (inline) return join(head, field(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)));
-  const entries = { location: weightsLocation, offset: "0", length: String(data.byteLength) };
+  const entries = { location: weightLocation(name), offset: "0", length: String(data.byteLength) };
   const external = Object.entries(entries).map(([key, value]) => join(field(1, key), field(2, value)));
   return join(head, fields(13, external), field(14, 1));
 }

@@ -13,7 +13,7 @@ import { runtimeCases } from "./conformance.js";
 import { node, program } from "./onnxBytes.js";
 import { addition, chain, floats, numbers, wrongShape } from "./programs.js";
 
-runtimeCases(() => openOrtFfi());
+runtimeCases(() => openOrtFfi(), { sideBySide: true });
 
 const folder = mkdtempSync(join(tmpdir(), "openflamingo-test-"));
 afterAll(() => rmSync(folder, { recursive: true }));

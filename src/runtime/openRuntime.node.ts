@@ -1,0 +1,60 @@
+/** Which engine does the work on Node: the one that was named, or the best that works here. */
+import { OpenFlamingoError } from "../base/errors.js";
+import type { Runtime } from "./runtime.js";
+
+export interface OpenOptions {
+  /** Hears why another engine than the default one was taken. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+  /** The path of ONNX Runtime's library for `ort.ffi`, in place of the one in the onnxruntime-node package. */
+  readonly library?: string;
+}
+
+/** Each is loaded when it is needed: native libraries take longer than all the rest. */
+const engines = {
+  async "ort.ffi"({ library }: OpenOptions): Promise<Runtime> {
+    const { openOrtFfi } = await import("./ortFfi.node.js");
+    return openOrtFfi(library === undefined ? {} : { library });
+  },
+  async "ort.binding"(): Promise<Runtime> {
+    const { openOrtBinding } = await import("./ortBinding.node.js");
+    return openOrtBinding();
+  },
+};
+
+/** The engines that there are, the default first. */
+export const engineNames = Object.keys(engines) as (keyof typeof engines)[];
+
+/**
+ * Opens an engine. An engine that is named is opened or refused; if none is, `ort.binding` takes the place of an
+ * `ort.ffi` that cannot be opened or computes wrongly.
+ *
+ * @throws OpenFlamingoError "usage" for a name that no engine has; "engine" when the engine does not work
+ */
+export async function openRuntime(name?: string, options: OpenOptions = {}): Promise<Runtime> {
+  if (name === undefined) return openBest(options);
+  const known = engineNames.find((each) => each === name);
+  if (known !== undefined) return engines[known](options);
+  throw new OpenFlamingoError("usage", `there is no engine "${name}"`, {
+    hint: `The engines are ${engineNames.join(", ")}.`,
+  });
+}
+
+async function openBest(options: OpenOptions): Promise<Runtime> {
+  let fault: unknown;
+  try {
+    return await engines["ort.ffi"](options);
+  } catch (error) {
+    fault = error;
+  }
+  const runtime = await engines["ort.binding"]().catch((cause: unknown) => {
+    const [first, second] = [fault, cause].map(wordsOf);
+    throw new OpenFlamingoError("engine", `no engine works: ort.ffi: ${first}; ort.binding: ${second}`, {
+      ...(fault instanceof OpenFlamingoError && fault.hint !== undefined && { hint: fault.hint }),
+      cause,
+    });
+  });
+  options.onNotice?.(`ort.ffi cannot be used, so the slower ort.binding is: ${wordsOf(fault)}`);
+  return runtime;
+}
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,77 @@
+/**
+ * The thread of `ort.binding`. The package onnxruntime-node keeps the thread that calls it busy until a session stands
+ * or a run is over, and copies every output: so it works here, one call after the other.
+ */
+import ort from "onnxruntime-node";
+import type { HostTensor } from "./hostTensor.js";
+import { answerCalls } from "./workerCalls.node.js";
+
+/** What the main thread may ask for; sessions go by numbers that it gives them. */
+export type BindingHandlers = typeof handlers;
+
+interface Load {
+  readonly session: number;
+  readonly model: Uint8Array;
+  /** The memory of each weight, by its location in the model. */
+  readonly weights: { readonly path: string; readonly data: Uint8Array }[];
+  readonly threads: number;
+  readonly prepack: boolean;
+}
+
+interface Run {
+  readonly session: number;
+  readonly inputs: ReadonlyMap<string, HostTensor>;
+  /** The outputs to compute, each with the input in whose memory it is to be written, if any. */
+  readonly outputs: ReadonlyMap<string, string | undefined>;
+}
+
+/** An output as the engine made it. */
+export interface Computed {
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+const sessions = new Map<number, ort.InferenceSession>();
+
+const handlers = {
+  version: () => ort.env.versions.node!,
+
+  async load({ session, model, weights, threads, prepack }: Load): Promise<void> {
+    // The same settings as those of `ort.ffi`, where their reasons are written.
+    const extra = {
+      session: { disable_prepacking: prepack ? "0" : "1", intra_op: { allow_spinning: "0" } },
+      optimization: { disable_specified_optimizers: "ConstantFolding" },
+    };
+    const created = await ort.InferenceSession.create(model, {
+      ...{ intraOpNumThreads: threads, graphOptimizationLevel: "extended", logSeverityLevel: 4 },
+      ...{ externalData: weights, extra },
+    });
+    sessions.set(session, created);
+  },
+
+  async run({ session, inputs, outputs }: Run): Promise<Computed[]> {
+    const feeds: Record<string, ort.Tensor> = {};
+    for (const [name, { dtype, data, shape }] of inputs) {
+      feeds[name] = new ort.Tensor(dtype as "float32", data as Float32Array, shape);
+    }
+    // A tensor that is given to be written is copied all the same, but what the kernel leaves alone stays as it was.
+    const fetches: Record<string, ort.Tensor | null> = {};
+    for (const [name, input] of outputs) fetches[name] = input === undefined ? null : feeds[input]!;
+    const results = await sessions.get(session)!.run(feeds, fetches as ort.InferenceSession.FetchesType);
+    return [...outputs.keys()].map((name) => {
+      const { dims, data } = results[name]!;
+      const { buffer, byteOffset, byteLength } = data as Float32Array<ArrayBuffer>;
+      return { shape: dims, bytes: new Uint8Array(buffer, byteOffset, byteLength) };
+    });
+  },
+
+  async release(session: number): Promise<void> {
+    await sessions.get(session)?.release();
+    sessions.delete(session);
+  },
+};
+
+ort.env.logLevel = "fatal"; // nothing is printed: errors come back as such
+answerCalls(handlers, (result) =>
+  Array.isArray(result) ? (result as Computed[]).map(({ bytes }) => bytes.buffer) : [],
+);

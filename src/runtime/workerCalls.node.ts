@@ -1,0 +1,133 @@
+/**
+ * Calls into a worker thread: each is a message and is answered by one; when the thread ends, all that wait fail.
+ *
+ * A thread that is ended inside native code can take the process with it. So it is only ever ended at rest, also by
+ * the end of the process.
+ */
+import { parentPort, type Transferable, Worker, type WorkerOptions, workerData } from "node:worker_threads";
+
+/** What a worker can be asked: functions of one argument, which travels to it and is not shared. */
+export type Handlers = { readonly [name: string]: (argument: never) => unknown };
+
+/** What the worker does, in memory that both threads see. */
+const [resting, working, stopped] = [0, 1, 2];
+
+/** A message to the worker. */
+interface Call {
+  readonly id: number;
+  readonly name: string;
+  readonly argument: unknown;
+}
+
+/** Its answer: the result, or the words of the error. */
+type Answer =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: string };
+
+interface Waiting {
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+}
+
+/** The side of the caller. */
+export class WorkerCalls<H extends Handlers> {
+  readonly #worker: Worker;
+  readonly #state = new Int32Array(new SharedArrayBuffer(4));
+  readonly #waiting = new Map<number, Waiting>();
+  #calls = 0;
+  /** When all calls so far are answered. */
+  #idle: Promise<unknown> = Promise.resolve();
+  /** Why there can be no more calls. */
+  #ended: Error | undefined;
+
+  /** @param file a module that calls `answerCalls` */
+  constructor(file: URL) {
+    const options = { workerData: this.#state };
+    this.#worker = file.pathname.endsWith(".ts") ? fromSource(file, options) : new Worker(file, options);
+    this.#worker.on("message", (answer: Answer) => this.#settle(answer));
+    this.#worker.on("error", (error) => this.#end(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on("exit", () => this.#end(new Error("the worker thread has ended")));
+    process.on("exit", this.#stop);
+  }
+
+  /**
+   * @param transfer buffers of the argument that may go to the worker as they are; all others are copied
+   * @throws Error with the worker's words, and when its thread has ended
+   */
+  call<N extends string & keyof H>(
+    name: N,
+    argument: Parameters<H[N]>[0],
+    transfer: readonly Transferable[] = [],
+  ): Promise<Awaited<ReturnType<H[N]>>> {
+    const answer = new Promise<Awaited<ReturnType<H[N]>>>((resolve, reject) => {
+      if (this.#ended !== undefined) throw this.#ended;
+      const call: Call = { id: this.#calls++, name, argument };
+      this.#worker.postMessage(call, [...transfer]);
+      this.#waiting.set(call.id, { resolve: resolve as Waiting["resolve"], reject });
+      this.#worker.ref();
+    });
+    this.#idle = Promise.allSettled([this.#idle, answer]);
+    return answer;
+  }
+
+  /** Ends the thread once all calls are answered. Harmless when repeated. */
+  async close(): Promise<void> {
+    this.#ended ??= new Error("the worker thread was closed");
+    await this.#idle;
+    await this.#worker.terminate();
+  }
+
+  /** Waits until the worker rests, and lets it begin nothing more. */
+  readonly #stop = (): void => {
+    while (Atomics.compareExchange(this.#state, 0, resting, stopped) === working) {
+      Atomics.wait(this.#state, 0, working);
+    }
+  };
+
+  #settle(answer: Answer): void {
+    const { resolve, reject } = this.#waiting.get(answer.id)!;
+    this.#waiting.delete(answer.id);
+    if (this.#waiting.size === 0) this.#worker.unref(); // what nobody waits for does not keep the process alive
+    if ("error" in answer) reject(new Error(answer.error));
+    else resolve(answer.result);
+  }
+
+  #end(error: Error): void {
+    process.off("exit", this.#stop);
+    this.#ended ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#ended);
+    this.#waiting.clear();
+  }
+}
+
+/** A worker in TypeScript, when the project runs from its source as in its tests: tsx reads it. */
+function fromSource(file: URL, options: WorkerOptions): Worker {
+  const start = `({ register }) => { register(); return import(${JSON.stringify(file.href)}); }`;
+  return new Worker(`import("tsx/esm/api").then(${start})`, { ...options, eval: true });
+}
+
+/**
+ * The side of the worker, to be called by its module: answers calls one after the other.
+ *
+ * @param transferable buffers of a result that may leave the worker as they are
+ */
+export function answerCalls(handlers: Handlers, transferable: (result: unknown) => Transferable[]): void {
+  const state = workerData as Int32Array;
+  const answer = async ({ id, name, argument }: Call): Promise<void> => {
+    if (Atomics.compareExchange(state, 0, resting, working) === stopped) return;
+    try {
+      const result = await handlers[name]!(argument as never);
+      parentPort!.postMessage({ id, result } satisfies Answer, transferable(result));
+    } catch (error) {
+      const words = error instanceof Error ? error.message : String(error);
+      parentPort!.postMessage({ id, error: words } satisfies Answer);
+    } finally {
+      Atomics.store(state, 0, resting);
+      Atomics.notify(state, 0);
+    }
+  };
+  let turn = Promise.resolve();
+  parentPort!.on("message", (call: Call) => {
+    turn = turn.then(() => answer(call));
+  });
+}
