@@ -40,7 +40,6 @@ const calls = {
   AddSessionConfigEntry: [130, p, "str", "str"],
   AddInitializer: [150, p, "str", p],
   AddExternalInitializers: [210, p, p, p, "size_t"],
-  AddExternalInitializersFromFilesInMemory: [279, p, p, p, p, "size_t"],
   SessionOptionsSetLoadCancellationFlag: [293, p, "bool"],
 } as const;
 
@@ -213,12 +212,6 @@ function loadLibrary(koffi: Koffi, path: string): { library: unknown; getApiBase
 
 /** A name as the C API wants it, ending in a zero. */
 export const cString = (name: string): Uint8Array => new TextEncoder().encode(`${name}\0`);
-
-/** The name of a file as the C API wants it: on Windows in UTF-16. */
-export const cPath = (path: string): ArrayBufferView =>
-  process.platform === "win32"
-    ? Uint16Array.from(`${path}\0`, (character) => character.charCodeAt(0))
-    : cString(path);
 
 /**
  * The library inside the onnxruntime-node package.

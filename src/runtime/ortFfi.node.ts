@@ -2,11 +2,12 @@
  * `ort.ffi`: ONNX Runtime through its C API. Outputs are written in place, runs leave the event loop free and can be
  * stopped, weights and caches are used where they lie.
  */
-import { availableParallelism } from "node:os";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
 import type { HostTensor } from "./hostTensor.js";
 import {
-  cPath,
   cString,
   engineError,
   findOrtLibrary,
@@ -102,17 +103,39 @@ async function createSession(
   weights: ReadonlyMap<string, Pointer>,
   options: LoadOptions,
 ): Promise<Pointer> {
+  const folder = folderOfNoWeights(weights.keys());
   try {
-    return await attempt(api, program, weights, { ...options, optimiserSeesWeights: false });
+    return await attempt(api, program, weights, { ...options, folder, optimiserSeesWeights: false });
   } catch (error) {
     // An optimisation wants to know a weight, such as a scalar that it could join to a product. If the optimiser sees
     // them, all weights are in memory twice until the session stands, and what it makes of them afterwards.
     if (!/external initializer/i.test(String(error))) throw error;
-    return await attempt(api, program, weights, { ...options, optimiserSeesWeights: true });
+    return await attempt(api, program, weights, { ...options, folder, optimiserSeesWeights: true });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/**
+ * A new folder with the files in which a model says that its weights are. They must exist, though nothing reads them:
+ * they are empty, so that reading one after all is an error and not a wrong result. Given as files in memory instead,
+ * the engine reads them, refuses them as too short, and is content only with copies of all weights.
+ */
+function folderOfNoWeights(weights: Iterable<string>): string {
+  try {
+    const folder = mkdtempSync(join(tmpdir(), "openflamingo-"));
+    for (const name of weights) closeSync(openSync(join(folder, weightLocation(name)), "w"));
+    return folder;
+  } catch (cause) {
+    throw new OpenFlamingoError("disk", `no temporary files can be made in ${tmpdir()}`, {
+      hint: "Set TMPDIR (on Windows TEMP) to a folder that can be written to.",
+      cause,
+    });
   }
 }
 
 interface Attempt extends LoadOptions {
+  readonly folder: string;
   readonly optimiserSeesWeights: boolean;
 }
 
@@ -123,13 +146,13 @@ async function attempt(
   { threads = availableParallelism(), prepack = hasQuantisedWeights(program), signal, ...attempt }: Attempt,
 ): Promise<Pointer> {
   const settings = Object.entries({
+    "session.model_external_initializers_file_folder_path": attempt.folder,
     "session.disable_prepacking": prepack ? "0" : "1",
     // Threads that spin while they have nothing to do take the cores from those of the other sessions.
     "session.intra_op.allow_spinning": "0",
     // What can be computed beforehand was, when the program was made; folding would read the weights.
     "optimization.disable_specified_optimizers": "ConstantFolding",
   });
-  const nothing = new Uint8Array(1);
   const options = api.create("CreateSessionOptions");
   const stop = () => api.call("SessionOptionsSetLoadCancellationFlag", options, true);
   try {
@@ -139,31 +162,18 @@ async function attempt(
     // Every optimisation but the last kind, which rearranges the weights of convolutions: no gain where it was tried.
     const extended = 2;
     api.call("SetSessionGraphOptimizationLevel", options, extended);
-    // The files in which the model says that its weights are must be there, though nothing reads them. They are empty,
-    // so that reading one after all is an error and not a wrong result.
-    const files = Array.from(weights.keys(), (name) => cPath(weightLocation(name)));
-    const contents = BigUint64Array.from(files, () => api.address(nothing));
-    const lengths = BigUint64Array.from(files, () => 0n);
-    const paths = BigUint64Array.from(files, api.address);
-    api.call("AddExternalInitializersFromFilesInMemory", options, paths, contents, lengths, files.length);
     // Given in this way, weights are used where they lie, and the optimiser does not see them.
     for (const [name, weight] of weights) api.call("AddInitializer", options, name, weight);
-    const strings = Array.from(weights.keys(), cString);
     if (attempt.optimiserSeesWeights) {
-      const [names, values] = [
-        BigUint64Array.from(strings, api.address),
-        BigUint64Array.from(weights.values()),
-      ];
+      const strings = Array.from(weights.keys(), cString);
+      const names = BigUint64Array.from(strings, api.address);
+      const values = BigUint64Array.from(weights.values());
       api.call("AddExternalInitializers", options, names, values, weights.size);
     }
     signal?.addEventListener("abort", stop);
     const session = new BigUint64Array(1);
     const model = [program.bytes, program.bytes.length] as const;
-    await api.callAsync(
-      "CreateSessionFromArray",
-      [api.environment, ...model, options, session],
-      [program, nothing, files, strings],
-    );
+    await api.callAsync("CreateSessionFromArray", [api.environment, ...model, options, session], program);
     return session[0]!;
   } finally {
     signal?.removeEventListener("abort", stop);
