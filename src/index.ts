@@ -4,7 +4,7 @@
  *
  * @module
  */
-export type { Answer } from "./api/answers.js";
+
 export type {
   AskOptions,
   CaptionOptions,
@@ -30,6 +30,7 @@ export {
 export type { GenerateOptions } from "./api/settings.js";
 export { shots } from "./api/shots.node.js";
 export { type ErrorCode, exitCodes, OpenFlamingoError } from "./base/errors.js";
+export type { Answer } from "./generate/answers.js";
 export type { LogitsProcessor, RowState } from "./generate/processors.js";
 export type { FinishReason, Piece } from "./generate/stream.js";
 export type { PictureSource } from "./images/index.js";

@@ -4,11 +4,11 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Engine } from "../engine/engine.js";
 import type { EncodedPicture, Prompt } from "../engine/pool.js";
+import { type Answer, collectAnswers, generatePieces } from "../generate/answers.js";
 import { rank } from "../generate/rank.js";
 import type { Piece } from "../generate/stream.js";
 import { type PictureSource, type Preprocessing, preprocess, type Raster } from "../images/index.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
-import { type Answer, collectAnswers, generatePieces } from "./answers.js";
 import {
   askPrompt,
   captionPrompt,

@@ -1,6 +1,7 @@
 /** What a caller asks of generation, and the one strategy that it means. Contract: "Defaults". */
 import { OpenFlamingoError } from "../base/errors.js";
-import type { LogitsProcessor, Processing } from "../generate/processors.js";
+import type { Settings } from "../generate/answers.js";
+import type { LogitsProcessor } from "../generate/processors.js";
 import type { Strategy } from "../generate/strategy.js";
 
 export interface GenerateOptions {
@@ -45,16 +46,6 @@ export interface GenerateOptions {
 
 /** A model's own defaults. */
 export type ModelDefaults = Pick<GenerateOptions, "maxNewTokens" | "minNewTokens" | "stop">;
-
-export interface Settings {
-  readonly strategy: Strategy;
-  readonly maxNewTokens: number;
-  readonly processing: Processing;
-  readonly stop: readonly string[];
-  readonly returnSequences: number;
-  readonly logProbs: boolean;
-  readonly signal: AbortSignal | undefined;
-}
 
 /**
  * A call's own options, else the model's, else the defaults.

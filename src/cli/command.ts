@@ -1,9 +1,10 @@
 /** A command with a model: loads it, answers, closes it, and tells errors and the exit code. */
-import type { Answer } from "../api/answers.js";
+
 import type { Flamingo } from "../api/flamingo.js";
 import { load } from "../api/load.node.js";
 import type { PreparedPrompt } from "../api/prompt.js";
 import { exitCodes, OpenFlamingoError } from "../base/errors.js";
+import type { Answer } from "../generate/answers.js";
 import { type GenerationFlags, generation, type ModelFlags } from "./options.js";
 import { createTerminal, type Terminal } from "./terminal.js";
 

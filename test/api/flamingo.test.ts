@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { collectAnswers } from "../../src/api/answers.js";
+import { collectAnswers } from "../../src/generate/answers.js";
 import { type Flamingo, image, load, shots } from "../../src/index.js";
 import { golden } from "../goldens.js";
 import { safetensors, tensorsOf } from "../tensors.js";

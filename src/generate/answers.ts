@@ -1,13 +1,27 @@
 /** From a prompt with its pictures encoded to answers: pieces as they become certain, and whole answers. */
 import type { Engine } from "../engine/engine.js";
 import type { Prompt } from "../engine/pool.js";
-import { beamSearch } from "../generate/beams.js";
-import { greedy } from "../generate/greedy.js";
-import type { GeneratedToken } from "../generate/rows.js";
-import { sample } from "../generate/sample.js";
-import { type AnswerText, createAnswerText, type FinishReason, type Piece } from "../generate/stream.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
-import type { Settings } from "./settings.js";
+import { beamSearch } from "./beams.js";
+import { greedy } from "./greedy.js";
+import type { Processing } from "./processors.js";
+import type { GeneratedToken } from "./rows.js";
+import { sample } from "./sample.js";
+import type { Strategy } from "./strategy.js";
+import { type AnswerText, createAnswerText, type FinishReason, type Piece } from "./stream.js";
+
+/** What is asked of generation. */
+export interface Settings {
+  readonly strategy: Strategy;
+  readonly maxNewTokens: number;
+  readonly processing: Processing;
+  /** Strings that end an answer, besides `<|endofchunk|>`; they are cut off. */
+  readonly stop: readonly string[];
+  /** How many answers: the best beams, or as many samples. */
+  readonly returnSequences: number;
+  readonly logProbs: boolean;
+  readonly signal: AbortSignal | undefined;
+}
 
 export interface Answer {
   /** Without special tokens, otherwise untouched; cut before a stop string. */
