@@ -2,7 +2,7 @@
  * `ort.ffi`: ONNX Runtime through its C API. Outputs are written in place, runs leave the event loop free and can be
  * stopped, weights and caches are used where they lie.
  */
-import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { linkSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
@@ -124,7 +124,15 @@ async function createSession(
 function folderOfNoWeights(weights: Iterable<string>): string {
   try {
     const folder = mkdtempSync(join(tmpdir(), "openflamingo-"));
-    for (const name of weights) closeSync(openSync(join(folder, weightLocation(name)), "w"));
+    const [first, ...others] = Array.from(weights, (name) => join(folder, weightLocation(name)));
+    if (first !== undefined) writeFileSync(first, "");
+    for (const file of others) {
+      try {
+        linkSync(first!, file); // a twentieth of the time that a new file takes
+      } catch {
+        writeFileSync(file, ""); // where there are no links, or not so many
+      }
+    }
     return folder;
   } catch (cause) {
     throw new OpenFlamingoError("disk", `no temporary files can be made in ${tmpdir()}`, {
