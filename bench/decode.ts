@@ -13,6 +13,7 @@ import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import { type FlamingoConfig, gatedBlocks } from "../src/models/flamingo.js";
 import { mpt } from "../src/models/mpt.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
+import { vitL14 } from "../src/models/zoo.js";
 import { compile } from "../src/onnx/compile.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import type { BoundTensor, Runtime, Session } from "../src/runtime/runtime.js";
@@ -25,15 +26,7 @@ const imageToken = 50278;
 const promptLength = 64;
 const newTokens = 64;
 const config: FlamingoConfig = {
-  vision: {
-    imageSize: 224,
-    patchSize: 14,
-    width: 1024,
-    layers: 24,
-    heads: 16,
-    mlpRatio: 4,
-    activation: "quickGelu",
-  },
+  vision: vitL14,
   perceiver: releasedPerceiver,
   crossAttention: releasedCrossAttention,
   crossAttentionEvery: 4,

@@ -6,6 +6,7 @@
 import { createGraph, input, output } from "../src/graph/index.js";
 import { params } from "../src/models/layers.js";
 import { vit } from "../src/models/vit.js";
+import { vitL14 } from "../src/models/zoo.js";
 import { compile } from "../src/onnx/compile.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import { report, reportMachine, timed } from "./measure.js";
@@ -13,18 +14,8 @@ import { withRandomWeights } from "./randomModel.js";
 
 const threads = Number(process.argv[2] ?? 2);
 const prepack = process.argv[3] === "prepack";
-const config = {
-  imageSize: 224,
-  patchSize: 14,
-  width: 1024,
-  layers: 24,
-  heads: 16,
-  mlpRatio: 4,
-  activation: "quickGelu",
-} as const;
-
 const graph = createGraph("vit");
-output(graph, "tokens", vit(params(graph), input(graph, "pixels", "float32", ["N", 3, 224, 224]), config));
+output(graph, "tokens", vit(params(graph), input(graph, "pixels", "float32", ["N", 3, 224, 224]), vitL14));
 await using runtime = await openOrtFfi();
 const session = await runtime.load(withRandomWeights(compile(graph)), { threads, prepack });
 const pixels = {
@@ -41,7 +32,7 @@ report(`ViT-L/14, one picture, ${threads} threads${prepack ? ", weights packed" 
 console.log(`processor time of a picture: ${(user / 1000 / 8).toFixed(0)} ms`);
 // Two operations a weight and token, and the two products of attention.
 const tokens = 257;
-const { width: d, layers, mlpRatio } = config;
+const { width: d, layers, mlpRatio } = vitL14;
 const operations = 2 * tokens * layers * ((4 + 2 * mlpRatio) * d * d + 2 * tokens * d) + 2 * 256 * 588 * d;
 console.log(
   `${(operations / 1e9).toFixed(0)} GFLOP a picture, ${(operations / 1e6 / Math.min(...times)).toFixed(0)} GFLOP/s at best`,

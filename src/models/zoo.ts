@@ -23,7 +23,8 @@ export interface ReleasedModel {
   readonly config: FlamingoConfig;
 }
 
-const vitL14: VitConfig = {
+/** The vision encoder of all of them: OpenAI's CLIP ViT-L/14. */
+export const vitL14: VitConfig = {
   imageSize: 224,
   patchSize: 14,
   width: 1024,

@@ -5,36 +5,12 @@ import { type BranchRoom, type Child, createBranches } from "../../src/engine/br
 import { createDecoder } from "../../src/engine/decoder.js";
 import { decodeGraph } from "../../src/engine/graphs.js";
 import type { Prompt } from "../../src/engine/pool.js";
-import { type FlamingoConfig, gatedBlocks } from "../../src/models/flamingo.js";
-import { mpt } from "../../src/models/mpt.js";
 import { compile } from "../../src/onnx/compile.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
 import { largestDifference } from "../twin.js";
+import { config, imageToken, picture } from "./smallModel.js";
 
-const imageToken = 90;
-const config: FlamingoConfig = {
-  vision: { imageSize: 8, patchSize: 4, width: 16, layers: 1, heads: 2, mlpRatio: 2, activation: "gelu" },
-  perceiver: { depth: 1, heads: 2, headWidth: 8, latents: 4, multiple: 2 },
-  crossAttention: { heads: 2, headWidth: 8, multiple: 2 },
-  crossAttentionEvery: 2,
-  language: mpt({
-    layers: 4,
-    width: 32,
-    heads: 4,
-    expansion: 2,
-    vocabulary: 100,
-    positions: 400,
-    alibiMax: 8,
-  }),
-};
-const picture = (seed: number) => ({
-  media: gatedBlocks(config).map(() => {
-    const values = (shift: number) =>
-      Float32Array.from({ length: 2 * 4 * 8 }, (_, i) => Math.sin(seed * 7 + i + shift));
-    return { keys: values(0), values: values(3) };
-  }),
-});
 /** Longer than one piece of reading. */
 const prompt: Prompt = {
   ids: [90, ...Array.from({ length: 299 }, (_, i) => (i * i * 7 + i) % 90)],
@@ -124,9 +100,11 @@ test("after clearing, the prompt is kept and nothing else", async () => {
 });
 
 test("what counts against the model's positions is the depth of branches, not their number", async () => {
-  const many = { nodes: 500, depth: 100 };
-  (await open(prompt, many)).close();
-  await expect(open(prompt, { nodes: 1, depth: 101 })).rejects.toMatchObject({ code: "prompt-too-long" });
+  const left = config.language.positions - prompt.ids.length;
+  (await open(prompt, { nodes: 2 * left, depth: left })).close();
+  await expect(open(prompt, { nodes: 1, depth: left + 1 })).rejects.toMatchObject({
+    code: "prompt-too-long",
+  });
 });
 
 test("a signal stops between pieces of a long prompt", async () => {

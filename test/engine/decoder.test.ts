@@ -6,37 +6,12 @@ import { decodeGraph } from "../../src/engine/graphs.js";
 import { placesOf } from "../../src/engine/places.js";
 import type { Prompt } from "../../src/engine/pool.js";
 import { seesAll, seesNone } from "../../src/models/crossAttention.js";
-import { type FlamingoConfig, gatedBlocks } from "../../src/models/flamingo.js";
-import { mpt } from "../../src/models/mpt.js";
 import { compile } from "../../src/onnx/compile.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
 import { largestDifference } from "../twin.js";
+import { config, imageToken, picture } from "./smallModel.js";
 
-const imageToken = 90;
-const crossAttention = { heads: 2, headWidth: 8, multiple: 2 };
-const config: FlamingoConfig = {
-  vision: { imageSize: 8, patchSize: 4, width: 16, layers: 1, heads: 2, mlpRatio: 2, activation: "gelu" },
-  perceiver: { depth: 1, heads: 2, headWidth: 8, latents: 4, multiple: 2 },
-  crossAttention,
-  crossAttentionEvery: 2,
-  language: mpt({
-    layers: 4,
-    width: 32,
-    heads: 4,
-    expansion: 2,
-    vocabulary: 100,
-    positions: 1500,
-    alibiMax: 8,
-  }),
-};
-const picture = (seed: number) => ({
-  media: gatedBlocks(config).map(() => {
-    const values = (shift: number) =>
-      Float32Array.from({ length: 2 * 4 * 8 }, (_, i) => Math.sin(seed * 7 + i + shift));
-    return { keys: values(0), values: values(3) };
-  }),
-});
 const zeroPicture = async () => picture(0);
 const text = (length: number, seed: number) =>
   Array.from({ length }, (_, i) => (i * i * 7 + seed * 13 + i) % 90);

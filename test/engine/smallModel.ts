@@ -1,0 +1,31 @@
+/** A model small enough for random weights, with room for long prompts. */
+import { type FlamingoConfig, gatedBlocks } from "../../src/models/flamingo.js";
+import { mpt } from "../../src/models/mpt.js";
+
+/** The id of `<image>` among 100 tokens; a test's own text uses those below. */
+export const imageToken = 90;
+
+export const config: FlamingoConfig = {
+  vision: { imageSize: 8, patchSize: 4, width: 16, layers: 1, heads: 2, mlpRatio: 2, activation: "gelu" },
+  perceiver: { depth: 1, heads: 2, headWidth: 8, latents: 4, multiple: 2 },
+  crossAttention: { heads: 2, headWidth: 8, multiple: 2 },
+  crossAttentionEvery: 2,
+  language: mpt({
+    layers: 4,
+    width: 32,
+    heads: 4,
+    expansion: 2,
+    vocabulary: 100,
+    positions: 1500,
+    alibiMax: 8,
+  }),
+};
+
+/** An encoded picture of made-up numbers. */
+export const picture = (seed: number) => ({
+  media: gatedBlocks(config).map(() => {
+    const values = (shift: number) =>
+      Float32Array.from({ length: 2 * 4 * 8 }, (_, i) => Math.sin(seed * 7 + i + shift));
+    return { keys: values(0), values: values(3) };
+  }),
+});
