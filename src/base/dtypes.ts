@@ -16,6 +16,20 @@ export const bytesOf = {
 
 export type DType = keyof typeof bytesOf;
 
+/** ONNX's numbers for types (`TensorProto.DataType`), in its files and in its runtime's interface. */
+export const onnxTypes: Readonly<Record<DType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  bfloat16: 16,
+};
+
 /** The number that the 16 bits of an IEEE half-precision float stand for. */
 export function halfToFloat(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;

@@ -2,7 +2,7 @@
  * An ONNX file from a lowered graph, as bytes. Field numbers are those of onnx.proto; weights are declared as external
  * data, so that the file stays small and their memory is given beside it.
  */
-import { bytesOf, type DType } from "../base/dtypes.js";
+import { bytesOf, type DType, onnxTypes } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import {
   type Graph,
@@ -12,7 +12,6 @@ import {
   type Node,
   nameOf,
   type OnnxAttribute,
-  onnxTypes,
   type Shape,
   showDim,
   type Tensor,

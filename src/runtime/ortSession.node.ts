@@ -5,7 +5,7 @@
  * referenced by something that lives as long: a session holds its program, a call its feeds. And every native
  * object is released, in `finally` or by `close`.
  */
-import type { DType } from "../base/dtypes.js";
+import { onnxTypes } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { faultOf, type HostTensor } from "./hostTensor.js";
 import { cString, engineError, type OrtApi, type Pointer } from "./ortApi.node.js";
@@ -18,20 +18,6 @@ import {
   type Session,
   tensorOf,
 } from "./runtime.js";
-
-/** ONNX's numbers for types of elements (`TensorProto.DataType`). */
-const onnxTypes: { readonly [D in DType]: number } = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  int16: 5,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-  bfloat16: 16,
-};
 
 /** A handle on a tensor's memory, to be released. It does not keep the memory alive: hold the tensor. */
 export function createValue(api: OrtApi, { dtype, shape, data }: HostTensor): Pointer {

@@ -2,7 +2,7 @@
  * Operators that work on each number by itself: arithmetic, functions, comparisons and choice. Inputs of unequal
  * shapes are broadcast as in NumPy: axes are compared from the last, and a missing axis or one of size 1 is repeated.
  */
-import type { DType } from "../../base/dtypes.js";
+import { type DType, onnxTypes } from "../../base/dtypes.js";
 import { defineOp, type Operator } from "../op.js";
 import { onnxNode } from "../raw.js";
 import { type Shape, sameDim, showShape } from "../size.js";
@@ -180,17 +180,3 @@ export const cast: Operator<["x"], { to: DType }> = defineOp({
   grad: ({ x, dy }) => (x.dtype.includes("float") ? { x: cast(dy, { to: x.dtype }) } : {}),
   onnx: ({ x }, { to }, y) => onnxNode("Cast", [x], { to: onnxTypes[to] }, y),
 });
-
-/** The numbers by which ONNX files name types. */
-export const onnxTypes: Readonly<Record<DType, number>> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  int16: 5,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-  bfloat16: 16,
-};
