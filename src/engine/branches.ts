@@ -6,11 +6,12 @@
  * end, fork or change places, and the memory is that of the prompt and of every new token once.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import { masked } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { zeros } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
-import { type Call, runDecode } from "./call.js";
-import { checkPrompts, pieceLength, requireRoom } from "./decoder.js";
+import { type Call, readPrompt, runDecode } from "./call.js";
+import { checkPrompts, requireRoom } from "./decoder.js";
 import { createKvCache } from "./kvCache.js";
 import { placeAfter, placesOf } from "./places.js";
 import { createPool, type Prompt } from "./pool.js";
@@ -50,9 +51,6 @@ interface Node {
   /** `<image>`s of the prompt and of its branch, itself included. */
   readonly images: number;
 }
-
-/** Not the smallest float32: at that, kernels disagree about rows without any key. */
-const hidden = -1e30;
 
 /** @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage` for an empty prompt */
 export async function createBranches(
@@ -95,7 +93,7 @@ export async function createBranches(
     const mask = new Float32Array((nodes.length - first) * total);
     for (let node = first; node < nodes.length; node++) {
       const row = mask.subarray((node - first) * total, (node - first + 1) * total);
-      row.fill(hidden, ids.length);
+      row.fill(masked, ids.length);
       for (let seen = node; seen >= 0; seen = nodes[seen]!.parent) row[ids.length + seen] = 0;
     }
     return mask;
@@ -104,19 +102,9 @@ export async function createBranches(
   return {
     async prefill({ signal } = {}) {
       const logits = zeros("float32", [1, V]);
-      for (let from = 0; from < ids.length; from += pieceLength) {
-        signal?.throwIfAborted();
-        const piece = Int32Array.from(ids.slice(from, from + pieceLength));
-        const call = {
-          ids: piece,
-          place: places.slice(from, from + piece.length),
-          slots: pool.slotsOf(0),
-          start: Int32Array.of(from),
-          wanted: Int32Array.of(piece.length - 1),
-          logits,
-        };
-        await run(call, signal);
-      }
+      const read = { ids, places, slots: pool.slotsOf(0) };
+      const last = (from: number, to: number) => ({ wanted: Int32Array.of(to - from - 1), logits });
+      await readPrompt((call) => run(call, signal), read, last, signal);
       return logits.data;
     },
 

@@ -1,4 +1,4 @@
-/** One run of the decode graph: what a caller says of it, and how that is fed. */
+/** One run of the decode graph, what a caller says of it and how that is fed; and the runs that read a prompt. */
 import { type HostTensor, zeros } from "../runtime/hostTensor.js";
 import type { BoundTensor, Session } from "../runtime/runtime.js";
 
@@ -49,6 +49,34 @@ export async function runDecode(
     },
     { outputs: { ...outputs, logits }, want: [], signal },
   );
+}
+
+/** Tokens of a prompt that are read at once. Larger pieces are hardly faster and need more memory for their scores. */
+const pieceLength = 256;
+
+/**
+ * Reads one prompt into its row of the cache, in pieces, so that a long one can be stopped and needs little memory.
+ *
+ * @param run one run at batch 1
+ * @param logitsOf which rows of the piece from one token to another are wanted, and where their logits are written
+ */
+export async function readPrompt(
+  run: (call: Call) => Promise<void>,
+  { ids, places, slots }: { ids: readonly number[]; places: Int32Array; slots: Int32Array },
+  logitsOf: (from: number, to: number) => Pick<Call, "wanted" | "logits">,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (let from = 0; from < ids.length; from += pieceLength) {
+    signal?.throwIfAborted();
+    const to = Math.min(from + pieceLength, ids.length);
+    await run({
+      ids: Int32Array.from(ids.slice(from, to)),
+      place: places.slice(from, to),
+      slots,
+      start: Int32Array.of(from),
+      ...logitsOf(from, to),
+    });
+  }
 }
 
 /** 0, 1, 2, … up to `length`, for each of the rows. */

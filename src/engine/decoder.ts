@@ -8,9 +8,9 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import type { LanguageModel } from "../models/language.js";
-import { type HostTensor, zeros } from "../runtime/hostTensor.js";
+import { zeros } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
-import { type Call, runDecode } from "./call.js";
+import { type Call, readPrompt, runDecode } from "./call.js";
 import { type BoundCache, createKvCache } from "./kvCache.js";
 import { placeAfter, placesOf } from "./places.js";
 import { createPool, type EncodedPicture, type Prompt } from "./pool.js";
@@ -41,9 +41,6 @@ export interface DecoderOptions {
    */
   readonly writtenImages?: "add" | "restart" | undefined;
 }
-
-/** Tokens of a prompt that are read at once. Larger pieces are hardly faster and need more memory for their scores. */
-export const pieceLength = 256;
 
 /**
  * @param zeroPicture as for `createPool`
@@ -82,22 +79,13 @@ export async function createDecoder(
   async function read(
     row: number,
     signal: AbortSignal | undefined,
-    logitsOf: (from: number, to: number) => { wanted: Int32Array; logits: HostTensor },
+    logitsOf: (from: number, to: number) => Pick<Call, "wanted" | "logits">,
   ): Promise<void> {
     const { ids } = prompts[row]!;
     const bound = prompts.length === 1 ? cache.all : cache.row(row);
     try {
-      for (let from = 0; from < ids.length; from += pieceLength) {
-        signal?.throwIfAborted();
-        const to = Math.min(from + pieceLength, ids.length);
-        const piece = {
-          ids: Int32Array.from(ids.slice(from, to)),
-          place: places[row]!.slice(from, to),
-          slots: pool.slotsOf(row),
-          start: Int32Array.of(from),
-        };
-        await run(bound, { ...piece, ...logitsOf(from, to) }, signal);
-      }
+      const prompt = { ids, places: places[row]!, slots: pool.slotsOf(row) };
+      await readPrompt((call) => run(bound, call, signal), prompt, logitsOf, signal);
       lengths[row] = ids.length;
     } finally {
       if (bound !== cache.all) bound.release();
