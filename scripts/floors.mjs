@@ -8,7 +8,7 @@ export const floors = [
   { models: 1500, onnx: 700 },
   { engine: 1500 },
   { generate: 1400 },
-  { api: 700 },
+  { api: 2200 },
   {},
   { cli: 1300 },
 ];

@@ -31,16 +31,19 @@ try {
   copyFileSync(join(root, "assets/photos/chelsea.png"), join(folder, "cats.jpg")); // formats are told by content
   writeFileSync(join(folder, "shots.json"), '[{"image": "cats.jpg", "text": "two cats"}]');
 
-  const [library] = blocks(section("Use"), "ts");
-  writeFileSync(join(folder, "example.ts"), library);
+  copyFileSync(join(root, "assets/photos/coffee.png"), join(folder, "sink.jpg"));
+
+  const examples = ["Use", "The second door"].map((title) => blocks(section(title), "ts")[0]);
+  for (const [i, example] of examples.entries()) writeFileSync(join(folder, `example${i + 1}.ts`), example);
   for (const [module, resolution] of [
     ["nodenext", "nodenext"],
     ["esnext", "bundler"],
   ]) {
     run(
-      `npx tsc --strict --target es2022 --module ${module} --moduleResolution ${resolution} --types node example.ts`,
+      `npx tsc --strict --target es2022 --module ${module} --moduleResolution ${resolution} --types node example1.ts example2.ts`,
     );
-    console.log(run("node example.js"));
+    console.log(run("node example1.js"));
+    console.log(run("node example2.js"));
   }
   const [commands] = blocks(section("Use"), "sh");
   for (const line of commands.trim().split("\n")) console.log(run(`npx ${line}`));

@@ -9,6 +9,7 @@ import { languageModel, visionConfiguration } from "../src/models/configuration.
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import type { FlamingoConfig } from "../src/models/flamingo.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
+import { openOrtBinding } from "../src/runtime/ortBinding.node.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import type { Runtime } from "../src/runtime/runtime.js";
 import { golden, goldenModel, hasGolden } from "./goldens.js";
@@ -16,6 +17,9 @@ import { type PlainTensor, tensorsOf } from "./tensors.js";
 
 /** Ids of the twins' tokenizer: `golden/forward.json`, `ids`. */
 export const ids = { endofchunk: 515, image: 516, pad: 517, size: 518 };
+
+const runtimes = { "ort.ffi": openOrtFfi, "ort.binding": openOrtBinding };
+export type EngineName = keyof typeof runtimes;
 
 const json = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 
@@ -28,6 +32,8 @@ export interface Twin {
 
 export interface GoldenTwin {
   readonly name: string;
+  /** What computes it. */
+  readonly engine: EngineName;
   /** The folder of its model. */
   readonly folder: string;
   /** A JSON file of its golden values. */
@@ -36,12 +42,12 @@ export interface GoldenTwin {
   goldenTensors(file: string): Promise<Map<string, PlainTensor>>;
   /** Its configuration and its files, to be closed by the caller. */
   model(): Promise<{ config: FlamingoConfig; checkpoints: ModelCheckpoints; close(): Promise<void> }>;
-  /** @param openRuntime the engine, if not `ort.ffi` */
-  open(openRuntime?: () => Promise<Runtime>): Promise<Twin>;
+  openRuntime(): Promise<Runtime>;
+  open(): Promise<Twin>;
 }
 
 /** @param name of its folder: `tiny-openflamingo-4b` */
-export function twin(name: string): GoldenTwin {
+export function twin(name: string, on: EngineName = "ort.ffi"): GoldenTwin {
   const folder = goldenModel(name);
   const goldenJson = <T>(file: string): T => json(golden(`${name}/golden/${file}`)) as T;
   const goldenTensors = (file: string) => tensorsOf(golden(`${name}/golden/${file}`));
@@ -69,7 +75,8 @@ export function twin(name: string): GoldenTwin {
     };
   };
 
-  const open: GoldenTwin["open"] = async (openRuntime = openOrtFfi) => {
+  const openRuntime = runtimes[on];
+  const open: GoldenTwin["open"] = async () => {
     const { config, checkpoints, close } = await model();
     const runtime = await openRuntime();
     const engine = await openEngine(runtime, config, checkpoints, ids.image);
@@ -90,7 +97,7 @@ export function twin(name: string): GoldenTwin {
     };
   };
 
-  return { name, folder, goldenJson, goldenTensors, model, open };
+  return { name, engine: on, folder, goldenJson, goldenTensors, model, openRuntime, open };
 }
 
 /** The twins that are at hand with the given golden file; of those that are not it is said what is skipped. */
@@ -102,6 +109,10 @@ export function twinsWith(file: string, what: string): readonly GoldenTwin[] {
     return [];
   });
 }
+
+/** Each of the twins on each engine. */
+export const onEngines = (twins: readonly GoldenTwin[]): readonly GoldenTwin[] =>
+  (Object.keys(runtimes) as EngineName[]).flatMap((on) => twins.map(({ name }) => twin(name, on)));
 
 const bundled = twin("tiny-openflamingo-9b");
 /** The 9b twin, which is in the repository: what most tests need. */

@@ -2,13 +2,16 @@
  * The first door: a loaded model, as a TypeScript programmer expects it.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import { encodeOnce } from "../engine/encodeOnce.js";
 import type { Engine } from "../engine/engine.js";
+import type { Features } from "../engine/features.js";
 import type { EncodedPicture, Prompt } from "../engine/pool.js";
 import { type Answer, collectAnswers, generatePieces } from "../generate/answers.js";
 import { rank } from "../generate/rank.js";
 import type { Piece } from "../generate/stream.js";
 import { type PictureSource, type Preprocessing, preprocess, type Raster } from "../images/index.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
+import { type ClipTokenizer, createEmbed, type EmbedInput, type EmbedOptions } from "./embed.js";
 import {
   askPrompt,
   captionPrompt,
@@ -98,6 +101,21 @@ export interface Flamingo extends AsyncDisposable {
     answers: readonly string[],
     options?: RankOptions & Pick<TemplateOptions, "images">,
   ): Promise<readonly number[]>;
+  /**
+   * Pictures, or texts, as CLIP sees them: one vector each, in their order. As the original's `encode_image` and
+   * `encode_text` give them, that is, not normalised: for cosines, divide each by its length.
+   *
+   * Pictures use the vision encoder that is in memory; the first texts load CLIP's text tower, and need CLIP's
+   * `tokenizer.json` beside the vision encoder's configuration. A text that is too long is cut.
+   *
+   * @returns of the width that the vision encoder's configuration calls `embed_dim`
+   * @throws OpenFlamingoError `usage` unless there is at least one picture or one text; `picture-…`, `network`;
+   *   `model-…`, `tokenizer-invalid`, `checkpoint-mismatch`, `weights-not-finite`, `engine`, `memory`
+   * @example
+   * const [cat, dog] = await flamingo.embed({ images: ["cat.jpg", "dog.jpg"] });
+   * const [text] = await flamingo.embed({ texts: ["a photo of a cat"] });
+   */
+  embed(input: EmbedInput, options?: EmbedOptions): Promise<readonly Float32Array[]>;
   /** The prompt of `caption`, with the model's own words: for `stream`. */
   captionPrompt(picture: PictureSource, options?: Pick<CaptionOptions, "shots" | "prompt">): PreparedPrompt;
   close(): Promise<void>;
@@ -109,7 +127,9 @@ export interface FlamingoParts {
   readonly words: "random" | "trained";
   readonly runtimeName: string;
   readonly engine: Engine;
+  readonly features: Features;
   readonly tokenizer: FlamingoTokenizer;
+  readonly clipTokenizer: () => Promise<ClipTokenizer>;
   readonly preprocessing: Preprocessing;
   /** The model's own words for `caption`, and its own defaults. */
   readonly prompt: string | undefined;
@@ -124,6 +144,11 @@ export interface FlamingoParts {
 export function createFlamingo(parts: FlamingoParts): Flamingo {
   const { engine, tokenizer, preprocessing, decodePicture } = parts;
 
+  async function pixelsOf(source: PictureSource, signal: AbortSignal | undefined): Promise<Float32Array> {
+    signal?.throwIfAborted();
+    return preprocess(await decodePicture(source, { signal }), preprocessing);
+  }
+
   /** The ids of a prompt and the encodings of its pictures. */
   async function encode(
     prompt: PreparedPrompt,
@@ -133,11 +158,10 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     const ids = idsOf(tokenizer, prompt);
     // Before any work on pictures: a prompt that cannot fit should not cost their time.
     engine.requireRoom(ids.length, room);
+    const encodePicture = encodeOnce(engine);
     const pictures: EncodedPicture[] = [];
     for (const source of prompt.pictures) {
-      signal?.throwIfAborted();
-      const pixels = preprocess(await decodePicture(source, { signal }), preprocessing);
-      pictures.push(await engine.encode(pixels, { signal }));
+      pictures.push(await encodePicture(await pixelsOf(source, signal), { signal }));
     }
     return { ids, pictures };
   }
@@ -200,6 +224,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     },
     rank: (prompt, answers, { images, ...options } = {}) =>
       rankPrepared(prepare(prompt, images), answers, options),
+    embed: createEmbed(parts.features, pixelsOf, parts.clipTokenizer),
     close: parts.close,
     [Symbol.asyncDispose]: parts.close,
   };

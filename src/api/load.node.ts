@@ -27,7 +27,7 @@ export async function load(model: string = bundledModel, options: LoadOptions = 
   return loadModel(node, await readModelFolder(model), options);
 }
 
-const node: Platform = {
+export const node: Platform = {
   async readText(path) {
     try {
       return await readFile(path, "utf8");
@@ -40,6 +40,7 @@ const node: Platform = {
   },
   readOptionalText: (path) => readFile(path, "utf8").catch(() => undefined),
   beside: (path, name) => join(dirname(path), name),
+  inside: join,
   openCheckpoint,
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
   async decodePicture(source, options) {

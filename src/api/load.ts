@@ -2,13 +2,17 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import type { ModelDescription } from "../checkpoints/modelFolder.js";
-import { openEngine } from "../engine/engine.js";
-import type { LoadProgress } from "../engine/weights.js";
-import { languageModel, visionConfiguration } from "../models/configuration.js";
+import { type Engine, openEngine } from "../engine/engine.js";
+import { createFeatures } from "../engine/features.js";
+import type { LoadProgress, ModelCheckpoints } from "../engine/weights.js";
+import type { Preprocessing } from "../images/index.js";
+import { languageModel, type VisionConfiguration, visionConfiguration } from "../models/configuration.js";
 import { releasedCrossAttention } from "../models/crossAttention.js";
+import type { FlamingoConfig } from "../models/flamingo.js";
 import { releasedPerceiver } from "../models/perceiver.js";
 import type { Runtime } from "../runtime/runtime.js";
-import { createFlamingoTokenizer } from "../text/flamingoTokens.js";
+import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
+import { createClipTokenizer } from "./embed.js";
 import { createFlamingo, type Flamingo, type FlamingoParts } from "./flamingo.js";
 
 export interface LoadOptions {
@@ -34,6 +38,8 @@ export interface Platform {
   readOptionalText(path: string): Promise<string | undefined>;
   /** A file with this name in the folder of another. */
   beside(path: string, name: string): string;
+  /** A file with this name in a folder. */
+  inside(folder: string, name: string): string;
   openCheckpoint(path: string, options: { signal?: AbortSignal | undefined }): Promise<Checkpoint>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
   readonly decodePicture: FlamingoParts["decodePicture"];
@@ -47,59 +53,129 @@ export interface Platform {
 export async function loadModel(
   platform: Platform,
   description: ModelDescription,
-  { threads, engine: engineName, signal, onProgress, onNotice }: LoadOptions,
+  options: LoadOptions,
 ): Promise<Flamingo> {
-  signal?.throwIfAborted();
+  options.signal?.throwIfAborted();
   const { vision, language, flamingo } = description;
-  const readJson = async (path: string) => parseJson(path, await platform.readText(path));
-  const readOptional = async (path: string) => {
-    const text = await platform.readOptionalText(path);
-    return text === undefined ? undefined : parseJson(path, text);
-  };
-
-  const visual = visionConfiguration(vision.config, await readJson(vision.config));
-  const tokenizer = createFlamingoTokenizer(await readJson(language.tokenizer), {
-    specialTokensMap: await readOptional(platform.beside(language.tokenizer, "special_tokens_map.json")),
-    tokenizerConfig: await readOptional(platform.beside(language.tokenizer, "tokenizer_config.json")),
-  });
-  const config = {
-    vision: visual.vit,
-    perceiver: releasedPerceiver,
-    crossAttention: releasedCrossAttention,
+  const visual = visionConfiguration(vision.config, await readJson(platform, vision.config));
+  const parts = await readParts(platform, {
+    visual,
+    languageConfig: language.config,
+    tokenizer: language.tokenizer,
     crossAttentionEvery: flamingo.crossAttentionEvery,
-    language: languageModel(language.config, await readJson(language.config), tokenizer.size),
-  };
+  });
+  const open = (path: string) => platform.openCheckpoint(path, { signal: options.signal });
+  await using visionFile = await open(vision.weights);
+  await using languageFile = await open(language.weights);
+  await using flamingoFile = await open(flamingo.checkpoint);
+  const checkpoints = { vision: visionFile, language: languageFile, flamingo: flamingoFile };
+  const model = await openOnRuntime(platform, parts, checkpoints, options);
+  const openVision = () => platform.openCheckpoint(vision.weights, {});
+  return createFlamingo({
+    ...parts,
+    ...model,
+    features: createFeatures(model.engine, visual, openVision, { threads: options.threads }),
+    async clipTokenizer() {
+      const text = visual.text();
+      const path = platform.beside(vision.config, "tokenizer.json");
+      return createClipTokenizer(path, await readOptionalJson(platform, path), text);
+    },
+    name: description.name,
+    words: description.words,
+    prompt: description.prompt,
+    generation: description.generation ?? {},
+    decodePicture: platform.decodePicture,
+  });
+}
 
+/** What a model is, without its weights. */
+export interface ModelParts {
+  readonly config: FlamingoConfig;
+  readonly tokenizer: FlamingoTokenizer;
+  readonly preprocessing: Preprocessing;
+}
+
+/**
+ * Reads what a model is from its configuration files.
+ *
+ * @throws OpenFlamingoError `model-…`, `tokenizer-invalid`
+ */
+export async function readParts(
+  platform: Platform,
+  {
+    visual,
+    languageConfig,
+    tokenizer: tokenizerFile,
+    crossAttentionEvery,
+  }: {
+    readonly visual: VisionConfiguration;
+    readonly languageConfig: string;
+    readonly tokenizer: string;
+    readonly crossAttentionEvery: number;
+  },
+): Promise<ModelParts> {
+  const tokenizer = createFlamingoTokenizer(await readJson(platform, tokenizerFile), {
+    specialTokensMap: await readOptionalJson(
+      platform,
+      platform.beside(tokenizerFile, "special_tokens_map.json"),
+    ),
+    tokenizerConfig: await readOptionalJson(
+      platform,
+      platform.beside(tokenizerFile, "tokenizer_config.json"),
+    ),
+  });
+  const language = languageModel(languageConfig, await readJson(platform, languageConfig), tokenizer.size);
+  return {
+    config: {
+      vision: visual.vit,
+      perceiver: releasedPerceiver,
+      crossAttention: releasedCrossAttention,
+      crossAttentionEvery,
+      language,
+    },
+    tokenizer,
+    preprocessing: { size: visual.vit.imageSize, mean: visual.mean, std: visual.std },
+  };
+}
+
+/** A model at work, and how to end it. */
+export interface OpenModel {
+  readonly engine: Engine;
+  readonly runtimeName: string;
+  close(): Promise<void>;
+}
+
+/** @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `engine`, `memory` */
+export async function openOnRuntime(
+  platform: Platform,
+  { config, tokenizer }: ModelParts,
+  checkpoints: ModelCheckpoints,
+  { threads, engine: engineName, signal, onProgress, onNotice }: LoadOptions,
+): Promise<OpenModel> {
   const runtime = await platform.openRuntime(engineName, onNotice);
   try {
-    await using visionFile = await platform.openCheckpoint(vision.weights, { signal });
-    await using languageFile = await platform.openCheckpoint(language.weights, { signal });
-    await using flamingoFile = await platform.openCheckpoint(flamingo.checkpoint, { signal });
-    const checkpoints = { vision: visionFile, language: languageFile, flamingo: flamingoFile };
     const engine = await openEngine(runtime, config, checkpoints, tokenizer.special.image, {
       threads,
       signal,
       onProgress,
     });
-    return createFlamingo({
-      name: description.name,
-      words: description.words,
-      runtimeName: `${runtime.name} ${runtime.version}`,
-      engine,
-      tokenizer,
-      preprocessing: { size: visual.vit.imageSize, mean: visual.mean, std: visual.std },
-      prompt: description.prompt,
-      generation: description.generation ?? {},
-      decodePicture: platform.decodePicture,
-      close: async () => {
-        await engine.close();
-        await runtime.close();
-      },
-    });
+    const close = async () => {
+      await engine.close();
+      await runtime.close();
+    };
+    return { engine, runtimeName: `${runtime.name} ${runtime.version}`, close };
   } catch (error) {
     await runtime.close();
     throw error;
   }
+}
+
+export const readJson = async (platform: Platform, path: string): Promise<unknown> =>
+  parseJson(path, await platform.readText(path));
+
+export async function readOptionalJson(platform: Platform, path: string): Promise<unknown> {
+  const text = await platform.readOptionalText(path);
+  return text === undefined ? undefined : parseJson(path, text);
 }
 
 function parseJson(path: string, text: string): unknown {

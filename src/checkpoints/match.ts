@@ -52,16 +52,15 @@ export function matchTensors(
   const matches = new Map<string, Match>();
   const misshaped = new Map<string, string>();
   const unexpected: string[] = [];
-  const firstNames = new Map([...wanted.keys()].map((name) => [secondName(name), name]));
+  const placeOf = placesIn(wanted);
   for (const { checkpoint, rename = (name: string) => name } of checkpoints) {
     for (const [name, info] of checkpoint.tensors) {
       const given = rename(name);
       if (given === undefined) continue;
-      const place = wanted.has(given) ? given : (firstNames.get(given) ?? "");
+      const place = placeOf(given) ?? "";
       const want = wanted.get(place);
       if (want === undefined) {
-        const known = passedOver.some((pattern) => pattern.test(name));
-        if (!known) unexpected.push(`${quoted(name)} in ${checkpoint.name}`);
+        if (!isPassedOver(name)) unexpected.push(`${quoted(name)} in ${checkpoint.name}`);
       } else if (!fits(info.shape, want)) {
         const shapes = `${quoted(info.shape)} in ${checkpoint.name}, ${wish(want)} in the model`;
         misshaped.set(place, `${quoted(name)}: ${shapes}`);
@@ -87,6 +86,18 @@ export function matchTensors(
     { hint: "Does one of these files belong to another model? Check config and crossAttentionEvery." },
   );
 }
+
+/** From either name of a tensor in a file to the model's own; undefined for one that the model does not want. */
+export function placesIn(wanted: {
+  has(name: string): boolean;
+  keys(): Iterable<string>;
+}): (name: string) => string | undefined {
+  const firstNames = new Map([...wanted.keys()].map((name) => [secondName(name), name]));
+  return (name) => (wanted.has(name) ? name : firstNames.get(name));
+}
+
+/** Whether a file may hold a tensor of this name though the model does not want it. */
+export const isPassedOver = (name: string): boolean => passedOver.some((pattern) => pattern.test(name));
 
 /**
  * `lang_encoder.gated_cross_attn_layers.N.X`, which is also

@@ -6,6 +6,7 @@ import { exitCodes } from "../base/errors.js";
 import { ask } from "./ask.js";
 import { caption } from "./caption.js";
 import { classify } from "./classify.js";
+import { embed } from "./embed.js";
 import { generate } from "./generate.js";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
@@ -27,11 +28,12 @@ Examples:
   openflamingo ask photo.jpg "What is on the table?"
   openflamingo classify --labels cat,dog photo.jpg
   openflamingo generate --image photo.jpg --prompt "<image>An image of"
+  openflamingo embed photo.jpg
 
 Exit codes: 0 done, 1 failed inside, 2 wrong usage, 3 bad input file, 4 bad model, 5 network, 6 no memory or disk,
 130 interrupted.`,
   );
-for (const addCommand of [caption, ask, classify, generate]) addCommand(program);
+for (const addCommand of [caption, ask, classify, generate, embed]) addCommand(program);
 
 // The flag may be given a value by `=` alone: it must not take the file name that follows it for one.
 const args = process.argv.map((arg) => (arg === "--early-stopping" ? "--early-stopping=true" : arg));

@@ -102,7 +102,7 @@ export async function createBranches(
   return {
     async prefill({ signal } = {}) {
       const logits = zeros("float32", [1, V]);
-      const read = { ids, places, slots: pool.slotsOf(0) };
+      const read = { ids, places, slots: pool.slotsOf(0), start: 0 };
       const last = (from: number, to: number) => ({ wanted: Int32Array.of(to - from - 1), logits });
       await readPrompt((call) => run(call, signal), read, last, signal);
       return logits.data;

@@ -55,14 +55,20 @@ export async function runDecode(
 const pieceLength = 256;
 
 /**
- * Reads one prompt into its row of the cache, in pieces, so that a long one can be stopped and needs little memory.
+ * Reads tokens of one row into the cache, from a slot on, in pieces, so that a long prompt can be stopped and needs
+ * little memory.
  *
  * @param run one run at batch 1
  * @param logitsOf which rows of the piece from one token to another are wanted, and where their logits are written
  */
 export async function readPrompt(
   run: (call: Call) => Promise<void>,
-  { ids, places, slots }: { ids: readonly number[]; places: Int32Array; slots: Int32Array },
+  {
+    ids,
+    places,
+    slots,
+    start,
+  }: { ids: readonly number[]; places: Int32Array; slots: Int32Array; start: number },
   logitsOf: (from: number, to: number) => Pick<Call, "wanted" | "logits">,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -73,7 +79,7 @@ export async function readPrompt(
       ids: Int32Array.from(ids.slice(from, to)),
       place: places.slice(from, to),
       slots,
-      start: Int32Array.of(from),
+      start: Int32Array.of(start + from),
       ...logitsOf(from, to),
     });
   }

@@ -25,10 +25,28 @@ export interface Decoder {
     tokens: readonly number[],
     options?: { signal?: AbortSignal | undefined },
   ): Promise<readonly Float32Array[]>;
-  /** Reads the prompts and gives the logits after every token of each row, (tokens, V) each, in place of `prefill`. */
-  logits(options?: { signal?: AbortSignal | undefined }): Promise<readonly Float32Array[]>;
+  /**
+   * Reads the prompts, or further tokens of each row, and gives the logits after every one of them, (tokens, V) each.
+   * In place of `prefill` and `step`: the two ways do not go together.
+   */
+  logits(options?: ReadOptions): Promise<readonly Float32Array[]>;
   /** Gives the caches' handles back. */
   close(): void;
+}
+
+export interface ReadOptions {
+  /** What to read, a row each; the prompts when left out. */
+  readonly texts?: readonly Text[] | undefined;
+  /** After how many tokens of each row; those behind are forgotten. 0 when left out. */
+  readonly from?: readonly number[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Some tokens of a row. */
+export interface Text {
+  readonly ids: readonly number[];
+  /** How many `<image>`s count as read before the first of them; 0 when left out. */
+  readonly imagesBefore?: number | undefined;
 }
 
 export interface DecoderOptions {
@@ -65,7 +83,6 @@ export async function createDecoder(
 
   const pool = await createPool(runtime, config, prompts, zeroPicture);
   const cache = createKvCache(runtime, language, prompts.length, longest + room);
-  const places = prompts.map(({ ids }) => placesOf(ids, imageToken, pool.perPrompt));
   let images = prompts.map(({ ids }) => ids.filter((id) => id === imageToken).length); // of each row so far
   const lengths = prompts.map(() => 0); // tokens of each row in the cache
   const V = language.vocabulary;
@@ -75,18 +92,20 @@ export async function createDecoder(
   const run = (bound: BoundCache, call: Call, signal: AbortSignal | undefined) =>
     runDecode(session, { ...pool.feeds, ...bound.feeds }, bound.outputs, call, signal);
 
-  /** Reads the prompt of one row, piece by piece; `logitsOf` says where the logits of a piece go, and of which rows. */
+  /** Reads tokens of one row, piece by piece; `logitsOf` says where the logits of a piece go, and of which rows. */
   async function read(
     row: number,
+    { ids, imagesBefore }: Text,
+    from: number,
     signal: AbortSignal | undefined,
     logitsOf: (from: number, to: number) => Pick<Call, "wanted" | "logits">,
   ): Promise<void> {
-    const { ids } = prompts[row]!;
     const bound = prompts.length === 1 ? cache.all : cache.row(row);
     try {
-      const prompt = { ids, places: places[row]!, slots: pool.slotsOf(row) };
-      await readPrompt((call) => run(bound, call, signal), prompt, logitsOf, signal);
-      lengths[row] = ids.length;
+      const places = placesOf(ids, imageToken, pool.perPrompt, imagesBefore);
+      const text = { ids, places, slots: pool.slotsOf(row), start: from };
+      await readPrompt((call) => run(bound, call, signal), text, logitsOf, signal);
+      lengths[row] = from + ids.length;
     } finally {
       if (bound !== cache.all) bound.release();
     }
@@ -98,7 +117,10 @@ export async function createDecoder(
     async prefill({ signal } = {}) {
       for (let row = 0; row < prompts.length; row++) {
         const last = { dtype: "float32" as const, shape: [1, V], data: nextRows[row]! };
-        await read(row, signal, (from, to) => ({ wanted: Int32Array.of(to - from - 1), logits: last }));
+        await read(row, prompts[row]!, 0, signal, (from, to) => ({
+          wanted: Int32Array.of(to - from - 1),
+          logits: last,
+        }));
       }
       return nextRows;
     },
@@ -124,13 +146,14 @@ export async function createDecoder(
       return nextRows;
     },
 
-    async logits({ signal } = {}) {
+    async logits({ texts = prompts, from, signal } = {}) {
+      checkImages(texts, prompts, imageToken);
       const all: Float32Array[] = [];
-      for (const [row, { ids }] of prompts.entries()) {
-        const data = new Float32Array(ids.length * V);
-        await read(row, signal, (from, to) => ({
-          wanted: Int32Array.from({ length: to - from }, (_, i) => i),
-          logits: { dtype: "float32", shape: [to - from, V], data: data.subarray(from * V, to * V) },
+      for (const [row, text] of texts.entries()) {
+        const data = new Float32Array(text.ids.length * V);
+        await read(row, text, from?.[row] ?? 0, signal, (first, end) => ({
+          wanted: Int32Array.from({ length: end - first }, (_, i) => i),
+          logits: { dtype: "float32", shape: [end - first, V], data: data.subarray(first * V, end * V) },
         }));
         all.push(data);
       }
@@ -146,13 +169,18 @@ export async function createDecoder(
 
 /** @throws OpenFlamingoError `usage` for an empty prompt, `picture-count` for an `<image>` without any picture */
 export function checkPrompts(prompts: readonly Prompt[], imageToken: number): void {
-  for (const { ids, pictures } of prompts) {
+  for (const { ids } of prompts) {
     if (ids.length === 0)
       throw new OpenFlamingoError("usage", "the prompt is empty", { hint: "Give it some text." });
-    if (pictures.length === 0 && ids.includes(imageToken)) {
-      throw new OpenFlamingoError("picture-count", "the prompt has an <image> and no picture");
-    }
   }
+  checkImages(prompts, prompts, imageToken);
+}
+
+function checkImages(texts: readonly Text[], prompts: readonly Prompt[], imageToken: number): void {
+  texts.forEach(({ ids }, row) => {
+    if (prompts[row]!.pictures.length > 0 || !ids.includes(imageToken)) return;
+    throw new OpenFlamingoError("picture-count", "the prompt has an <image> and no picture");
+  });
 }
 
 /** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */

@@ -2,7 +2,6 @@
  * A model with its weights on a runtime: pictures in, keys and values out; tokens in, logits out. The only place that
  * knows both graphs and runtimes.
  */
-import type { Graph } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile } from "../onnx/compile.js";
@@ -16,6 +15,9 @@ import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights
 
 export interface Engine extends AsyncDisposable {
   readonly config: FlamingoConfig;
+  readonly runtime: Runtime;
+  /** The memory that it computes in, by its programs' names: another program may be lent it. */
+  readonly weights: ReadonlyMap<string, HostTensor>;
   /** @param pixels float32 (3, S, S), normalised */
   encode(pixels: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<EncodedPicture>;
   /**
@@ -42,6 +44,13 @@ export interface EngineOptions {
   readonly onProgress?: LoadProgress | undefined;
 }
 
+const programsOf = (config: FlamingoConfig): readonly Compiled[] =>
+  [encodeGraph(config), decodeGraph(config)].map((graph) => compile(graph));
+
+/** The original's names of all tensors that a model needs. */
+export const tensorNames = (config: FlamingoConfig): ReadonlySet<string> =>
+  new Set(programsOf(config).flatMap(({ weights }) => weights.map(({ tensor }) => tensor)));
+
 /**
  * Loads the weights and makes both programs ready.
  *
@@ -55,7 +64,7 @@ export async function openEngine(
   imageToken: number,
   { threads, signal, onProgress }: EngineOptions = {},
 ): Promise<Engine> {
-  const programs = [encodeGraph(config), decodeGraph(config)].map((graph: Graph) => compile(graph));
+  const programs = programsOf(config);
   const uses = programs.flatMap(({ weights }) => weights);
   const weights = await loadWeights(uses, checkpoints, config.language, { signal, onProgress });
 
@@ -95,6 +104,8 @@ export async function openEngine(
   let zeroPicture: Promise<EncodedPicture> | undefined;
   return {
     config,
+    runtime,
+    weights,
     encode,
     decoder: (prompts, options) =>
       createDecoder(runtime, decoding, config, imageToken, prompts, {
@@ -108,6 +119,7 @@ export async function openEngine(
   };
 }
 
-function withWeights({ program, weights: uses }: Compiled, weights: ReadonlyMap<string, HostTensor>) {
+/** A program that computes in this memory. */
+export function withWeights({ program, weights: uses }: Compiled, weights: ReadonlyMap<string, HostTensor>) {
   return { ...program, weights: new Map(uses.map(({ name }) => [name, weights.get(name)!])) };
 }

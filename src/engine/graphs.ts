@@ -1,7 +1,10 @@
-/** The two graphs of generation, with the names by which the engine feeds them. */
+/** The two graphs of generation, and those of CLIP's features, with the names by which the engine feeds them. */
 import { createGraph, type Graph, input, output } from "../graph/index.js";
+import { imageFeatures } from "../models/clip.js";
+import { type ClipTextConfig, textFeatures } from "../models/clipText.js";
 import { decode, encode, type FlamingoConfig, gatedBlocks } from "../models/flamingo.js";
 import { params } from "../models/layers.js";
+import type { VitConfig } from "../models/vit.js";
 
 /** The name of a numbered input or output: `keys.3`. */
 export const numbered = (name: string, i: number): string => `${name}.${i}`;
@@ -62,5 +65,21 @@ export function decodeGraph(config: FlamingoConfig): Graph {
   cache.values.forEach((values, i) => {
     output(graph, numbered("presentValues", i), values);
   });
+  return graph;
+}
+
+/** pixels (N, 3, S, S) → features (N, f) */
+export function imageFeaturesGraph(config: VitConfig, width: number): Graph {
+  const graph = createGraph("image features");
+  const side = config.imageSize;
+  const pixels = input(graph, "pixels", "float32", ["N", 3, side, side]);
+  output(graph, "features", imageFeatures(params(graph), pixels, config, width));
+  return graph;
+}
+
+/** ids (b, t) → features (b, f). Without padding: what stands after the end token cannot change them. */
+export function textFeaturesGraph(config: ClipTextConfig): Graph {
+  const graph = createGraph("text features");
+  output(graph, "features", textFeatures(params(graph), input(graph, "ids", "int32", ["b", "t"]), config));
   return graph;
 }

@@ -10,11 +10,17 @@ import { seesAll, seesNone } from "../models/crossAttention.js";
  * @param ids of one prompt
  * @param imageToken the id of `<image>`
  * @param pictures how many pictures the prompt may look at; in a batch, as many as the prompt that has most
+ * @param before how many `<image>`s count as read before the first of the ids
  * @returns for each token the number of its picture from 0, `seesNone` before the first `<image>`, or `seesAll` after
  *   more `<image>`s than there are pictures
  */
-export function placesOf(ids: readonly number[], imageToken: number, pictures: number): Int32Array {
-  let images = 0;
+export function placesOf(
+  ids: readonly number[],
+  imageToken: number,
+  pictures: number,
+  before = 0,
+): Int32Array {
+  let images = before;
   return Int32Array.from(ids, (id) => {
     if (id === imageToken) images++;
     return placeAfter(images, pictures);

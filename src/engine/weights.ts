@@ -17,6 +17,8 @@ export interface ModelCheckpoints {
   readonly language: Checkpoint;
   /** The trained part: resampler, gated blocks, embedding. It may be in the form of a training run. */
   readonly flamingo: Checkpoint;
+  /** Others of the trained part, whose tensors replace those of before, in turn. */
+  readonly further?: readonly Checkpoint[] | undefined;
 }
 
 /** How far the loading is, in bytes of float32. */
@@ -33,7 +35,14 @@ export async function loadWeights(
   language: LanguageModel,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: LoadProgress | undefined } = {},
 ): Promise<ReadonlyMap<string, HostTensor>> {
-  const found = findWeights(uses, checkpoints, language);
+  return readWeights(uses, findWeights(uses, checkpoints, language), { signal, onProgress });
+}
+
+async function readWeights(
+  uses: readonly WeightUse[],
+  found: ReadonlyMap<string, FoundWeight>,
+  { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: LoadProgress | undefined } = {},
+): Promise<ReadonlyMap<string, HostTensor>> {
   const weights = new Map<string, HostTensor>();
   const total = [...found.values()].reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
   let done = 0;
@@ -84,24 +93,76 @@ export function findWeights(
 }
 
 /** The checkpoints with the names that a live model of the original gives to their tensors; later ones win. */
-function namedAs({ vision, language, flamingo }: ModelCheckpoints): readonly NamedCheckpoint[] {
+function namedAs({ vision, language, flamingo, further = [] }: ModelCheckpoints): readonly NamedCheckpoint[] {
   return [
     { checkpoint: vision, rename: visionName },
     { checkpoint: language, rename: (name) => `lang_encoder.${name}` },
-    { checkpoint: flamingo },
+    ...[flamingo, ...further].map((checkpoint) => ({ checkpoint })),
   ];
 }
 
-/** Of CLIP, the vision encoder up to its last block is used. */
+/** CLIP's two towers, by their names in its checkpoint. */
+const towers = {
+  vision: /^visual\./,
+  text: /^(transformer|token_embedding|ln_final)\.|^(positional_embedding|text_projection)$/,
+};
+
+/** Of CLIP, generation uses the vision encoder up to its last block. */
 const unusedOfClip = [
   /^visual\.(ln_post\.|proj$)/, // what follows pooling
-  /^(transformer|token_embedding|ln_final)\.|^(positional_embedding|text_projection|attn_mask)$/, // the text tower
+  towers.text,
+  /^attn_mask$/, // the text tower's, which is no parameter
   /^(logit_scale|input_resolution|context_length|vocab_size)$/, // the last three: in OpenAI's own files
 ];
 
 function visionName(name: string): string | undefined {
   if (unusedOfClip.some((pattern) => pattern.test(name))) return undefined;
-  return name.replace(/^visual\./, "vision_encoder.");
+  return liveName(name);
+}
+
+/** What the original calls a tensor of CLIP when it is part of a Flamingo. */
+const liveName = (name: string): string => name.replace(/^visual\./, "vision_encoder.");
+
+/**
+ * The weights of one of CLIP's towers with what turns its tokens into features, by CLIP's own names.
+ *
+ * @param loaded the weights of a Flamingo, by the original's names: what is among them is not read again
+ * @throws OpenFlamingoError `checkpoint-mismatch` with every missing, unexpected and mis-shaped tensor;
+ *   `weights-not-finite`; `memory`; and what reading a file can throw
+ */
+export async function loadTower(
+  tower: keyof typeof towers,
+  uses: readonly WeightUse[],
+  checkpoint: Checkpoint,
+  loaded: ReadonlyMap<string, HostTensor>,
+): Promise<ReadonlyMap<string, HostTensor>> {
+  const found = findTower(tower, uses, checkpoint);
+  const weights = new Map<string, HostTensor>();
+  for (const { name } of uses) {
+    const ready = loaded.get(liveName(name));
+    if (ready) weights.set(name, ready);
+  }
+  const missing = uses.filter(({ name }) => !weights.has(name));
+  const toRead = missing.map(({ tensor }) => [tensor, found.get(tensor)!] as const);
+  for (const [name, weight] of await readWeights(missing, new Map(toRead))) weights.set(name, weight);
+  return weights;
+}
+
+function findTower(
+  tower: keyof typeof towers,
+  uses: readonly WeightUse[],
+  checkpoint: Checkpoint,
+): ReadonlyMap<string, FoundWeight> {
+  const wanted = new Map(uses.map(({ tensor, from }) => [tensor, { shape: from }]));
+  const rename = (name: string) => (towers[tower].test(name) ? name : undefined);
+  try {
+    const matches = matchTensors(wanted, [{ checkpoint, rename }]);
+    return new Map([...matches].map(([tensor, match]) => [tensor, { ...match, shape: match.info.shape }]));
+  } catch (error) {
+    if (!(error instanceof OpenFlamingoError)) throw error;
+    const hint = `Features of ${tower === "text" ? "texts" : "pictures"} need the whole of CLIP, as open_clip and OpenAI publish it.`;
+    throw new OpenFlamingoError(error.code, error.message, { hint, cause: error });
+  }
 }
 
 /** An embedding may be longer than the model's, whose tokens are its first rows; a shorter one lacks some. */

@@ -7,7 +7,7 @@ import { OpenFlamingoError } from "../base/errors.js";
 import type { Engine } from "../engine/engine.js";
 import type { Prompt } from "../engine/pool.js";
 import { logProbabilities } from "./logits.js";
-import { createProcessor, type Processing } from "./processors.js";
+import { createProcessor, type Processing, type RowState } from "./processors.js";
 
 export interface BeamSettings {
   readonly beams: number;
@@ -35,6 +35,8 @@ export interface BeamOptions extends BeamSettings, Processing {
    * original the padding belongs to them.
    */
   readonly before?: readonly number[] | undefined;
+  /** Is shown the log-probabilities of each beam at each step, after processors. */
+  readonly onScores?: ((state: RowState) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -87,7 +89,9 @@ export async function beamSearch(
     for (let step = 0; ; step++) {
       const rows = beams.map(({ ids }, row) => {
         const scores = logProbabilities(logits[row]!);
-        process({ row, step, ids: [...before, ...ids], logits: scores });
+        const state = { row, step, ids: [...before, ...ids], logits: scores };
+        process(state);
+        options.onScores?.(state);
         return scores;
       });
       const candidates = best(rows, beams, keep);

@@ -18,6 +18,8 @@ export interface GenerationLimits extends Processing {
    * original the padding belongs to them.
    */
   readonly before?: readonly (readonly number[])[] | undefined;
+  /** Is shown the scores of each row at each step as they are chosen from, after processors and warpers. */
+  readonly onScores?: ((state: RowState) => void) | undefined;
   /** Whether to give the log-probability of each token, after processors. */
   readonly logProbs?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -58,6 +60,7 @@ export async function* generateRows(
       const state = { row: i, step, ids: texts[i]!, logits: row };
       process(state);
       const id = choose(state);
+      limits.onScores?.(state);
       const finished = endTokens.includes(id) ? "end" : step + 1 === maxNewTokens ? "length" : undefined;
       ended[i] = finished !== undefined;
       texts[i]!.push(id);

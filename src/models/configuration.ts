@@ -4,6 +4,7 @@
  * refused by name: a setting that is passed over would give other answers than the original.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import type { ClipTextConfig } from "./clipText.js";
 import { gptNeox } from "./gptNeox.js";
 import type { LanguageModel } from "./language.js";
 import { mosaicGpt } from "./mosaicGpt.js";
@@ -61,6 +62,20 @@ const invalid = (file: string, what: string) =>
 
 export interface VisionConfiguration {
   readonly vit: VitConfig;
+  /**
+   * The width of the features that pictures and texts share. Only read when it is asked for: generation does not need
+   * it.
+   *
+   * @throws OpenFlamingoError `model-invalid`
+   */
+  featureWidth(): number;
+  /**
+   * The text tower, of which the same is true.
+   *
+   * @throws OpenFlamingoError `model-invalid` for a missing or wrong field, `model-unsupported` for a kind of tower
+   *   that is not built
+   */
+  text(): ClipTextConfig;
   /** Of each colour, on the scale of 0 to 1. */
   readonly mean: Colours;
   readonly std: Colours;
@@ -98,6 +113,8 @@ export function visionConfiguration(file: string, json: unknown): VisionConfigur
   if (imageSize % patchSize !== 0) {
     throw invalid(file, `image_size ${imageSize} is not a multiple of patch_size ${patchSize}`);
   }
+  const activation = model.flag("quick_gelu") ? "quickGelu" : "gelu";
+  const featureWidth = () => model.size("embed_dim");
   return {
     vit: {
       imageSize,
@@ -106,10 +123,47 @@ export function visionConfiguration(file: string, json: unknown): VisionConfigur
       layers: vision.size("layers"),
       heads: width / headWidth,
       mlpRatio: vision.number("mlp_ratio", 4),
-      activation: model.flag("quick_gelu") ? "quickGelu" : "gelu",
+      activation,
     },
+    featureWidth,
+    text: () => textTower(file, model, { activation, features: featureWidth() }),
     mean: preprocess.colours("mean", clipMean),
     std: preprocess.colours("std", clipStd),
+  };
+}
+
+/** Defaults: open_clip's `CLIPTextCfg`. */
+function textTower(
+  file: string,
+  model: Fields,
+  shared: Pick<ClipTextConfig, "activation" | "features">,
+): ClipTextConfig {
+  model.only("custom_text", null, false);
+  model.only("multimodal_cfg", null);
+  const text = model.within("text_cfg");
+  for (const name of [
+    "hf_model_name",
+    "hf_tokenizer_name",
+    "ls_init_value",
+    "embed_cls",
+    "no_causal_mask",
+    "use_pad_mask",
+    "final_ln_after_pool",
+    "proj_bias",
+    "act_kwargs",
+    "norm_kwargs",
+  ]) {
+    text.only(name, null, false);
+  }
+  text.only("pool_type", null, "argmax");
+  text.only("proj_type", null, "linear");
+  return {
+    positions: text.size("context_length", 77),
+    vocabulary: text.size("vocab_size", 49_408),
+    ...headsOf(file, text, "width", "heads", { width: 512, heads: 8 }),
+    layers: text.size("layers", 12),
+    mlpRatio: text.number("mlp_ratio", 4),
+    ...shared,
   };
 }
 
@@ -207,9 +261,15 @@ function readGptNeox(file: string, fields: Fields, vocabulary: number): Language
   });
 }
 
-function headsOf(file: string, fields: Fields, widthName: string, headsName: string) {
-  const width = fields.size(widthName);
-  const heads = fields.size(headsName);
+function headsOf(
+  file: string,
+  fields: Fields,
+  widthName: string,
+  headsName: string,
+  byDefault: { readonly width?: number; readonly heads?: number } = {},
+) {
+  const width = fields.size(widthName, byDefault.width);
+  const heads = fields.size(headsName, byDefault.heads);
   if (width % heads === 0) return { width, heads };
   throw invalid(file, `${widthName} ${width} is not a multiple of ${headsName} ${heads}`);
 }

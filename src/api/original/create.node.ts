@@ -1,0 +1,21 @@
+/** The second door on Node. */
+import { node } from "../load.node.js";
+import { type CreateOptions, createOnPlatform, type ModelAndTransforms } from "./create.js";
+
+/**
+ * Makes a model, its image processor and its tokenizer, with the original's names, shapes and defaults. The model
+ * answers after `loadStateDict`. Paths are local.
+ *
+ * @throws OpenFlamingoError `model-…`, `tokenizer-invalid`, `usage`
+ * @example
+ * const { model, imageProcessor, tokenizer } = await createModelAndTransforms({
+ *   clipVisionEncoderPath: "ViT-L-14",
+ *   clipVisionEncoderPretrained: "models/ViT-L-14.pt",
+ *   langEncoderPath: "models/mpt-7b",
+ *   tokenizerPath: "models/mpt-7b",
+ *   crossAttnEveryNLayers: 4,
+ * });
+ * await model.loadStateDict("models/checkpoint.pt", { strict: false });
+ */
+export const createModelAndTransforms = (options: CreateOptions): Promise<ModelAndTransforms> =>
+  createOnPlatform(node, options);

@@ -1,0 +1,138 @@
+/**
+ * The second door's entrance.
+ *
+ * Original: open_flamingo/src/factory.py, `create_model_and_transforms`.
+ */
+import { OpenFlamingoError } from "../../base/errors.js";
+import { type PictureSource, preprocess } from "../../images/index.js";
+import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
+import {
+  type LoadOptions,
+  openOnRuntime,
+  type Platform,
+  readJson,
+  readOptionalJson,
+  readParts,
+} from "../load.js";
+import type { Picture } from "../prompt.js";
+import type { LanguageDefaults } from "./generation.js";
+import { createOriginalModel, type OriginalModel } from "./model.js";
+import type { Tensor } from "./tensor.js";
+import { type OriginalTokenizer, originalTokenizer } from "./tokenizer.js";
+
+export interface CreateOptions extends LoadOptions {
+  /** A folder with an `open_clip_config.json`, or the path of such a file; or `ViT-L-14`, the released models' tower. */
+  readonly clipVisionEncoderPath: string;
+  /** The path of its weights. */
+  readonly clipVisionEncoderPretrained: string;
+  /** The folder of the language model: `config.json` and weights. */
+  readonly langEncoderPath: string;
+  /** The folder of its `tokenizer.json`. */
+  readonly tokenizerPath: string;
+  /** A gated block stands before every block of this interval; 1. */
+  readonly crossAttnEveryNLayers?: number | undefined;
+}
+
+export interface ModelAndTransforms {
+  readonly model: OriginalModel;
+  /**
+   * A picture as the vision encoder takes it, (3, S, S), by CLIP's transform for evaluation.
+   *
+   * @throws OpenFlamingoError `picture-missing`, `picture-unreadable`, `picture-unsupported`, `network`
+   */
+  readonly imageProcessor: (picture: PictureSource | Picture) => Promise<Tensor>;
+  readonly tokenizer: OriginalTokenizer;
+}
+
+export async function createOnPlatform(
+  platform: Platform,
+  {
+    clipVisionEncoderPath,
+    clipVisionEncoderPretrained,
+    langEncoderPath,
+    tokenizerPath,
+    ...options
+  }: CreateOptions,
+): Promise<ModelAndTransforms> {
+  const { crossAttnEveryNLayers = 1, ...load } = options;
+  if (!(Number.isSafeInteger(crossAttnEveryNLayers) && crossAttnEveryNLayers >= 1)) {
+    throw new OpenFlamingoError(
+      "usage",
+      `crossAttnEveryNLayers is ${crossAttnEveryNLayers}: it must be a whole number, 1 or more`,
+    );
+  }
+  if (!/[./\\]/.test(clipVisionEncoderPretrained)) {
+    throw new OpenFlamingoError(
+      "usage",
+      `clipVisionEncoderPretrained is ${JSON.stringify(clipVisionEncoderPretrained)}: that is no path`,
+      { hint: "Weights are not fetched by their name: give the path of the file." },
+    );
+  }
+  const parts = await readParts(platform, {
+    visual: await visionEncoder(platform, clipVisionEncoderPath),
+    languageConfig: platform.inside(langEncoderPath, "config.json"),
+    tokenizer: platform.inside(tokenizerPath, "tokenizer.json"),
+    crossAttentionEvery: crossAttnEveryNLayers,
+  });
+  const { config, tokenizer, preprocessing } = parts;
+  const model = createOriginalModel({
+    config,
+    tokenizer,
+    defaults: await languageDefaults(platform, langEncoderPath, tokenizer.special.endOfChunk),
+    openCheckpoint: platform.openCheckpoint,
+    async open([flamingo, ...further], signal) {
+      const stopped = { signal: signal ?? load.signal };
+      await using vision = await platform.openCheckpoint(clipVisionEncoderPretrained, stopped);
+      await using language = await platform.openCheckpoint(langEncoderPath, stopped);
+      const checkpoints = { vision, language, flamingo: flamingo!, further };
+      return await openOnRuntime(platform, parts, checkpoints, { ...load, ...stopped });
+    },
+  });
+  return {
+    model,
+    async imageProcessor(picture) {
+      const source = typeof picture === "object" && "picture" in picture ? picture.picture : picture;
+      const raster = await platform.decodePicture(source, {});
+      const { size } = preprocessing;
+      return { shape: [3, size, size], data: preprocess(raster, preprocessing) };
+    },
+    tokenizer: originalTokenizer(tokenizer),
+  };
+}
+
+/** open_clip's own configuration of the released models' tower; OpenAI's weights want the quick GELU. */
+const vitL14 = {
+  embed_dim: 768,
+  vision_cfg: { image_size: 224, layers: 24, width: 1024, patch_size: 14 },
+  text_cfg: { context_length: 77, vocab_size: 49408, width: 768, heads: 12, layers: 12 },
+  quick_gelu: true,
+};
+
+async function visionEncoder(platform: Platform, path: string): Promise<VisionConfiguration> {
+  if (path === "ViT-L-14") return visionConfiguration(path, { model_cfg: vitL14 });
+  const file = path.endsWith(".json") ? path : platform.inside(path, "open_clip_config.json");
+  return visionConfiguration(file, await readJson(platform, file));
+}
+
+/** What the language model's files say of generation: generation_config.json, or config.json where there is none. */
+async function languageDefaults(
+  platform: Platform,
+  folder: string,
+  endOfChunk: number,
+): Promise<LanguageDefaults> {
+  const read = (name: string) => readOptionalJson(platform, platform.inside(folder, name));
+  const model = fieldsOf(await read("config.json"));
+  const generation = fieldsOf((await read("generation_config.json")) ?? model);
+  const isId = (value: unknown): value is number => typeof value === "number";
+  const { eos_token_id: eos, pad_token_id: pad } = generation;
+  return {
+    eosTokenId: isId(eos) || (Array.isArray(eos) && eos.every(isId)) ? eos : undefined,
+    padTokenId: isId(pad) ? pad : undefined,
+    // The original's GPT-NeoX keeps keys and values whatever its configuration says.
+    useCache: model.model_type === "gpt_neox" || model.use_cache !== false,
+    endOfChunk,
+  };
+}
+
+const fieldsOf = (json: unknown): Readonly<Record<string, unknown>> =>
+  typeof json === "object" && json !== null ? (json as Record<string, unknown>) : {};

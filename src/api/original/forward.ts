@@ -1,0 +1,227 @@
+/**
+ * The second door's `forward`: logits of every token, with pictures that are given or cached, and after what was read
+ * before.
+ *
+ * Original: open_flamingo/src/flamingo.py, `Flamingo.forward`, and flamingo_lm.py, `FlamingoLMMixin.forward`.
+ */
+import type { Engine } from "../../engine/engine.js";
+import type { EncodedPicture, Prompt } from "../../engine/pool.js";
+import { logSumOfExponentials } from "../../generate/logits.js";
+import type { FlamingoConfig } from "../../models/flamingo.js";
+import { type Ids, type Mask, type TextRow, textRows, usage, type VisionX } from "./inputs.js";
+import { firstPast, furtherPast, type Past, type PastKeyValues, requireWhole } from "./pastKeyValues.js";
+import type { Tensor } from "./tensor.js";
+
+export interface ForwardArguments {
+  /** Left out, or null, with cached media only. */
+  readonly visionX?: VisionX | null | undefined;
+  /** (B, T) */
+  readonly langX: Ids;
+  /** (B, T), also with `pastKeyValues`: of `langX` alone. */
+  readonly attentionMask?: Mask | undefined;
+  /** (B, T), −100 where nothing is to be learned. */
+  readonly labels?: Ids | undefined;
+  /** Whether cached media are forgotten; true. */
+  readonly clearConditionedLayers?: boolean | undefined;
+  /** What `langX` follows: of a call with `useCache` and the media that are cached now. */
+  readonly pastKeyValues?: PastKeyValues | null | undefined;
+  /** Whether to give `pastKeyValues`; false. */
+  readonly useCache?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ForwardResult {
+  /** (B, T, V); zeros where the mask is 0. */
+  readonly logits: Tensor;
+  /** The mean of −log p over the labels, each predicted by what is before it; only with labels. */
+  readonly loss?: number;
+  readonly pastKeyValues?: PastKeyValues;
+}
+
+/** Pictures that `cacheMedia` has encoded. */
+export interface Media {
+  readonly pictures: readonly (readonly EncodedPicture[])[];
+  /** The `<image>`s of each row in the last text that had some. */
+  images: readonly number[];
+}
+
+/** What a model keeps between calls. */
+export interface Conditioning {
+  /** "forgotten": `forward` has cleared what was cached, and `uncacheMedia` was not called since. */
+  media: Media | "forgotten" | undefined;
+}
+
+export interface ForwardParts {
+  readonly config: FlamingoConfig;
+  readonly imageToken: number;
+  readonly conditioning: Conditioning;
+  /** @throws OpenFlamingoError `checkpoint-missing` before weights are loaded */
+  engine(): Engine;
+  encode(visionX: Tensor, rows: number, signal: AbortSignal | undefined): Promise<Media["pictures"]>;
+}
+
+/** `forward`, and a function that gives back what the results' `pastKeyValues` hold. */
+export function createForward({ config, imageToken, conditioning, engine, encode }: ForwardParts) {
+  const { vocabulary, positions } = config.language;
+  const pasts = new Map<PastKeyValues, { readonly past: Past; readonly media: Media | undefined }>();
+  const keep = (past: Past, media: Media | undefined): PastKeyValues => {
+    pasts.set(past, { past, media });
+    return past;
+  };
+
+  async function forward(args: ForwardArguments): Promise<ForwardResult> {
+    const { langX, attentionMask, labels, clearConditionedLayers = true, signal } = args;
+    const rows = textRows(langX, attentionMask, { vocabulary, padding: "either" });
+    const shown = await show(await args.visionX, langX, signal);
+    const { logits: ofRows, pastKeyValues } = args.pastKeyValues
+      ? await readFurther(args, rows, shown)
+      : await read(args, rows, shown);
+    if (conditioning.media && clearConditionedLayers) conditioning.media = "forgotten";
+
+    const width = langX[0]!.length;
+    const data = new Float32Array(rows.length * width * vocabulary);
+    rows.forEach(({ start }, row) => {
+      data.set(ofRows[row]!, (row * width + start) * vocabulary);
+    });
+    const logits = { shape: [rows.length, width, vocabulary], data };
+    return {
+      logits,
+      ...(labels && { loss: lossOf(logits, labels, rows) }),
+      ...(pastKeyValues && { pastKeyValues }),
+    };
+  }
+
+  /** The pictures that a text sees: given ones, or those that are cached. */
+  async function show(
+    visionX: Tensor | null | undefined,
+    langX: Ids,
+    signal: AbortSignal | undefined,
+  ): Promise<Shown> {
+    const { media } = conditioning;
+    const none = langX.map(() => 0);
+    if (media === undefined) {
+      if (visionX) {
+        const pictures = await encode(visionX, langX.length, signal);
+        return { pictures, before: none, media: undefined };
+      }
+      throw usage(
+        "forward has no visionX, and no media are cached",
+        "Give visionX, or call cacheMedia() first.",
+      );
+    }
+    if (visionX) {
+      throw usage(
+        "forward has a visionX, and media are cached",
+        "Leave it out, or call uncacheMedia() first.",
+      );
+    }
+    if (media === "forgotten") {
+      throw usage(
+        "the last forward has forgotten the cached media",
+        "Call cacheMedia() again, and forward with clearConditionedLayers: false.",
+      );
+    }
+    if (media.pictures.length !== langX.length) {
+      throw usage(`langX has ${langX.length} rows, the cached media ${media.pictures.length}`);
+    }
+    // A text with an <image> in any row counts its own; another one comes after those that were counted last.
+    const images = imagesOf(langX, imageToken);
+    if (images.every((count) => count === 0))
+      return { pictures: media.pictures, before: media.images, media };
+    media.images = images;
+    return { pictures: media.pictures, before: none, media };
+  }
+
+  async function read(
+    { useCache = false, signal }: ForwardArguments,
+    rows: readonly TextRow[],
+    { pictures, before, media }: Shown,
+  ) {
+    const prompts = rows.map(({ ids }, row): Prompt => ({ ids, pictures: pictures[row]! }));
+    const lengths = rows.map(({ ids }) => ids.length);
+    const room = useCache ? Math.max(0, positions - Math.max(...lengths)) : 0;
+    const decoder = await engine().decoder(prompts, { room });
+    let kept: PastKeyValues | undefined;
+    try {
+      const logits = await decoder.logits({ texts: textsOf(rows, before), signal });
+      if (useCache) kept = keep(firstPast(decoder, lengths), media);
+      return { logits, pastKeyValues: kept };
+    } finally {
+      if (!kept) decoder.close();
+    }
+  }
+
+  async function readFurther(
+    { pastKeyValues, langX, useCache = false, signal }: ForwardArguments,
+    rows: readonly TextRow[],
+    { before, media }: Shown,
+  ) {
+    const known = pasts.get(pastKeyValues!);
+    if (!known || !media || known.media !== media) {
+      throw usage(
+        "pastKeyValues belong to other media than those that are cached now",
+        "Call cacheMedia() before the first forward, and give what that returned.",
+      );
+    }
+    const { past } = known;
+    const width = langX[0]!.length;
+    if (rows.some(({ ids }) => ids.length !== width)) {
+      throw usage("attentionMask has padding in a text that follows pastKeyValues");
+    }
+    requireWhole(past);
+    engine().requireRoom(Math.max(...past.lengths), width);
+    const texts = textsOf(rows, before);
+    const logits = await past.memory.decoder.logits({ texts, from: past.lengths, signal });
+    const further = keep(furtherPast(past, width), media);
+    return { logits, pastKeyValues: useCache ? further : undefined };
+  }
+
+  function close(): void {
+    for (const past of pasts.keys()) past.close();
+    pasts.clear();
+  }
+
+  return { forward, close };
+}
+
+interface Shown {
+  readonly pictures: Media["pictures"];
+  /** How many `<image>`s each row has seen before it begins. */
+  readonly before: readonly number[];
+  /** The cached media, if it is these. */
+  readonly media: Media | undefined;
+}
+
+const textsOf = (rows: readonly TextRow[], before: readonly number[]) =>
+  rows.map(({ ids }, row) => ({ ids, imagesBefore: before[row] }));
+
+/** How many `<image>`s each row has. */
+export const imagesOf = (rows: Ids, imageToken: number): readonly number[] =>
+  rows.map((ids) => ids.filter((id) => id === imageToken).length);
+
+/** The mean cross-entropy of labels, each predicted by the logits before it. @throws OpenFlamingoError `usage` */
+function lossOf({ shape, data }: Tensor, labels: Ids, rows: readonly TextRow[]): number {
+  const [b, width, V] = shape as [number, number, number];
+  if (labels.length !== b || labels.some((row) => row.length !== width)) {
+    throw usage(`labels are not (${b}, ${width}), as langX is`);
+  }
+  let sum = 0;
+  let count = 0;
+  labels.forEach((row, r) => {
+    const { start, ids } = rows[r]!;
+    row.forEach((label, t) => {
+      if (t === 0 || label === -100) return;
+      const isKnown = Number.isInteger(label) && label >= 0 && label < V;
+      if (!isKnown || t <= start || t > start + ids.length) {
+        throw usage(
+          `labels: row ${r} has ${label} at place ${t}`,
+          `It must be −100, or one of 0 to ${V - 1} after a token that is no padding.`,
+        );
+      }
+      const logits = data.subarray((r * width + t - 1) * V, (r * width + t) * V);
+      sum += logSumOfExponentials(logits) - logits[label]!;
+      count++;
+    });
+  });
+  return sum / count;
+}

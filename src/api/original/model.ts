@@ -1,0 +1,196 @@
+/**
+ * The second door's model: the original's methods on the engine of the first.
+ *
+ * Original: open_flamingo/src/flamingo.py, `Flamingo`.
+ */
+import { OpenFlamingoError } from "../../base/errors.js";
+import type { Checkpoint } from "../../checkpoints/checkpoint.js";
+import { encodeOnce } from "../../engine/encodeOnce.js";
+import type { Engine } from "../../engine/engine.js";
+import type { EncodedPicture, Prompt } from "../../engine/pool.js";
+import type { FlamingoConfig } from "../../models/flamingo.js";
+import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
+import type { OpenModel } from "../load.js";
+import {
+  type Conditioning,
+  createForward,
+  type ForwardArguments,
+  type ForwardResult,
+  imagesOf,
+} from "./forward.js";
+import {
+  type GeneratedSequences,
+  type GenerationArguments,
+  generateSequences,
+  type LanguageDefaults,
+} from "./generation.js";
+import { type Ids, type Mask, pixelsOf, textRows, usage, type VisionX } from "./inputs.js";
+import { compareKeys, type LoadedKeys, withoutUnexpected } from "./stateDict.js";
+import type { Tensor } from "./tensor.js";
+
+export interface GenerateArguments extends GenerationArguments {
+  readonly visionX: VisionX;
+  /** (B, T), padded on the left. */
+  readonly langX: Ids;
+  readonly attentionMask?: Mask | undefined;
+}
+
+/** The model of `createModelAndTransforms`. Close it, or declare it with `await using`. */
+export interface OriginalModel extends AsyncDisposable {
+  /** The id of `<|endofchunk|>`. */
+  readonly eocTokenId: number;
+  /** The id of `<image>`. */
+  readonly mediaTokenId: number;
+  /**
+   * Loads trained weights over those of before, and with the first of them the frozen ones.
+   *
+   * @param file a local path: a state dict, or a training checkpoint with its `model_state_dict`
+   * @param options.strict whether missing and unexpected keys are an error; true, as in torch. The released checkpoints
+   *   hold the trained weights only: they are loaded with false.
+   * @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `engine`, `memory`
+   */
+  loadStateDict(
+    file: string,
+    options?: { readonly strict?: boolean | undefined; readonly signal?: AbortSignal | undefined },
+  ): Promise<LoadedKeys>;
+  /**
+   * Logits of every token.
+   *
+   * @throws OpenFlamingoError `shape`, `usage`, `prompt-too-long`, `picture-count`, `engine`; `checkpoint-missing`
+   *   before `loadStateDict`
+   */
+  forward(args: ForwardArguments): Promise<ForwardResult>;
+  /**
+   * Continues texts.
+   *
+   * @returns (B · numReturnSequences, length): prompt and new ids
+   * @throws OpenFlamingoError as `forward`, and `logits-not-finite`
+   * @example
+   * const [ids] = await model.generate({ visionX, langX: inputIds, attentionMask, maxNewTokens: 20, numBeams: 3 });
+   */
+  generate(args: GenerateArguments & { readonly outputScores: true }): Promise<GeneratedSequences>;
+  generate(args: GenerateArguments): Promise<number[][]>;
+  /** Encodes pictures for the `forward`s that follow, whose texts without `<image>` then see the last of these. */
+  cacheMedia(args: {
+    readonly inputIds: Ids;
+    readonly visionX: VisionX;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<void>;
+  uncacheMedia(): void;
+  close(): Promise<void>;
+}
+
+export interface OriginalModelParts {
+  readonly config: FlamingoConfig;
+  readonly tokenizer: FlamingoTokenizer;
+  readonly defaults: LanguageDefaults;
+  openCheckpoint(path: string, options: { signal?: AbortSignal | undefined }): Promise<Checkpoint>;
+  /** @param trained checkpoints of the trained part, in the order in which they are loaded */
+  open(trained: readonly Checkpoint[], signal: AbortSignal | undefined): Promise<OpenModel>;
+}
+
+export function createOriginalModel(parts: OriginalModelParts): OriginalModel {
+  const { config, tokenizer, defaults } = parts;
+  const { image: imageToken, endOfChunk } = tokenizer.special;
+  const conditioning: Conditioning = { media: undefined };
+  const stateDicts: string[] = [];
+  let model: OpenModel | undefined;
+
+  function engine(): Engine {
+    if (model) return model.engine;
+    throw new OpenFlamingoError("checkpoint-missing", "the model has no trained weights yet", {
+      hint: 'await model.loadStateDict("checkpoint.pt", { strict: false })',
+    });
+  }
+
+  async function encode(visionX: Tensor, rows: number, signal: AbortSignal | undefined) {
+    const pixels = pixelsOf(visionX, rows, config.vision.imageSize);
+    const encodePicture = encodeOnce(engine());
+    const pictures: EncodedPicture[][] = [];
+    for (const row of pixels) {
+      const encoded: EncodedPicture[] = [];
+      for (const each of row) encoded.push(await encodePicture(each, { signal }));
+      pictures.push(encoded);
+    }
+    return pictures;
+  }
+
+  const { forward, close: forgetPasts } = createForward({ config, imageToken, conditioning, engine, encode });
+
+  async function loadStateDict(
+    file: string,
+    { strict = true, signal }: { strict?: boolean | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<LoadedKeys> {
+    const open = (path: string) => parts.openCheckpoint(path, { signal });
+    const given = await open(file);
+    const keys = compareKeys(config, given, strict);
+    const trained = [withoutUnexpected(config, given)];
+    try {
+      for (const before of stateDicts.toReversed())
+        trained.unshift(withoutUnexpected(config, await open(before)));
+      await close();
+      model = await parts.open(trained, signal);
+    } finally {
+      for (const checkpoint of trained) await checkpoint.close();
+    }
+    stateDicts.push(file);
+    return keys;
+  }
+
+  async function generate(
+    args: GenerateArguments & { readonly outputScores: true },
+  ): Promise<GeneratedSequences>;
+  async function generate(args: GenerateArguments): Promise<number[][]>;
+  async function generate(args: GenerateArguments): Promise<GeneratedSequences | number[][]> {
+    requireKnown(args);
+    const { langX, attentionMask, outputScores = false, signal } = args;
+    const rows = textRows(langX, attentionMask, { vocabulary: config.language.vocabulary, padding: "left" });
+    const visionX = await args.visionX;
+    if (!visionX)
+      throw usage("generate has no visionX", "A text without <image> needs one too: give any picture.");
+    const pictures = await encode(visionX, rows.length, signal);
+    const prompts = rows.map(({ ids }, row): Prompt => ({ ids, pictures: pictures[row]! }));
+    const found = await generateSequences(engine(), defaults, langX, prompts, args);
+    conditioning.media = undefined; // the original clears its layers
+    return outputScores ? found : found.sequences;
+  }
+
+  async function close(): Promise<void> {
+    forgetPasts();
+    conditioning.media = undefined;
+    await model?.close();
+    model = undefined;
+  }
+
+  return {
+    eocTokenId: endOfChunk,
+    mediaTokenId: imageToken,
+    loadStateDict,
+    forward,
+    generate,
+    async cacheMedia({ inputIds, visionX, signal }) {
+      const pictures = await encode(await visionX, inputIds.length, signal);
+      conditioning.media = { pictures, images: imagesOf(inputIds, imageToken) };
+    },
+    uncacheMedia() {
+      conditioning.media = undefined;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+const known: ReadonlySet<string> = new Set<keyof GenerateArguments>([
+  ...(["visionX", "langX", "attentionMask", "signal", "outputScores", "logitsProcessor"] as const),
+  ...(["maxLength", "minLength", "maxNewTokens", "minNewTokens", "numReturnSequences", "useCache"] as const),
+  ...(["doSample", "temperature", "topK", "topP", "minP", "seed"] as const),
+  ...(["numBeams", "lengthPenalty", "earlyStopping", "beamLength"] as const),
+  ...(["eosTokenId", "padTokenId", "repetitionPenalty", "noRepeatNgramSize", "badWordsIds"] as const),
+]);
+
+/** A misspelt argument would silently be without effect. */
+function requireKnown(args: object): void {
+  const unknown = Object.keys(args).find((name) => !known.has(name));
+  if (unknown !== undefined)
+    throw usage(`generate has no argument ${unknown}`, `It has ${[...known].join(", ")}.`);
+}

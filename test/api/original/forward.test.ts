@@ -1,0 +1,289 @@
+/** The second door's `forward`, `cacheMedia` and `pastKeyValues` beside the original's, errors[] among it. */
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { compared } from "../../parity.js";
+import { ids, largestDifference, twinsWith } from "../../twin.js";
+import { createTwin, type OpenedTwin, openTwinByName } from "./opened.js";
+
+interface ForwardCase {
+  readonly name: string;
+  readonly pictures: readonly (readonly string[])[];
+  readonly input_ids: readonly (readonly number[])[];
+  readonly attention_mask: readonly (readonly number[])[];
+}
+
+interface RankCase {
+  readonly name: string;
+  readonly pictures: readonly (readonly string[])[];
+  readonly prompts: readonly string[];
+  readonly class_tokens: readonly (readonly number[])[];
+  readonly results: readonly {
+    readonly use_cache: boolean;
+    readonly cache?: "in place";
+    readonly normalize_length: boolean;
+    readonly logprobs: readonly (readonly number[])[];
+  }[];
+}
+
+const bound = 1e-4;
+
+describe.each(twinsWith("forward.json", "the second door's forward"))("$name", (golden) => {
+  const { cases } = golden.goldenJson<{ cases: ForwardCase[] }>("forward.json");
+  const expected = golden.goldenTensors("forward.safetensors");
+  let opened: OpenedTwin;
+  beforeAll(async () => {
+    opened = await openTwinByName(golden);
+    opened.tokenizer.paddingSide = "left";
+  });
+  afterAll(() => opened.model.close());
+
+  test.each(cases)("logits of $name", async ({ name, pictures, input_ids, attention_mask }) => {
+    const { logits } = await opened.model.forward({
+      visionX: opened.visionX(pictures),
+      langX: input_ids,
+      attentionMask: attention_mask,
+    });
+    const original = (await expected).get(`logits.${name}`)!;
+    expect(logits.shape).toEqual(original.shape);
+    let largest = 0;
+    let values = 0;
+    attention_mask.flat().forEach((shown, at) => {
+      if (shown === 0) return;
+      for (let i = at * ids.size; i < (at + 1) * ids.size; i++) {
+        largest = Math.max(largest, Math.abs(logits.data[i]! - original.data[i]!));
+        values++;
+      }
+    });
+    compared(`second door/logits/${golden.name}`, { cases: 1, values, largest, bound });
+    expect(largest).toBeLessThan(bound);
+  });
+
+  describe("ranking as the original's evaluation does it, by forwards over cached media", () => {
+    const ranked = golden.goldenJson<{ cases: RankCase[] }>("rank_classification.json").cases;
+    // The 1B's own code changes the keys and values that it is given in place.
+    const changesInPlace = golden.name === "tiny-openflamingo-3b";
+    const runs = ranked.flatMap(({ results, ...given }) =>
+      results
+        .filter(({ use_cache }) => use_cache)
+        .map((result) => ({ ...given, ...result, inPlace: changesInPlace || result.cache === "in place" })),
+    );
+
+    test.each(runs)("$name, cache in place: $inPlace, mean: $normalize_length", async (run) => {
+      const { model, tokenizer, visionX } = opened;
+      const { inputIds, attentionMask } = tokenizer([...run.prompts], { padding: true });
+      await model.cacheMedia({ inputIds, visionX: visionX(run.pictures) });
+      const context = await model.forward({
+        langX: inputIds,
+        attentionMask,
+        clearConditionedLayers: false,
+        useCache: true,
+      });
+      const last = lastRows(context.logits.data, run.prompts.length, ids.size);
+      let past = context.pastKeyValues;
+      const found = run.prompts.map((): number[] => []);
+      for (const tokens of run.class_tokens) {
+        const { logits, pastKeyValues } = await model.forward({
+          langX: run.prompts.map(() => tokens),
+          clearConditionedLayers: false,
+          pastKeyValues: past,
+          useCache: run.inPlace,
+        });
+        if (run.inPlace) past = pastKeyValues;
+        found.forEach((row, b) => {
+          const sum = tokens.reduce((total, token, t) => {
+            const at = (b * tokens.length + t - 1) * ids.size;
+            const before = t === 0 ? last[b]! : logits.data.subarray(at, at + ids.size);
+            return total + logProbability(before, token);
+          }, 0);
+          row.push(run.normalize_length ? sum / tokens.length : sum);
+        });
+      }
+      model.uncacheMedia();
+      past!.close();
+      // The original shows class names the padding before shorter prompts; here nothing ever sees padding.
+      const unpadded = attentionMask.flatMap((row, b) => (row.includes(0) ? [] : [b]));
+      expect(unpadded.length).toBeGreaterThan(0);
+      const differences = unpadded.flatMap((b) =>
+        found[b]!.map((value, i) => Math.abs(value - run.logprobs[b]![i]!)),
+      );
+      const largest = Math.max(...differences);
+      compared(`second door/ranking/${golden.name}`, {
+        cases: 1,
+        values: differences.length,
+        largest,
+        bound,
+      });
+      expect(largest).toBeLessThan(bound);
+    });
+  });
+
+  describe("what the original refuses is refused, and what it accepts is accepted or refused with the reason", () => {
+    const { errors } = golden.goldenJson<{
+      errors: { case: string; error?: string; output_shape?: number[] }[];
+    }>("forward.json");
+    const one = () => opened.tokenizer("<image>Output:").inputIds;
+    const pixels = (shape: readonly number[]) => ({
+      shape,
+      data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+    });
+    const side = golden.name.endsWith("9b") ? 32 : golden.name.endsWith("3b") ? 40 : 56;
+    const calls: Readonly<Record<string, { call: () => Promise<unknown>; message: string }>> = {
+      "no vision_x": {
+        call: () => opened.model.forward({ langX: one() }),
+        message: "forward has no visionX, and no media are cached",
+      },
+      "vision_x of five dimensions": {
+        call: () => opened.model.forward({ langX: one(), visionX: pixels([1, 1, 3, side, side]) }),
+        message: "it should be of shape (b, T_img, F, C, H, W)",
+      },
+      "two frames": {
+        call: () => opened.model.forward({ langX: one(), visionX: pixels([1, 1, 2, 3, side, side]) }),
+        message: "only a single frame is supported",
+      },
+      "wrong picture size": {
+        call: () => opened.model.forward({ langX: one(), visionX: pixels([1, 1, 1, 3, side + 8, side + 8]) }),
+        message: `this model's pictures are (3, ${side}, ${side})`,
+      },
+      "longer than the model's positions (133 tokens)": {
+        call: () =>
+          opened.model.forward({
+            langX: [Array.from({ length: 133 }, () => 40)],
+            visionX: pixels([1, 1, 1, 3, side, side]),
+          }),
+        message: "the model has 128 positions",
+      },
+      "token id beyond the vocabulary": {
+        call: () => opened.model.forward({ langX: [[518]], visionX: pixels([1, 1, 1, 3, side, side]) }),
+        message: "row 0 has the id 518 at place 0, the model has 0 to 517",
+      },
+    };
+
+    test.each(errors.filter(({ case: name }) => name in calls))("$case", async ({ case: name }) => {
+      const { call, message } = calls[name]!;
+      await expect(call()).rejects.toMatchObject({
+        name: "OpenFlamingoError",
+        message: expect.stringContaining(message),
+      });
+    });
+
+    test("two rows of text, one of pictures: both rows see it, as there", async () => {
+      const langX = [...one(), ...one()];
+      const shared = await opened.model.forward({ langX, visionX: opened.visionX([["p1"]]) });
+      const own = await opened.model.forward({ langX, visionX: opened.visionX([["p1"], ["p1"]]) });
+      expect(shared.logits).toEqual(own.logits);
+      expect(errors.some(({ case: name }) => name === "two rows of text, one of pictures")).toBe(true);
+      expect(errors.length).toBe(Object.keys(calls).length + 1);
+    });
+  });
+
+  test("the loss is that of the original's loop: labels shifted by one, −100 left out", async () => {
+    const { inputIds } = opened.tokenizer("<image>Output:a small dog<|endofchunk|>");
+    const visionX = opened.visionX([["p0"]]);
+    const labels = inputIds.map((row) => row.map((id) => (id === ids.image ? -100 : id)));
+    const { logits, loss } = await opened.model.forward({ langX: inputIds, visionX, labels });
+    const targets = labels[0]!.slice(1);
+    const each = targets.map((label, t) =>
+      logProbability(logits.data.subarray(t * ids.size, (t + 1) * ids.size), label),
+    );
+    expect(loss).toBeCloseTo(-each.reduce((a, b) => a + b) / each.length, 5);
+    const most = await opened.model.forward({
+      langX: inputIds,
+      visionX,
+      labels: labels.map((row) => row.map((label, t) => (t === 2 ? label : -100))),
+    });
+    expect(most.loss).toBeCloseTo(-each[1]!, 5);
+  });
+});
+
+describe("cached media", () => {
+  const [golden] = twinsWith("forward.json", "cached media").filter(({ name }) => name.endsWith("9b"));
+  let opened: OpenedTwin;
+  beforeAll(async () => {
+    opened = await openTwinByName(golden!);
+  });
+  afterAll(() => opened.model.close());
+  const text = (words: string) => opened.tokenizer(words).inputIds;
+  const cache = async () => {
+    const inputIds = text("<image>Output:");
+    await opened.model.cacheMedia({ inputIds, visionX: opened.visionX([["p0"]]) });
+    return inputIds;
+  };
+
+  test("are forgotten by a forward unless it is told not to, until they are uncached", async () => {
+    const langX = await cache();
+    await opened.model.forward({ langX, clearConditionedLayers: false });
+    await opened.model.forward({ langX });
+    await expect(opened.model.forward({ langX })).rejects.toThrow("has forgotten the cached media");
+    opened.model.uncacheMedia();
+    await opened.model.forward({ langX, visionX: opened.visionX([["p0"]]) });
+  });
+
+  test("exclude a visionX", async () => {
+    const langX = await cache();
+    await expect(opened.model.forward({ langX, visionX: opened.visionX([["p0"]]) })).rejects.toThrow(
+      "forward has a visionX, and media are cached",
+    );
+    opened.model.uncacheMedia();
+  });
+
+  test("a past goes on as often as one likes, and is refused once another text stands in its place", async () => {
+    const langX = await cache();
+    const keep = { clearConditionedLayers: false, useCache: true };
+    const { pastKeyValues: first } = await opened.model.forward({ langX, ...keep });
+    const dog = await opened.model.forward({ langX: text("a dog"), pastKeyValues: first, ...keep });
+    const whole = await opened.model.forward({
+      langX: text("<image>Output:a dog"),
+      clearConditionedLayers: false,
+    });
+    const lastOf = ({ logits }: { logits: { data: Float32Array } }) => logits.data.slice(-ids.size);
+    expect(largestDifference(lastOf(dog), lastOf(whole))).toBeLessThan(bound);
+    const cat = await opened.model.forward({ langX: text("a cat"), pastKeyValues: first, ...keep });
+    const again = await opened.model.forward({ langX: text("a dog"), pastKeyValues: first, ...keep });
+    expect(lastOf(again)).toEqual(lastOf(dog));
+    await expect(
+      opened.model.forward({ langX: text("!"), pastKeyValues: cat.pastKeyValues, ...keep }),
+    ).rejects.toThrow("another text was read after the same beginning");
+    await cache();
+    await expect(opened.model.forward({ langX: text("!"), pastKeyValues: first, ...keep })).rejects.toThrow(
+      "pastKeyValues belong to other media",
+    );
+    opened.model.uncacheMedia();
+  });
+});
+
+describe("weights", () => {
+  const [golden] = twinsWith("forward.json", "loading of weights").filter(({ name }) => name.endsWith("9b"));
+  const checkpoint = join(golden!.folder, "checkpoint.pt");
+
+  test("a model without them says what to do", async () => {
+    const { model, tokenizer } = await createTwin(golden!);
+    const { inputIds } = tokenizer("<image>");
+    const visionX = { shape: [1, 1, 1, 3, 32, 32], data: new Float32Array(3 * 32 * 32) };
+    await expect(model.forward({ langX: inputIds, visionX })).rejects.toMatchObject({
+      code: "checkpoint-missing",
+    });
+    await model.close();
+  });
+
+  test("a checkpoint of the trained part lacks the frozen ones: told, and refused if strict", async () => {
+    const { model } = await createTwin(golden!);
+    const { missingKeys, unexpectedKeys } = await model.loadStateDict(checkpoint, { strict: false });
+    expect(missingKeys).toContain("lang_encoder.transformer.blocks.0.attn.Wqkv.weight");
+    expect(missingKeys.some((name) => name.startsWith("perceiver."))).toBe(false);
+    expect(unexpectedKeys).toEqual([]);
+    await expect(model.loadStateDict(checkpoint)).rejects.toMatchObject({
+      code: "checkpoint-mismatch",
+      message: expect.stringContaining("0 unexpected"),
+    });
+    await model.close();
+  });
+});
+
+const lastRows = (data: Float32Array, rows: number, V: number) =>
+  Array.from({ length: rows }, (_, b) => {
+    const end = (data.length / rows) * (b + 1);
+    return data.subarray(end - V, end);
+  });
+
+const logProbability = (logits: Float32Array, token: number): number =>
+  logits[token]! - Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));

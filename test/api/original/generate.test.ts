@@ -1,0 +1,155 @@
+/** The second door's `generate` beside the original's: whole rows of both generation files of every twin. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type GenerationCase, generationCases } from "../../generate/cases.js";
+import { compared } from "../../parity.js";
+import { twinsWith } from "../../twin.js";
+import { type OpenedTwin, openTwinByName } from "./opened.js";
+
+type WholeCase = GenerationCase & {
+  readonly prompts: readonly string[];
+  readonly sequences: readonly (readonly number[])[];
+  readonly text: readonly string[];
+  readonly text_skip_special_tokens: readonly string[];
+};
+
+/** The case's arguments by their names here. The published original's GPT-NeoX kept keys and values, asked or not. */
+function argumentsOf({ kwargs, file }: GenerationCase, keeps: boolean) {
+  const { force } = kwargs;
+  return {
+    maxNewTokens: kwargs.max_new_tokens,
+    minNewTokens: kwargs.min_new_tokens,
+    maxLength: kwargs.max_length,
+    eosTokenId: kwargs.eos_token_id,
+    padTokenId: kwargs.pad_token_id,
+    useCache: keeps && file === "generation.json" ? true : kwargs.use_cache,
+    repetitionPenalty: kwargs.repetition_penalty,
+    noRepeatNgramSize: kwargs.no_repeat_ngram_size,
+    badWordsIds: kwargs.bad_words_ids,
+    numBeams: kwargs.num_beams,
+    numReturnSequences: kwargs.num_return_sequences,
+    lengthPenalty: kwargs.length_penalty,
+    earlyStopping: kwargs.early_stopping,
+    ...(file === "generation-generated-length.json" && { beamLength: "generated" as const }),
+    ...(force && {
+      logitsProcessor: ({ row, step, scores }: { row: number; step: number; scores: Float32Array }) => {
+        if (row !== force.row || step !== force.step) return;
+        for (let id = 0; id < scores.length; id++) if (id !== force.token) scores[id] = -Infinity;
+      },
+    }),
+  };
+}
+
+describe.each(twinsWith("generation.json", "the second door's generate"))("$name", (golden) => {
+  const isNeox = golden.name === "tiny-openflamingo-4b";
+  const cases = generationCases(golden) as readonly WholeCase[];
+  let opened: OpenedTwin;
+  let largest = 0;
+  let scoresCompared = 0;
+  beforeAll(async () => {
+    opened = await openTwinByName(golden);
+    opened.tokenizer.paddingSide = "left";
+  });
+  afterAll(async () => {
+    const ids = cases.reduce((sum, { sequences }) => sum + sequences.flat().length, 0);
+    compared("second door: generate", { cases: cases.length, values: ids });
+    compared("second door: scores", {
+      cases: cases.length,
+      values: scoresCompared,
+      largest,
+      bound: 1e-4,
+      unit: "relative",
+    });
+    await opened.model.close();
+  });
+
+  test.each(cases)("$file: $name", async (given) => {
+    const { model, tokenizer, visionX } = opened;
+    const { inputIds, attentionMask } = tokenizer([...given.prompts], { padding: true });
+    expect(inputIds).toEqual(given.input_ids);
+    expect(attentionMask).toEqual(given.attention_mask);
+    const args = {
+      visionX: visionX(given.pictures),
+      langX: inputIds,
+      attentionMask,
+      ...argumentsOf(given, isNeox),
+    };
+    const { sequences, sequencesScores, scores } = await model.generate({ ...args, outputScores: true });
+    expect(sequences).toEqual(given.sequences);
+    expect(tokenizer.batchDecode(newTokens(sequences, inputIds))).toEqual(given.text);
+    expect(tokenizer.batchDecode(newTokens(sequences, inputIds), { skipSpecialTokens: true })).toEqual(
+      given.text_skip_special_tokens,
+    );
+    sequencesScores?.forEach((score, i) => {
+      const original = given.sequences_scores![i]!;
+      // The file has seven decimals.
+      largest = Math.max(largest, (Math.abs(score - original) - 1e-7) / Math.abs(original));
+      scoresCompared++;
+    });
+    given.token_logprobs?.forEach((row, r) => {
+      row.forEach((logProb, step) => {
+        const chosenFrom = scores[step]![r];
+        if (logProb === null || chosenFrom === undefined) return;
+        const chosen = sequences[r]![inputIds[r]!.length + step]!;
+        const all = Math.log(chosenFrom.reduce((sum, score) => sum + Math.exp(score), 0));
+        largest = Math.max(largest, Math.abs(chosenFrom[chosen]! - all - logProb) / Math.max(1, -logProb));
+        scoresCompared++;
+      });
+    });
+    expect(largest).toBeLessThan(1e-4);
+  });
+
+  const prompt = () => opened.tokenizer("<image>Output:");
+  const ask = async (rows: number, extra: object) => {
+    const { inputIds, attentionMask } = prompt();
+    return opened.model.generate({
+      visionX: opened.visionX(Array.from({ length: rows }, () => ["p0"])),
+      langX: Array.from({ length: rows }, () => inputIds[0]!),
+      attentionMask: Array.from({ length: rows }, () => attentionMask[0]!),
+      maxNewTokens: 3,
+      ...extra,
+    });
+  };
+
+  test("one prompt, two samples: two rows, and the same again with the same seed", async () => {
+    const rows = await ask(1, { doSample: true, numReturnSequences: 2, seed: 3 });
+    expect(rows).toHaveLength(2);
+    expect(await ask(1, { doSample: true, numReturnSequences: 2, seed: 3 })).toEqual(rows);
+  });
+
+  test("two prompts, two samples of each: refused, as there", async () => {
+    await expect(ask(2, { doSample: true, numReturnSequences: 2 })).rejects.toMatchObject({
+      code: "usage",
+      message: "numReturnSequences is 2 with 2 prompts: the pictures are not repeated",
+    });
+  });
+
+  test("no end token where the language model names one: refused without a padding token, as there", async () => {
+    if (!isNeox) {
+      expect((await ask(1, { eosTokenId: null }))[0]).toHaveLength(prompt().inputIds[0]!.length + 3);
+      return;
+    }
+    await expect(ask(1, { eosTokenId: null })).rejects.toMatchObject({
+      code: "usage",
+      message: "eosTokenId is null, the language model then ends at 0, and there is no padTokenId",
+    });
+    expect((await ask(1, { eosTokenId: null, padTokenId: 1 }))[0]!.length).toBeGreaterThan(3);
+    expect((await ask(1, { eosTokenId: -1 }))[0]).toHaveLength(prompt().inputIds[0]!.length + 3);
+  });
+
+  test.each([
+    [{ max_new_tokens: 3 }, "generate has no argument max_new_tokens"],
+    [{ doSample: true, numBeams: 2 }, "numBeams is 2 and doSample true"],
+    [{ numReturnSequences: 2 }, "there is one likeliest sequence"],
+    [{ numBeams: 2, numReturnSequences: 3 }, "3 sequences are asked for, of 2 beams"],
+    [{ maxNewTokens: undefined, maxLength: 4 }, "maxLength is 4"],
+    [{ doSample: true, topK: 0 }, "topK is 0"],
+    [{ visionX: null }, "generate has no visionX"],
+  ])("%j is refused by name", async (extra, message) => {
+    await expect(ask(1, extra)).rejects.toThrow(message);
+  });
+});
+
+const newTokens = (sequences: readonly (readonly number[])[], inputs: readonly (readonly number[])[]) => {
+  const each = sequences.length / inputs.length;
+  return sequences.map((row, i) => row.slice(inputs[Math.floor(i / each)]!.length));
+};

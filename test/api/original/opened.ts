@@ -1,0 +1,40 @@
+/** A twin opened by the second door, with its golden pictures as a tensor. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { createModelAndTransforms, type ModelAndTransforms, stack, type Tensor } from "../../../src/index.js";
+import type { GoldenTwin } from "../../twin.js";
+
+/** `cross_attn_every_n_layers` of each. */
+const intervals = new Map([
+  ["tiny-openflamingo-9b", 4],
+  ["tiny-openflamingo-3b", 1],
+  ["tiny-openflamingo-4b", 2],
+]);
+
+export interface OpenedTwin extends ModelAndTransforms {
+  /** The golden pictures of each row by their names, rows filled up with zeros. */
+  visionX(pictures: readonly (readonly string[])[]): Promise<Tensor>;
+}
+
+/** The twin without its trained weights. */
+export const createTwin = ({ name, folder }: GoldenTwin): Promise<ModelAndTransforms> => {
+  const weights = readdirSync(join(folder, "clip")).find((file) =>
+    file.startsWith("open_clip_pytorch_model"),
+  )!;
+  return createModelAndTransforms({
+    clipVisionEncoderPath: join(folder, "clip"),
+    clipVisionEncoderPretrained: join(folder, "clip", weights),
+    langEncoderPath: join(folder, "lang"),
+    tokenizerPath: join(folder, "lang"),
+    crossAttnEveryNLayers: intervals.get(name)!,
+  });
+};
+
+export async function openTwinByName(golden: GoldenTwin): Promise<OpenedTwin> {
+  const created = await createTwin(golden);
+  await created.model.loadStateDict(join(golden.folder, "checkpoint.pt"), { strict: false });
+  const inputs = await golden.goldenTensors("inputs.safetensors");
+  const visionX = (pictures: readonly (readonly string[])[]) =>
+    stack(pictures.map((row) => row.map((picture) => inputs.get(`pixels.${picture}`)!)));
+  return { ...created, visionX };
+}

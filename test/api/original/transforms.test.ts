@@ -1,0 +1,101 @@
+/** The second door's tokenizer, image processor and `stack`. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { image, type ModelAndTransforms, stack } from "../../../src/index.js";
+import { golden } from "../../goldens.js";
+import { twin } from "../../twin.js";
+import { createTwin } from "./opened.js";
+
+const bundled = twin("tiny-openflamingo-9b");
+let created: ModelAndTransforms;
+beforeAll(async () => {
+  created = await createTwin(bundled);
+});
+
+test("the image processor gives the original's tensor, of a path and of an image()", async () => {
+  const inputs = await bundled.goldenTensors("inputs.safetensors");
+  const path = golden("tiny-openflamingo-9b/golden/pictures/p0.png");
+  for (const source of [path, image(path)]) {
+    const { shape, data } = await created.imageProcessor(source);
+    expect(shape).toEqual([3, 32, 32]);
+    expect(data).toEqual(inputs.get("pixels.p0")!.data);
+  }
+});
+
+describe("stack", () => {
+  const picture = (value: number) => ({ shape: [3, 2, 2], data: new Float32Array(12).fill(value) });
+
+  test("makes one prompt's pictures six-dimensional, promised ones too", async () => {
+    const { shape, data } = await stack([picture(1), Promise.resolve(picture(2))]);
+    expect(shape).toEqual([1, 2, 1, 3, 2, 2]);
+    expect([data[0], data[12]]).toEqual([1, 2]);
+  });
+
+  test("fills prompts with fewer pictures up with zeros", async () => {
+    const { shape, data } = await stack([[picture(1)], [picture(2), picture(3)]]);
+    expect(shape).toEqual([2, 2, 1, 3, 2, 2]);
+    expect([0, 12, 24, 36].map((at) => data[at])).toEqual([1, 0, 2, 3]);
+  });
+
+  test("refuses pictures of different shapes", async () => {
+    const other = { shape: [3, 1, 1], data: new Float32Array(3) };
+    await expect(stack([picture(1), other])).rejects.toMatchObject({
+      code: "shape",
+      message: "stack: a picture is (3, 1, 1), the first one (3, 2, 2)",
+    });
+  });
+});
+
+describe("the tokenizer", () => {
+  test("pads on the side that is set, and says so in the mask", () => {
+    const { tokenizer } = created;
+    const texts = ["<image>Output:", "<image>"];
+    expect(tokenizer(texts, { padding: true }).attentionMask[1]!.at(-1)).toBe(0);
+    tokenizer.paddingSide = "left";
+    const { inputIds, attentionMask } = tokenizer(texts, { padding: "longest" });
+    expect(attentionMask[1]).toEqual(inputIds[1]!.map((id) => (id === tokenizer.padTokenId ? 0 : 1)));
+    expect(inputIds[1]![0]).toBe(tokenizer.padTokenId);
+    tokenizer.paddingSide = "right";
+  });
+
+  test("cuts and fills to a length", () => {
+    const { tokenizer } = created;
+    const options = { padding: "max_length", truncation: true, maxLength: 3 } as const;
+    const { inputIds } = tokenizer(["<image>Output:", "<image>"], options);
+    expect(inputIds.map(({ length }) => length)).toEqual([3, 3]);
+    expect(inputIds[0]).toEqual(tokenizer.encode("<image>Output:").slice(0, 3));
+  });
+
+  test("without padding refuses texts of unequal length, as with tensors there", () => {
+    expect(() => created.tokenizer(["<image>", "a dog"])).toThrow("tokenizer: the texts have 1, ");
+    expect(() => created.tokenizer("a", { truncation: true })).toThrow("truncation needs maxLength");
+  });
+
+  test("decodes with punctuation moved to its word, or as it is", () => {
+    const { tokenizer } = created;
+    const ids = tokenizer.encode("a dog .<|endofchunk|>");
+    expect(tokenizer.decode(ids)).toBe("a dog.<|endofchunk|>");
+    expect(tokenizer.decode(ids, { skipSpecialTokens: true, cleanUpTokenizationSpaces: false })).toBe(
+      "a dog .",
+    );
+  });
+});
+
+test("a folder that is none says which file was looked for", async () => {
+  const { createModelAndTransforms } = await import("../../../src/index.js");
+  const options = {
+    clipVisionEncoderPath: "ViT-L-14",
+    clipVisionEncoderPretrained: "nowhere/ViT-L-14.pt",
+    langEncoderPath: "nowhere/mpt-7b",
+    tokenizerPath: "nowhere/mpt-7b",
+  };
+  await expect(createModelAndTransforms(options)).rejects.toMatchObject({
+    code: "model-missing",
+    message: expect.stringMatching(/nowhere.mpt-7b.tokenizer\.json: cannot be read/),
+  });
+  await expect(createModelAndTransforms({ ...options, crossAttnEveryNLayers: 0 })).rejects.toMatchObject({
+    code: "usage",
+  });
+  await expect(
+    createModelAndTransforms({ ...options, clipVisionEncoderPretrained: "openai" }),
+  ).rejects.toThrow('clipVisionEncoderPretrained is "openai": that is no path');
+});

@@ -1,0 +1,222 @@
+/** CLIP's features as the engine computes them, beside the original's and beside the model's function. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
+import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
+import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
+import { createFeatures, type Features } from "../../src/engine/features.js";
+import { imageFeatures } from "../../src/models/clip.js";
+import { visionConfiguration } from "../../src/models/configuration.js";
+import { params } from "../../src/models/layers.js";
+import { golden, goldenTest } from "../goldens.js";
+import { difference, host, type Plain } from "../graph/arrays.js";
+import { useEngine } from "../graph/evaluate.js";
+import { compare, moduleFile } from "../models/moduleFile.js";
+import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
+import { openTwin, twinFolder, twinsWith } from "../twin.js";
+
+const engine = useEngine();
+const folder = mkdtempSync(join(tmpdir(), "features-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
+
+/** Features of a CLIP that stands alone: none of its weights is in memory. */
+const ofClip = (config: object, file: string): Features =>
+  createFeatures(
+    { runtime: engine.runtime, weights: new Map() },
+    visionConfiguration("config.json", { model_cfg: config }),
+    () => openCheckpoint(file),
+  );
+
+const rowsOf = ({ shape, data }: Plain): number[][] => {
+  const width = data.length / shape[0]!;
+  return Array.from({ length: shape[0]! }, (_, i) => data.slice(i * width, (i + 1) * width));
+};
+
+/** Pictures (N, 3, S, S) and texts (b, t), one by one, beside the original's features of all. */
+async function compareWithOriginal(
+  what: string,
+  features: Features,
+  { images, texts }: { images: Plain; texts: Plain },
+  original: { images: Plain; texts: Plain },
+) {
+  const pictures: number[] = [];
+  for (const pixels of rowsOf(images))
+    pictures.push(...(await features.ofPicture(Float32Array.from(pixels))));
+  compare(what, "image_features", { shape: original.images.shape, data: pictures }, original.images);
+
+  const padded: number[] = [];
+  const cut: number[] = [];
+  for (const ids of rowsOf(texts)) {
+    padded.push(...(await features.ofText(ids)));
+    const end = ids.indexOf(Math.max(...ids));
+    cut.push(...(await features.ofText(ids.slice(0, end + 1))));
+  }
+  compare(what, "text_features", { shape: original.texts.shape, data: padded }, original.texts);
+  compare(what, "text_features", { shape: original.texts.shape, data: cut }, original.texts);
+}
+
+interface Module {
+  readonly config: object;
+}
+const modules = json(golden("modules/modules.json")) as Readonly<Record<string, Module>>;
+
+test.each(["clip_quick_gelu", "clip_gelu"])(
+  "features of pictures and texts are the original's, and texts need no padding: %s",
+  async (name) => {
+    const { weights, inputs, outputs } = await moduleFile(name);
+    const tensors = Object.entries(weights).map(([tensor, { shape, data }]): [string, PlainTensor] => [
+      tensor,
+      { shape, data: Float32Array.from(data) },
+    ]);
+    const file = join(folder, `${name}.safetensors`);
+    writeFileSync(file, safetensors(new Map(tensors)));
+    await compareWithOriginal(
+      `${name} by the engine`,
+      ofClip(modules[name]!.config, file),
+      { images: inputs.image!, texts: inputs.text! },
+      { images: outputs.image_features!, texts: outputs.text_features! },
+    );
+  },
+);
+
+const openAi = "checkpoints/openai-clip-tiny";
+goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form are the original's", async () => {
+  const values = await tensorsOf(golden(`${openAi}.safetensors`));
+  const plain = (name: string): Plain => {
+    const { shape, data } = values.get(name)!;
+    return { shape, data: Array.from(data) };
+  };
+  await compareWithOriginal(
+    "openai-clip-tiny by the engine",
+    ofClip(json(golden(`${openAi}.json`)).config, golden(`${openAi}.pt`)),
+    { images: plain("input.image"), texts: plain("input.text") },
+    { images: plain("output.image_features"), texts: plain("output.text_features") },
+  );
+});
+
+/** The features of a twin over the weights of its engine, and the names of what is read for them. */
+async function ofTwin(twin: { folder: string; open: typeof openTwin }) {
+  const { vision } = await readModelFolder(twin.folder);
+  const config = visionConfiguration(vision.config, json(vision.config));
+  const opened = await twin.open();
+  const reads: string[] = [];
+  const openVision = async (): Promise<Checkpoint> => {
+    const file = await openCheckpoint(vision.weights);
+    return {
+      ...file,
+      read(name, into, options) {
+        reads.push(name);
+        return file.read(name, into, options);
+      },
+    };
+  };
+  const features = createFeatures(opened.engine, config, openVision);
+  return { features, reads, config, file: vision.weights, close: () => opened.close() };
+}
+
+test.each(twinsWith("inputs.safetensors", "features of its pictures"))(
+  "features of pictures are those of the model's function: $name",
+  async (twin) => {
+    const { features, config, file, close } = await ofTwin(twin);
+    const inputs = await twin.goldenTensors("inputs.safetensors");
+    const pictures = [...inputs].filter(([name]) => name.startsWith("pixels."));
+    expect(pictures.length).toBeGreaterThan(0);
+    let largest = 0;
+    const weights = [...(await tensorsOf(file))].map(([name, { shape, data }]) => {
+      return [name, { shape, data: Array.from(data) }] as const;
+    });
+    for (const [, { shape, data }] of pictures) {
+      const pixels = host({ shape: [1, ...shape], data: Array.from(data) }, "float32");
+      const { expected } = await engine.evaluate(
+        { pixels },
+        ({ pixels }, graph) => ({
+          expected: imageFeatures(params(graph), pixels!, config.vit, config.featureWidth()),
+        }),
+        Object.fromEntries(weights),
+      );
+      const found = { shape: expected!.shape, data: Array.from(await features.ofPicture(data)) };
+      largest = Math.max(largest, difference(found, expected!));
+    }
+    console.log(`${twin.name}, ${pictures.length} pictures: ${largest.toExponential(1)}`);
+    expect(largest).toBeLessThan(1e-6);
+    await close();
+  },
+);
+
+describe("loading at first use", () => {
+  const pixels = new Float32Array(3 * 32 * 32).fill(0.5);
+
+  test("reads what the vision encoder's weights lack, once, and the text tower only for texts", async () => {
+    const { features, reads, close } = await ofTwin({ folder: twinFolder, open: openTwin });
+    expect(reads).toEqual([]);
+    const [first, second] = await Promise.all([features.ofPicture(pixels), features.ofPicture(pixels)]);
+    expect(first).toEqual(second);
+    expect([...reads].sort()).toEqual(["visual.ln_post.bias", "visual.ln_post.weight", "visual.proj"]);
+
+    reads.length = 0;
+    await features.ofText([1, 2, 139]);
+    expect(reads).toContain("token_embedding.weight");
+    expect(reads.filter((name) => name.startsWith("visual."))).toEqual([]);
+    expect(new Set(reads).size).toBe(reads.length);
+
+    reads.length = 0;
+    await features.ofText([5, 139]);
+    await features.ofPicture(pixels);
+    expect(reads).toEqual([]);
+    await close();
+  });
+
+  test("a signal that is aborted already stops before it", async () => {
+    const { features, reads, close } = await ofTwin({ folder: twinFolder, open: openTwin });
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(features.ofText([1, 139], { signal })).rejects.toThrow("enough");
+    expect(reads).toEqual([]);
+    await close();
+  });
+
+  test("is tried again where it failed", async () => {
+    const { vision } = await readModelFolder(twinFolder);
+    const config = visionConfiguration(vision.config, json(vision.config));
+    let tries = 0;
+    const features = createFeatures({ runtime: engine.runtime, weights: new Map() }, config, async () => {
+      if (tries++ === 0) throw new Error("the disk is away");
+      return openCheckpoint(vision.weights);
+    });
+    await expect(features.ofPicture(pixels)).rejects.toThrow("the disk is away");
+    expect(await features.ofPicture(pixels)).toHaveLength(24);
+  });
+});
+
+describe("a checkpoint that is not the whole of CLIP is refused by names", () => {
+  test.each([
+    ["text", /^visual\./, ["token_embedding.weight", "positional_embedding"]],
+    ["vision", /^visual\.(?!proj$)|^\w*_/, ["visual.proj"]],
+  ] as const)("without what the %s tower needs", async (tower, kept, missing) => {
+    const { vision } = await readModelFolder(twinFolder);
+    const tensors = [...(await tensorsOf(vision.weights))].filter(([name]) => kept.test(name));
+    const file = join(folder, `without-${tower}.safetensors`);
+    writeFileSync(file, safetensors(new Map(tensors)));
+    const features = ofClip(json(vision.config).model_cfg, file);
+    const refused =
+      tower === "text" ? features.ofText([1, 139]) : features.ofPicture(new Float32Array(3 * 32 * 32));
+    await expect(refused).rejects.toMatchObject({
+      code: "checkpoint-mismatch",
+      hint: expect.stringContaining("whole of CLIP"),
+    });
+    for (const name of missing) await expect(refused).rejects.toThrow(`"${name}"`);
+  });
+
+  test("and a text tower with more blocks than its configuration says", async () => {
+    const { vision } = await readModelFolder(twinFolder);
+    const { text_cfg, ...config } = json(vision.config).model_cfg;
+    const features = ofClip({ ...config, text_cfg: { ...text_cfg, layers: 1 } }, vision.weights);
+    await expect(features.ofText([1, 139])).rejects.toMatchObject({
+      code: "checkpoint-mismatch",
+      message: expect.stringContaining("transformer.resblocks.1."),
+    });
+  });
+});

@@ -1,0 +1,69 @@
+/** What open_clip's configuration may ask for of the whole of CLIP, and that generation does not mind. */
+import { expect, test } from "vitest";
+import { OpenFlamingoError } from "../../src/base/errors.js";
+import { visionConfiguration } from "../../src/models/configuration.js";
+
+const vision_cfg = { image_size: 32, layers: 3, width: 32, patch_size: 8, head_width: 8 };
+const read = (model: object) => visionConfiguration("clip.json", { model_cfg: { vision_cfg, ...model } });
+
+test("sizes of the text tower are open_clip's where the file has none", () => {
+  expect(read({ embed_dim: 512, text_cfg: {} }).text()).toEqual({
+    positions: 77,
+    vocabulary: 49_408,
+    width: 512,
+    heads: 8,
+    layers: 12,
+    mlpRatio: 4,
+    activation: "gelu",
+    features: 512,
+  });
+  const text_cfg = { context_length: 24, vocab_size: 140, width: 24, heads: 3, layers: 2, mlp_ratio: 2 };
+  expect(read({ embed_dim: 20, text_cfg, quick_gelu: true }).text()).toEqual({
+    positions: 24,
+    vocabulary: 140,
+    width: 24,
+    heads: 3,
+    layers: 2,
+    mlpRatio: 2,
+    activation: "quickGelu",
+    features: 20,
+  });
+});
+
+function refusalOf(ask: () => unknown): OpenFlamingoError {
+  try {
+    ask();
+  } catch (error) {
+    if (error instanceof OpenFlamingoError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+test("a file without features and text tower is read, and refused only when they are asked for", () => {
+  const vision = read({});
+  expect(vision.vit.width).toBe(32);
+  expect(refusalOf(() => vision.featureWidth()).message).toContain("clip.json: model_cfg.embed_dim is ");
+  expect(refusalOf(() => read({ embed_dim: 8 }).text()).message).toContain("model_cfg.text_cfg");
+});
+
+test.each([
+  [{ hf_model_name: "roberta-base" }, "hf_model_name"],
+  [{ pool_type: "last" }, "pool_type"],
+  [{ embed_cls: true }, "embed_cls"],
+  [{ no_causal_mask: true }, "no_causal_mask"],
+  [{ proj_type: "none" }, "proj_type"],
+  [{ ls_init_value: 1e-5 }, "ls_init_value"],
+])("a text tower with %j is refused by name, once it is asked for", (setting, name) => {
+  const vision = read({ embed_dim: 8, text_cfg: setting });
+  expect(vision.featureWidth()).toBe(8);
+  const { code, message } = refusalOf(() => vision.text());
+  expect(code).toBe("model-unsupported");
+  expect(message).toContain(`clip.json: model_cfg.text_cfg.${name} is `);
+});
+
+test("a width that the heads do not divide is no text tower", () => {
+  const { code, message } = refusalOf(() => read({ embed_dim: 8, text_cfg: { width: 60 } }).text());
+  expect(code).toBe("model-invalid");
+  expect(message).toBe("clip.json: width 60 is not a multiple of heads 8");
+});
