@@ -16,6 +16,8 @@ export interface RandomStream {
    * @param lane a whole number from 0 to 2^32 − 1, for several numbers at one step
    */
   uniform(step: number, lane?: number): number;
+  /** A number of the normal distribution with mean 0 and deviation 1. @param step @param lane as for `uniform` */
+  normal(step: number, lane?: number): number;
 }
 
 /**
@@ -25,13 +27,22 @@ export interface RandomStream {
 export function randomStream(seed: number, purpose: string): RandomStream {
   const key = wordsOf(seed);
   const stream = hash(purpose);
+  const wordsAt = (step: number, lane: number) => philox([...wordsOf(step), lane, stream], key);
   return {
     uniform(step, lane = 0) {
-      const [high, low] = philox([...wordsOf(step), lane, stream], key);
-      return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
+      const [high, low] = wordsAt(step, lane);
+      return fraction(high, low);
+    },
+    // Box and Muller's way, which takes two uniform numbers.
+    normal(step, lane = 0) {
+      const [a, b, c, d] = wordsAt(step, lane);
+      return Math.sqrt(-2 * Math.log(1 - fraction(a, b))) * Math.cos(2 * Math.PI * fraction(c, d));
     },
   };
 }
+
+/** From two words to a number from 0 to below 1. */
+const fraction = (high: number, low: number): number => ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
 
 /** Ten rounds of Philox4x32; all words are unsigned 32-bit numbers. */
 export function philox(counter: FourWords, key: readonly [number, number]): FourWords {

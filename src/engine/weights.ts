@@ -3,6 +3,7 @@
  * for numbers that are not finite. The engine computes in this memory.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import { randomStream } from "../base/random.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
 import type { LanguageModel } from "../models/language.js";
@@ -47,9 +48,11 @@ async function readWeights(
   const total = [...found.values()].reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
   let done = 0;
   for (const [tensor, { checkpoint, name, info, shape }] of found) {
-    const whole = memoryFor(tensor, elementsOf(info.shape));
-    await checkpoint.read(name, whole, { signal });
-    const values = whole.subarray(0, elementsOf(shape)); // the first rows
+    const [given, needed] = [elementsOf(info.shape), elementsOf(shape)];
+    const whole = memoryFor(tensor, Math.max(given, needed));
+    await checkpoint.read(name, whole.subarray(0, given), { signal });
+    if (given < needed) drawRows(tensor, whole.subarray(given));
+    const values = whole.subarray(0, needed); // the first rows
     requireFinite(checkpoint, name, values);
     for (const use of uses) {
       if (use.tensor !== tensor) continue;
@@ -78,7 +81,7 @@ export function findWeights(
 ): ReadonlyMap<string, FoundWeight> {
   const wanted = new Map<string, Wanted>();
   for (const { tensor, from } of uses) wanted.set(tensor, { shape: from });
-  // The language model's own file may have more rows than the tokenizer needs, or fewer.
+  // The language model's own file may have more rows than the tokenizer needs, which are cut, or fewer.
   for (const name of [language.embedding, language.outputEmbedding]) {
     const embedding = wanted.get(`lang_encoder.${name}`);
     if (embedding) wanted.set(`lang_encoder.${name}`, { ...embedding, rows: "any" });
@@ -86,7 +89,6 @@ export function findWeights(
   const found = new Map<string, FoundWeight>();
   for (const [tensor, match] of matchTensors(wanted, namedAs(checkpoints))) {
     const { shape } = wanted.get(tensor)!;
-    requireRows(match.checkpoint, match.name, match.info.shape, shape);
     found.set(tensor, { ...match, shape });
   }
   return found;
@@ -165,21 +167,10 @@ function findTower(
   }
 }
 
-/** An embedding may be longer than the model's, whose tokens are its first rows; a shorter one lacks some. */
-function requireRows(
-  { name: file }: Checkpoint,
-  name: string,
-  given: readonly number[],
-  wanted: readonly number[],
-) {
-  if (given[0]! >= wanted[0]!) return;
-  throw new OpenFlamingoError(
-    "checkpoint-mismatch",
-    `${file}: ${name} has ${given[0]} rows, the tokenizer needs ${wanted[0]}`,
-    {
-      hint: "The Flamingo checkpoint of this model should hold the rows of the tokens that it adds.",
-    },
-  );
+/** New rows of an embedding that is shorter than the tokenizer, as the original's library begins them. */
+function drawRows(tensor: string, rows: Float32Array): void {
+  const random = randomStream(0, tensor);
+  for (let i = 0; i < rows.length; i++) rows[i] = 0.02 * random.normal(i);
 }
 
 function memoryFor(tensor: string, elements: number): Float32Array {

@@ -46,3 +46,13 @@ test("numbers lie evenly between 0 and 1", () => {
   // Expected 2,000 each, with a standard deviation of 42.
   for (const count of tenths) expect(Math.abs(count - 2000)).toBeLessThan(200);
 });
+
+test("normal numbers have mean 0, deviation 1, and as many beyond 2 as they should", () => {
+  const stream = randomStream(3, "normal");
+  const values = Array.from({ length: 20_000 }, (_, step) => stream.normal(step));
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
+  expect(Math.abs(mean)).toBeLessThan(0.03);
+  expect(Math.abs(variance - 1)).toBeLessThan(0.05);
+  expect(values.filter((x) => Math.abs(x) > 2).length / values.length).toBeCloseTo(0.0455, 2);
+});

@@ -1,0 +1,50 @@
+/** The language model's embedding, whose own file may have other rows than the tokenizer needs. */
+import { describe, expect, test } from "vitest";
+import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
+import { loadWeights } from "../../src/engine/weights.js";
+import { config } from "./smallModel.js";
+
+const { language } = config;
+
+function checkpoint(name: string, tensors: Readonly<Record<string, number>>): Checkpoint {
+  return {
+    name,
+    tensors: new Map(
+      Object.entries(tensors).map(([tensor, rows]) => [tensor, { dtype: "float32", shape: [rows, 2] }]),
+    ),
+    read: async (_, into) => into.set(into.map((_, i) => i + 1)),
+    close: async () => {},
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+const tensor = `lang_encoder.${language.embedding}`;
+const embedding = { name: tensor, tensor, shape: [4, 2], from: [4, 2] };
+const load = async (rows: number, trained: Readonly<Record<string, number>> = {}) => {
+  const checkpoints = {
+    vision: checkpoint("vision", {}),
+    language: checkpoint("language", { [language.embedding]: rows }),
+    flamingo: checkpoint("trained", trained),
+  };
+  const weights = await loadWeights([embedding], checkpoints, language);
+  return [...(weights.get(tensor)!.data as Float32Array)];
+};
+
+describe("an embedding of 4 tokens", () => {
+  test("is cut from a file with more rows", async () => {
+    expect(await load(6)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test("is grown from a file with fewer: new rows are small draws, the same each time", async () => {
+    const grown = await load(2);
+    expect(grown.slice(0, 4)).toEqual([1, 2, 3, 4]);
+    const drawn = grown.slice(4);
+    expect(new Set(drawn).size).toBe(4);
+    expect(drawn.every((value) => value !== 0 && Math.abs(value) < 0.1)).toBe(true);
+    expect(await load(2)).toEqual(grown);
+  });
+
+  test("is the trained checkpoint's where that has one", async () => {
+    expect(await load(2, { [tensor]: 4 })).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+});
