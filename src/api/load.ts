@@ -1,5 +1,6 @@
 /** Loading a model: from a folder and a platform to a `Flamingo`. */
 import { OpenFlamingoError } from "../base/errors.js";
+import { parseJson } from "../base/json.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import type { ModelDescription } from "../checkpoints/modelFolder.js";
 import { type Engine, openEngine } from "../engine/engine.js";
@@ -171,17 +172,16 @@ export async function openOnRuntime(
 }
 
 export const readJson = async (platform: Platform, path: string): Promise<unknown> =>
-  parseJson(path, await platform.readText(path));
+  parse(path, await platform.readText(path));
 
 export async function readOptionalJson(platform: Platform, path: string): Promise<unknown> {
   const text = await platform.readOptionalText(path);
-  return text === undefined ? undefined : parseJson(path, text);
+  return text === undefined ? undefined : parse(path, text);
 }
 
-function parseJson(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new OpenFlamingoError("model-invalid", `${path}: not JSON`, { hint: "Is the file whole?", cause });
-  }
-}
+const parse = (path: string, text: string): unknown =>
+  parseJson(
+    text,
+    (what, cause) =>
+      new OpenFlamingoError("model-invalid", `${path}: ${what}`, { hint: "Is the file whole?", cause }),
+  );

@@ -1,5 +1,6 @@
 /** Files of examples: a JSON list of `{image, text}` for captions, `{image, question, answer}` for questions, `{image, label}`. */
 import { OpenFlamingoError } from "../base/errors.js";
+import { isObject, parseJson } from "../base/json.js";
 import type { LabelShot, QuestionShot, Shot } from "./prompt.js";
 
 /** The fields of each kind of shot. */
@@ -35,16 +36,11 @@ export function parseShots<Kind extends keyof ShotOf>(
       hint: `A shots file is a JSON list: ${form}`,
       cause,
     });
-  let list: unknown;
-  try {
-    list = JSON.parse(text);
-  } catch (cause) {
-    throw invalid("not JSON", cause);
-  }
+  const list = parseJson(text, invalid);
   if (!Array.isArray(list)) throw invalid("not a list");
   return list.map((entry: unknown, i) => {
-    if (typeof entry !== "object" || entry === null) throw invalid(`entry ${i} is not an object`);
-    const fields = entry as Record<string, unknown>;
+    if (!isObject(entry)) throw invalid(`entry ${i} is not an object`);
+    const fields = entry;
     for (const name of names) {
       if (typeof fields[name] !== "string") throw invalid(`entry ${i} has no text "${name}"`);
     }

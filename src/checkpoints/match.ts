@@ -4,9 +4,11 @@
  * What a file may hold beyond the model: contract, "openflamingo.json". Second names: a live model of the
  * original registers each block twice (open_flamingo/src/flamingo_lm.py, `init_flamingo`).
  */
+
 import { OpenFlamingoError } from "../base/errors.js";
+import { quoted } from "../base/json.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";
-import { listed, quoted } from "./messages.js";
+import { listed } from "./messages.js";
 
 export interface Wanted {
   readonly shape: readonly number[];

@@ -1,10 +1,12 @@
 /** A model folder on disk: its `openflamingo.json`, with every path found. Contract: "openflamingo.json". */
+
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
+import { quoted } from "../base/json.js";
 import { readTextFile } from "./file.node.js";
 import { findInside } from "./insideFolder.node.js";
-import { listed, quoted } from "./messages.js";
+import { listed } from "./messages.js";
 import { type ModelDescription, parseModelDescription } from "./modelFolder.js";
 
 /** A description whose paths are absolute, exist, and lie in the folder. */

@@ -1,7 +1,8 @@
 /** `openflamingo.json`, the description of a model folder. Contract: "openflamingo.json". */
+
 import { OpenFlamingoError } from "../base/errors.js";
-import { isObject, parseJsonObject } from "./json.js";
-import { listed, quoted } from "./messages.js";
+import { isObject, parseJsonObject, quoted } from "../base/json.js";
+import { listed } from "./messages.js";
 import { pathFault } from "./relativePath.js";
 
 /** What the file says; paths are relative to the folder. */

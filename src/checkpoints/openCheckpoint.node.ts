@@ -4,15 +4,16 @@
  * Original: transformers 4.33.3, modeling_utils.py, `from_pretrained` (names and their order) and
  * `load_sharded_checkpoint` (`weight_map`: tensor → file).
  */
+
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
+import { isObject, parseJsonObject, quoted } from "../base/json.js";
 import { type Checkpoint, noSuchTensor, type TensorInfo } from "./checkpoint.js";
 import { openFile, readTextFile } from "./file.node.js";
 import { findInside } from "./insideFolder.node.js";
-import { isObject, parseJsonObject } from "./json.js";
 import type { OpenOptions } from "./limits.js";
-import { damaged, listed, quoted } from "./messages.js";
+import { damaged, listed } from "./messages.js";
 import { openSource } from "./openSource.js";
 
 /** The files of a folder that may hold its weights, the first found being taken. */

@@ -1,7 +1,8 @@
 /** Opens a checkpoint file of any kind that is read; the kind is told by the first bytes, not by the name. */
+import { quoted } from "../base/json.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { OpenOptions } from "./limits.js";
-import { damaged, quoted, refused } from "./messages.js";
+import { damaged, refused } from "./messages.js";
 import { openSafetensors } from "./safetensors.js";
 import type { ByteSource } from "./source.js";
 import { openTorchZip } from "./torch/archive.js";

@@ -5,11 +5,12 @@
  * Format: github.com/huggingface/safetensors, README, "Format". All of its rules are checked before anything
  * is read.
  */
+
 import { bytesOf, type DType } from "../base/dtypes.js";
+import { isObject, parseJsonObject, quoted } from "../base/json.js";
 import { type Checkpoint, checkpointOf } from "./checkpoint.js";
-import { isObject, parseJsonObject } from "./json.js";
 import { defaultLimits, type OpenOptions } from "./limits.js";
-import { damaged, quoted, refused } from "./messages.js";
+import { damaged, refused } from "./messages.js";
 import { type ByteSource, numbersIn, utf8 } from "./source.js";
 import { contiguousStrides, elementCount, type TensorView } from "./view.js";
 

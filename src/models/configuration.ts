@@ -4,6 +4,7 @@
  * refused by name: a setting that is passed over would give other answers than the original.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import { isObject, quoted } from "../base/json.js";
 import type { ClipTextConfig } from "./clipText.js";
 import { gptNeox } from "./gptNeox.js";
 import type { LanguageModel } from "./language.js";
@@ -17,22 +18,20 @@ type Fields = ReturnType<typeof fieldsOf>;
 
 /** The fields of a JSON object, read one by one with their types checked. */
 function fieldsOf(file: string, json: unknown, path = "") {
-  if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw invalid(file, `${path || "the file"} is not an object`);
-  }
-  const fields = json as Readonly<Record<string, unknown>>;
+  if (!isObject(json)) throw invalid(file, `${path || "the file"} is not an object`);
+  const fields = json;
   const at = (name: string) => (path ? `${path}.${name}` : name);
   return {
     within: (name: string) => fieldsOf(file, fields[name], at(name)),
     size(name: string, byDefault?: number): number {
       const value = fields[name] ?? byDefault;
       if (typeof value === "number" && Number.isSafeInteger(value) && value > 0) return value;
-      throw invalid(file, `${at(name)} is ${JSON.stringify(fields[name])}, not a positive whole number`);
+      throw invalid(file, `${at(name)} is ${quoted(fields[name])}, not a positive whole number`);
     },
     number(name: string, byDefault: number): number {
       const value = fields[name] ?? byDefault;
       if (typeof value === "number" && Number.isFinite(value)) return value;
-      throw invalid(file, `${at(name)} is ${JSON.stringify(value)}, not a number`);
+      throw invalid(file, `${at(name)} is ${quoted(value)}, not a number`);
     },
     /** One number for each of red, green and blue. */
     colours(name: string, byDefault: Colours): Colours {
@@ -49,7 +48,7 @@ function fieldsOf(file: string, json: unknown, path = "") {
       if (allowed.includes(fields[name] ?? null)) return;
       throw new OpenFlamingoError(
         "model-unsupported",
-        `${file}: ${at(name)} is ${JSON.stringify(fields[name])}, only ${allowed.map((each) => JSON.stringify(each)).join(" or ")} is supported`,
+        `${file}: ${at(name)} is ${quoted(fields[name])}, only ${allowed.map(quoted).join(" or ")} is supported`,
       );
     },
   };
@@ -177,10 +176,10 @@ export function languageModel(file: string, json: unknown, vocabulary: number): 
   const kind = fields.text("model_type");
   const reader = languageModels.get(kind);
   if (!reader) {
-    const supported = [...languageModels.keys()].map((name) => JSON.stringify(name)).join(", ");
+    const supported = [...languageModels.keys()].map(quoted).join(", ");
     throw new OpenFlamingoError(
       "model-unsupported",
-      `${file}: model_type is ${JSON.stringify(kind)}, supported are ${supported}`,
+      `${file}: model_type is ${quoted(kind)}, supported are ${supported}`,
     );
   }
   return reader(file, fields, vocabulary);

@@ -3,6 +3,7 @@
  *
  * Original: open_flamingo/src/factory.py, `create_model_and_transforms`.
  */
+import { isObject } from "../base/json.js";
 import { createTokenizer, type Tokenizer } from "./tokenizer.js";
 
 /** Ends a picture's text. */
@@ -51,5 +52,4 @@ function paddingToken(file: unknown): string | undefined {
   return typeof token === "string" && token !== "" ? token : undefined;
 }
 
-const property = (value: unknown, key: string): unknown =>
-  typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+const property = (value: unknown, key: string): unknown => (isObject(value) ? value[key] : undefined);

@@ -4,6 +4,7 @@
  * `where` is that place, e.g. `normalizer.normalizers[1].type`.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import { isObject, type JsonObject } from "../base/json.js";
 
 type Fields<Key extends string> = Readonly<Record<Key, unknown>>;
 /** The keys that a part may have beside `type`, for each type. */
@@ -43,11 +44,9 @@ export function list(value: unknown, where: string): readonly unknown[] {
   return value;
 }
 
-export function object(value: unknown, where: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    refuse(where, `is ${show(value)}, not an object`);
-  }
-  return value as Readonly<Record<string, unknown>>;
+export function object(value: unknown, where: string): JsonObject {
+  if (!isObject(value)) refuse(where, `is ${show(value)}, not an object`);
+  return value;
 }
 
 /** An object that has no other keys than these. */

@@ -319,7 +319,7 @@ describe("shots files", () => {
   });
 
   test.each([
-    ["not JSON", "{", "not JSON"],
+    ["not JSON", "{", "is not valid JSON"],
     ["no list", "{}", "not a list"],
     ["no picture", '[{"text": "a"}]', 'entry 0 has no text "image"'],
     ["a number for a text", '[{"image": "a", "text": 1}]', 'entry 0 has no text "text"'],

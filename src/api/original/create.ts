@@ -4,6 +4,7 @@
  * Original: open_flamingo/src/factory.py, `create_model_and_transforms`.
  */
 import { OpenFlamingoError } from "../../base/errors.js";
+import { isObject, quoted } from "../../base/json.js";
 import { type PictureSource, preprocess } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
 import {
@@ -64,7 +65,7 @@ export async function createOnPlatform(
   if (!/[./\\]/.test(clipVisionEncoderPretrained)) {
     throw new OpenFlamingoError(
       "usage",
-      `clipVisionEncoderPretrained is ${JSON.stringify(clipVisionEncoderPretrained)}: that is no path`,
+      `clipVisionEncoderPretrained is ${quoted(clipVisionEncoderPretrained)}: that is no path`,
       { hint: "Weights are not fetched by their name: give the path of the file." },
     );
   }
@@ -121,8 +122,9 @@ async function languageDefaults(
   endOfChunk: number,
 ): Promise<LanguageDefaults> {
   const read = (name: string) => readOptionalJson(platform, platform.inside(folder, name));
-  const model = fieldsOf(await read("config.json"));
-  const generation = fieldsOf((await read("generation_config.json")) ?? model);
+  const objectOf = (json: unknown) => (isObject(json) ? json : {});
+  const model = objectOf(await read("config.json"));
+  const generation = objectOf((await read("generation_config.json")) ?? model);
   const isId = (value: unknown): value is number => typeof value === "number";
   const { eos_token_id: eos, pad_token_id: pad } = generation;
   return {
@@ -133,6 +135,3 @@ async function languageDefaults(
     endOfChunk,
   };
 }
-
-const fieldsOf = (json: unknown): Readonly<Record<string, unknown>> =>
-  typeof json === "object" && json !== null ? (json as Record<string, unknown>) : {};

@@ -5,10 +5,12 @@
  * Original: torch/serialization.py, `_save`, and caffe2/serialize/inline_container.cc. A TorchScript archive
  * has the same parts; its `code/` is never looked at.
  */
+
 import { bytesOf } from "../../base/dtypes.js";
+import { quoted } from "../../base/json.js";
 import { type Checkpoint, checkpointOf } from "../checkpoint.js";
 import { defaultLimits, type OpenOptions } from "../limits.js";
-import { damaged, quoted, refused } from "../messages.js";
+import { damaged, refused } from "../messages.js";
 import { type ByteSource, utf8 } from "../source.js";
 import type { TensorView } from "../view.js";
 import { unpickle } from "./pickle.js";

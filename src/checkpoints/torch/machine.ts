@@ -1,6 +1,7 @@
 /** The state of a pickle machine: the bytes with a place in them, the stack with its marks, and the memo. */
+import { quoted } from "../../base/json.js";
 import type { ReaderLimits } from "../limits.js";
-import { damaged, quoted, refused } from "../messages.js";
+import { damaged, refused } from "../messages.js";
 import { numbersIn, utf8 } from "../source.js";
 import { type Faults, findGlobal, kindOf, type PickleValue } from "./records.js";
 

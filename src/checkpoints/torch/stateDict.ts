@@ -5,7 +5,8 @@
  * Original: open_flamingo/train/train.py, "load model checkpoint" (`model_state_dict`, `module.` taken out of
  * names) and train_utils.py, `filter_state_dict_to_trainable`.
  */
-import { damaged, quoted, refused } from "../messages.js";
+import { quoted } from "../../base/json.js";
+import { damaged, refused } from "../messages.js";
 import {
   isModule,
   isTensor,

@@ -5,8 +5,9 @@
  * uncompressed. Everything that the file says twice is compared, and every range is checked against the file,
  * before use.
  */
+import { quoted } from "../../base/json.js";
 import { defaultLimits, type OpenOptions } from "../limits.js";
-import { damaged, quoted, refused } from "../messages.js";
+import { damaged, refused } from "../messages.js";
 import { type ByteSource, numbersIn, utf8 } from "../source.js";
 
 export interface ZipEntry {

@@ -1,34 +1,44 @@
 /**
- * JSON from strangers. `JSON.parse` keeps the last of two values with the same name and says nothing; for a
- * header or an index that is a way to show one file to a checker and another to a reader, so here it is a
- * fault.
+ * JSON from strangers. `JSON.parse` keeps the last of two values with the same name and says nothing; for a header, an
+ * index or a configuration that is a way to show one file to a checker and another to a reader, so here it is a fault.
  */
-import { quoted } from "./messages.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Lists and objects in each other; what is read here needs five. */
+/** Lists and objects in each other; what is read here needs seven. */
 const deepest = 100;
 
 /**
- * Parses text that must be one JSON object.
+ * Parses text that must be JSON, with no name twice in one object.
  *
  * @param fail makes the error from what is wrong
  */
-export function parseJsonObject(text: string, fail: (what: string, cause?: unknown) => Error): JsonObject {
+export function parseJson(text: string, fail: (what: string, cause?: unknown) => Error): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw fail("is not valid JSON", cause);
   }
-  if (!isObject(value)) throw fail("must be a JSON object");
   const fault = faultIn(text);
   if (fault !== undefined) throw fail(fault);
   return value;
+}
+
+/** The same for text that must be one object. */
+export function parseJsonObject(text: string, fail: (what: string, cause?: unknown) => Error): JsonObject {
+  const value = parseJson(text, fail);
+  if (!isObject(value)) throw fail("must be a JSON object");
+  return value;
+}
+
+/** A value on one line, without control characters, not too long. */
+export function quoted(value: unknown): string {
+  const text = JSON.stringify(value) ?? "undefined";
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 
 /** What is wrong with valid JSON: too deep, or a name twice in one object. */
