@@ -65,7 +65,8 @@ export const groupOf = ({ family }: Note) => family.split("/")[0]!;
 
 /** Prints the largest difference of each group, and the count. */
 function summarise(notes: readonly Note[]): void {
-  for (const { family, engine, largest, bound, unit = "absolute" } of addUp(notes, groupOf)) {
+  const groups = addUp(notes, groupOf).sort((a, b) => (a.family < b.family ? -1 : 1));
+  for (const { family, engine, largest, bound, unit = "absolute" } of groups) {
     if (largest === undefined || bound === undefined) continue;
     const of = [family, ...(engine ? [`on ${engine}`] : [])].join(" ");
     console.log(`${of}: largest ${unit} difference ${shown(largest)}, allowed ${shown(bound)}`);

@@ -8,6 +8,7 @@ import { expect } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { elementCount } from "../../src/checkpoints/view.js";
 import { golden, goldenTest } from "../goldens.js";
+import { compared } from "../parity.js";
 import { read } from "./fixtures.js";
 
 const files: [path: string, tensors: number, hash: string][] = [
@@ -28,12 +29,15 @@ for (const [path, count, hash] of files) {
     await using checkpoint = await openCheckpoint(golden(path));
     expect(checkpoint.tensors.size).toBe(count);
     const sha = createHash("sha256");
+    let values = 0;
     for (const name of [...checkpoint.tensors.keys()].sort()) {
       const { shape } = checkpoint.tensors.get(name)!;
-      const values = new Float32Array(elementCount(shape));
-      await checkpoint.read(name, values);
-      sha.update(`${name} [${shape}]\n`).update(new Uint8Array(values.buffer));
+      const data = new Float32Array(elementCount(shape));
+      await checkpoint.read(name, data);
+      sha.update(`${name} [${shape}]\n`).update(new Uint8Array(data.buffer));
+      values += data.length;
     }
+    compared(`checkpoints/values/${path}`, { cases: 1, values });
     expect(sha.digest("hex").slice(0, 16)).toBe(hash);
   });
 }
@@ -54,6 +58,7 @@ const openAi = "checkpoints/openai-clip-tiny";
 goldenTest(`${openAi}.pt`, "a TorchScript archive has the names, shapes and types of its list", async () => {
   await using checkpoint = await openCheckpoint(golden(`${openAi}.pt`));
   const list: Record<string, unknown> = JSON.parse(readFileSync(golden(`${openAi}.json`), "utf8")).tensors;
+  compared(`checkpoints/names, shapes and types/${openAi}.pt`, { cases: 1, values: checkpoint.tensors.size });
   const found = [...checkpoint.tensors].map(([name, { shape, dtype }]) => [name, [shape, dtype]]);
   expect(Object.fromEntries(found)).toEqual(list);
 });

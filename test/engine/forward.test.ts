@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeGraph, encodeGraph } from "../../src/engine/graphs.js";
 import { loadWeights } from "../../src/engine/weights.js";
 import { compile } from "../../src/onnx/compile.js";
-import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
-import { ids, largestDifference, type Twin, twinsWith } from "../twin.js";
+import { compared } from "../parity.js";
+import { ids, largestDifference, onEngines, type Twin, twinsWith } from "../twin.js";
 
 /** What goldens/README.md allows to another runtime in float32. */
 const tolerance = 1e-4;
@@ -16,7 +16,9 @@ interface ForwardCase {
   readonly attention_mask: readonly (readonly number[])[];
 }
 
-describe.each(twinsWith("forward.safetensors", "the forward pass"))("$name", (twin) => {
+const twins = onEngines(twinsWith("forward.safetensors", "the forward pass"));
+describe.each(twins)("$name on $engine", (twin) => {
+  const { engine } = twin;
   const { cases } = twin.goldenJson<{ cases: ForwardCase[] }>("forward.json");
   const expected = twin.goldenTensors("forward.safetensors");
 
@@ -28,7 +30,7 @@ describe.each(twinsWith("forward.safetensors", "the forward pass"))("$name", (tw
 
   test("vision tokens and resampler output are the original's, of every picture and of zeros", async () => {
     const { config, checkpoints, close } = await twin.model();
-    await using runtime = await openOrtFfi();
+    await using runtime = await twin.openRuntime();
     const { program, weights: uses } = compile(encodeGraph(config));
     const all = [...uses, ...compile(decodeGraph(config)).weights];
     const weights = await loadWeights(all, checkpoints, config.language);
@@ -39,8 +41,7 @@ describe.each(twinsWith("forward.safetensors", "the forward pass"))("$name", (tw
     await close();
     const inputs = await twin.goldenTensors("inputs.safetensors");
     const side = config.vision.imageSize;
-    const largest = { tokens: 0, latents: 0 };
-    let compared = 0;
+    let values = 0;
     for (const [name, { data, shape }] of await expected) {
       const [kind, picture] = name.split(".") as [string, string];
       const output = kind === "vision_tokens" ? "tokens" : kind === "resampled" ? "latents" : undefined;
@@ -50,42 +51,68 @@ describe.each(twinsWith("forward.safetensors", "the forward pass"))("$name", (tw
         pixels: { dtype: "float32", shape: [1, 3, side, side], data: pixels },
       });
       expect(outputs[output]!.shape.slice(1)).toEqual(shape);
-      largest[output] = Math.max(
-        largest[output],
-        largestDifference(outputs[output]!.data as Float32Array, data),
-      );
-      compared += data.length;
+      const largest = largestDifference(outputs[output]!.data as Float32Array, data);
+      const family = output === "tokens" ? "vision/patch tokens" : "resampler/latents";
+      compared(`${family}/${twin.name}`, {
+        cases: 1,
+        values: data.length,
+        largest,
+        bound: tolerance,
+        engine,
+      });
+      expect(largest, name).toBeLessThan(tolerance);
+      values += data.length;
     }
-    console.log(
-      `${twin.name}: vision tokens ${largest.tokens.toExponential(1)}, latents ${largest.latents.toExponential(1)} (${compared} values)`,
-    );
-    expect(compared).toBeGreaterThan(10_000);
-    expect(largest.tokens).toBeLessThan(tolerance);
-    expect(largest.latents).toBeLessThan(tolerance);
+    expect(values).toBeGreaterThan(10_000);
   });
 
   test.each(cases)(
-    "logits of $name are the original's",
-    async ({ name, pictures, input_ids, attention_mask }) => {
+    "logits of $name are the original's, read at once and at last token by token",
+    async (given) => {
+      const { name, pictures, input_ids, attention_mask } = given;
       const prompts = await Promise.all(
         input_ids.map(async (row, i) => ({
           ids: row.filter((_, at) => attention_mask[i]![at] === 1),
           pictures: await Promise.all(pictures[i]!.map((picture) => opened.picture(picture))),
         })),
       );
-      const decoder = await opened.engine.decoder(prompts, { room: 0 });
-      const logits = await decoder.logits();
-      decoder.close();
       const { data, shape } = (await expected).get(`logits.${name}`)!;
-      const length = shape[1]!;
-      let largest = 0;
-      prompts.forEach((prompt, row) => {
-        const first = row * length + attention_mask[row]!.indexOf(1);
-        const original = data.subarray(first * ids.size, (first + prompt.ids.length) * ids.size);
-        largest = Math.max(largest, largestDifference(logits[row]!, original));
-      });
-      console.log(`${twin.name}: logits of ${name}: ${largest.toExponential(1)}`);
-      expect(largest).toBeLessThan(tolerance);
+      /** The original's logits of a row's tokens, padding left out. */
+      const original = (row: number, from: number, to: number) => {
+        const first = row * shape[1]! + attention_mask[row]!.indexOf(1);
+        return data.subarray((first + from) * ids.size, (first + to) * ids.size);
+      };
+
+      const whole = await opened.engine.decoder(prompts, { room: 0 });
+      const logits = await whole.logits();
+      whole.close();
+      const atOnce = logits.map((ours, row) =>
+        largestDifference(ours, original(row, 0, prompts[row]!.ids.length)),
+      );
+
+      const steps = 3;
+      const beginnings = prompts.map((prompt) => ({ ...prompt, ids: prompt.ids.slice(0, -steps) }));
+      const decoder = await opened.engine.decoder(beginnings, { room: steps });
+      await decoder.prefill();
+      const stepwise: number[] = [];
+      for (let left = steps; left > 0; left--) {
+        const next = await decoder.step(prompts.map((prompt) => prompt.ids.at(-left)!));
+        next.forEach((ours, row) => {
+          const at = prompts[row]!.ids.length - left;
+          stepwise.push(largestDifference(ours!, original(row, at, at + 1)));
+        });
+      }
+      decoder.close();
+
+      const tokens = prompts.reduce((sum, prompt) => sum + prompt.ids.length, 0);
+      const note = (how: string, count: number, differences: readonly number[]) => {
+        const largest = Math.max(...differences);
+        const values = count * ids.size;
+        compared(`logits/${how}/${twin.name}`, { cases: 1, values, largest, bound: tolerance, engine });
+        expect(largest, how).toBeLessThan(tolerance);
+      };
+      note("at once", tokens, atOnce);
+      note("token by token", stepwise.length, stepwise);
     },
   );
 });

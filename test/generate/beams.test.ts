@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Branches, BranchRoom } from "../../src/engine/branches.js";
 import { beamSearch } from "../../src/generate/beams.js";
-import { type Twin, twinsWith } from "../twin.js";
+import { compared } from "../parity.js";
+import { onEngines, type Twin, twinsWith } from "../twin.js";
 import {
   endTokensOf,
   type GenerationCase,
@@ -15,21 +16,15 @@ import {
 /** Of the scores in the files. */
 const lastDecimal = 1e-7;
 
-const twins = twinsWith("generation.json", "beams");
-describe.each(twins)("$name", (golden) => {
+const twins = onEngines(twinsWith("generation.json", "beams"));
+describe.each(twins)("$name on $engine", (golden) => {
+  const { engine } = golden;
   const cases = generationCases(golden).filter(({ kwargs }) => (kwargs.num_beams ?? 1) > 1);
   let twin: Twin;
   beforeAll(async () => {
     twin = await golden.open();
   });
-  let largest = 0;
-  let compared = 0;
-  afterAll(async () => {
-    console.log(
-      `${cases.length} beam cases, ${compared} scores, largest relative difference ${largest.toExponential(1)}`,
-    );
-    await twin.close();
-  });
+  afterAll(() => twin.close());
 
   test("the golden set has the beam cases that this suite is about", () => {
     expect(cases.length).toBeGreaterThanOrEqual(65);
@@ -38,6 +33,8 @@ describe.each(twins)("$name", (golden) => {
   test.each(cases)("$file: $name", async (given) => {
     const { kwargs, sequences_scores: scores, new_tokens: tokens } = given;
     const each = kwargs.num_return_sequences ?? 1;
+    let largest = 0;
+    let values = 0;
     for (const row of given.input_ids.keys()) {
       const found = await search(twin, given, row);
       expect(found).toHaveLength(each);
@@ -48,10 +45,13 @@ describe.each(twins)("$name", (golden) => {
         const original = scores![row * each + i]!;
         const difference = Math.abs(score - original) - lastDecimal;
         largest = Math.max(largest, difference / Math.abs(original));
-        compared++;
+        values += ids.length;
       });
     }
-    expect(largest).toBeLessThan(1e-4);
+    compared(`beams/ids/${golden.name}`, { cases: 1, values, engine });
+    const of = { largest, bound: 1e-4, unit: "relative", engine } as const;
+    compared(`beams/scores/${golden.name}`, { cases: 1, values: scores!.length, ...of });
+    expect(largest).toBeLessThan(of.bound);
   });
 });
 

@@ -1,7 +1,8 @@
 /** Greedy answers of the twins, token for token the original's: goldens/README.md, `generation.json`. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { greedy } from "../../src/generate/greedy.js";
-import { type GoldenTwin, type Twin, twinsWith } from "../twin.js";
+import { compared } from "../parity.js";
+import { type GoldenTwin, onEngines, type Twin, twinsWith } from "../twin.js";
 import {
   endTokensOf,
   type GenerationCase,
@@ -29,21 +30,23 @@ async function generate(
   const decoder = await twin.engine.decoder(prompts, { room: limits.maxNewTokens, writtenImages });
   const tokens = rows.map((): number[] => []);
   let largest = 0;
-  let compared = 0;
+  let logProbs = 0;
   for await (const step of greedy(decoder, limits)) {
     step.forEach((token, i) => {
       if (!token) return;
       const original = given.token_logprobs?.[rows[i]!]?.[tokens[i]!.length];
       if (typeof original === "number") {
         largest = Math.max(largest, Math.abs(token.logProb! - original));
-        compared++;
+        logProbs++;
       }
       tokens[i]!.push(token.id);
     });
   }
   decoder.close();
-  return { tokens, largest, compared };
+  return { tokens, largest, logProbs };
 }
+
+type Found = Awaited<ReturnType<typeof generate>>;
 
 /** A golden row without the padding behind its end. */
 function answerOf(given: GenerationCase, row: number): readonly number[] {
@@ -59,20 +62,24 @@ function writtenImagesOf({ name }: GoldenTwin, { file, kwargs }: GenerationCase)
   return cached ? "restart" : "add";
 }
 
-describe.each(twinsWith("generation.json", "greedy answers"))("$name", (golden) => {
+describe.each(onEngines(twinsWith("generation.json", "greedy answers")))("$name on $engine", (golden) => {
   const cases = generationCases(golden).filter(({ kwargs }) => !kwargs.num_beams);
   let twin: Twin;
-  const seen = { largest: 0, compared: 0 };
   beforeAll(async () => {
     twin = await golden.open();
   });
-  afterAll(async () => {
-    const { largest, compared } = seen;
-    console.log(
-      `${golden.name}: ${cases.length} greedy cases, ${compared} log-probabilities, largest difference ${largest.toExponential(1)}`,
-    );
-    await twin.close();
-  });
+  afterAll(() => twin.close());
+
+  /** Asks that rows be the original's, and notes it. */
+  function compare(what: string, given: GenerationCase, rows: readonly number[], found: Found): void {
+    const { tokens, largest, logProbs } = found;
+    const { name, engine } = golden;
+    compared(`greedy/ids${what}/${name}`, { cases: 1, values: tokens.flat().length, engine });
+    const of = { largest, bound: 1e-4, engine };
+    compared(`greedy/log-probabilities${what}/${name}`, { cases: 1, values: logProbs, ...of });
+    expect(tokens).toEqual(rows.map((row) => answerOf(given, row)));
+    expect(largest).toBeLessThan(of.bound);
+  }
 
   test("the golden set has the greedy cases that this suite is about", () => {
     expect(cases.length).toBeGreaterThanOrEqual(50);
@@ -82,21 +89,13 @@ describe.each(twinsWith("generation.json", "greedy answers"))("$name", (golden) 
     const rows = given.input_ids.map((_, row) => row);
 
     test("the batch gives the original's tokens", async () => {
-      const { tokens, largest, compared } = await generate(twin, given, rows, writtenImagesOf(golden, given));
-      expect(tokens).toEqual(rows.map((row) => answerOf(given, row)));
-      expect(largest).toBeLessThan(1e-4);
-      seen.largest = Math.max(seen.largest, largest);
-      seen.compared += compared;
+      compare("", given, rows, await generate(twin, given, rows, writtenImagesOf(golden, given)));
     });
 
     // A written <image> is forced on a row by its number.
     if (rows.length > 1 && !given.kwargs.force) {
       test("each prompt alone gives the same", async () => {
-        for (const row of rows) {
-          const { tokens, largest } = await generate(twin, given, [row]);
-          expect(tokens).toEqual([answerOf(given, row)]);
-          expect(largest).toBeLessThan(1e-4);
-        }
+        for (const row of rows) compare(", rows alone", given, [row], await generate(twin, given, [row]));
       });
     }
   });

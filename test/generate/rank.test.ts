@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Branches, BranchRoom, Child } from "../../src/engine/branches.js";
 import { rank } from "../../src/generate/rank.js";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
-import { type Twin, twinsWith } from "../twin.js";
+import { compared } from "../parity.js";
+import { onEngines, type Twin, twinsWith } from "../twin.js";
 
 interface RankCase {
   readonly name: string;
@@ -19,25 +20,20 @@ interface RankCase {
   }[];
 }
 
-const twins = twinsWith("rank_classification.json", "ranking");
-describe.each(twins)("$name", (golden) => {
+const twins = onEngines(twinsWith("rank_classification.json", "ranking"));
+describe.each(twins)("$name on $engine", (golden) => {
   const { cases } = golden.goldenJson<{ cases: RankCase[] }>("rank_classification.json");
   const file = JSON.parse(readFileSync(join(golden.folder, "lang/tokenizer.json"), "utf8"));
   const tokenizer = createFlamingoTokenizer(file);
   let twin: Twin;
-  let largest = 0;
-  let compared = 0;
   beforeAll(async () => {
     twin = await golden.open();
   });
-  afterAll(async () => {
-    console.log(
-      `ranking of ${golden.name}: ${compared} numbers, largest difference ${largest.toExponential(1)}`,
-    );
-    await twin.close();
-  });
+  afterAll(() => twin.close());
 
   test.each(cases)("$name", async ({ prompts, pictures, class_tokens: answers, results }) => {
+    let largest = 0;
+    let values = 0;
     for (const [row, text] of prompts.entries()) {
       const prompt = {
         ids: tokenizer.encode(text),
@@ -48,12 +44,14 @@ describe.each(twins)("$name", (golden) => {
         const original = logprobs[row]!;
         found.forEach((value, i) => {
           largest = Math.max(largest, Math.abs(value - original[i]!));
-          compared++;
+          values++;
         });
         expect(orderOf(found)).toEqual(orderOf(original));
       }
     }
-    expect(largest).toBeLessThan(1e-4);
+    const of = { largest, bound: 1e-4, engine: golden.engine };
+    compared(`ranking/log-probabilities/${golden.name}`, { cases: 1, values, ...of });
+    expect(largest).toBeLessThan(of.bound);
   });
 
   test("many answers with common beginnings, in several chunks, are what each is alone", async () => {

@@ -6,6 +6,7 @@ import { createProcessor } from "../../src/generate/processors.js";
 import { draw } from "../../src/generate/sample.js";
 import { createWarper, type Warping } from "../../src/generate/warpers.js";
 import { golden } from "../goldens.js";
+import { compared } from "../parity.js";
 import { tensorsOf } from "../tensors.js";
 import { largestDifference } from "../twin.js";
 
@@ -55,11 +56,12 @@ test.each(cases)("distributions of $name are the original's", ({ name, settings,
     expect(found.filter((p) => p > 0)).toHaveLength(kept[row]!);
     const original = rowOf(`probabilities.${name}`, row, V);
     // Which of two equal tokens stays is not defined where top-p cuts between them (`note` in the file).
-    const compared = row === 1 && topP ? [found.toSorted(), original.toSorted()] : [found, original];
-    largest = Math.max(largest, largestDifference(compared[0]!, compared[1]!));
+    const both = row === 1 && topP ? [found.toSorted(), original.toSorted()] : [found, original];
+    largest = Math.max(largest, largestDifference(both[0]!, both[1]!));
   }
-  console.log(`${name}: ${rows * V} probabilities, largest difference ${largest.toExponential(1)}`);
-  expect(largest).toBeLessThan(1e-6);
+  const bound = 1e-6;
+  compared("sampling/probabilities/modules", { cases: 1, values: rows * V, largest, bound });
+  expect(largest).toBeLessThan(bound);
 });
 
 describe("a draw", () => {

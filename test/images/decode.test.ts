@@ -3,11 +3,11 @@ import { expect, test } from "vitest";
 import { toRgb } from "../../src/images/convert.js";
 import { decodePicture } from "../../src/images/decode.node.js";
 import { golden } from "../goldens.js";
+import { compared } from "../parity.js";
 import { avif, cases, errors, missing, sha256 } from "./goldens.js";
 import { jpeg, png, refusal } from "./refusal.js";
 
 test.skipIf(missing)(`every picture is decoded to Pillow's bytes in Pillow's mode${missing}`, async () => {
-  let bytes = 0;
   for (const { id, file, pil_mode, size, native_sha256, rgb_sha256 } of cases) {
     const raster = await decodePicture(golden(`preprocess/${file}`));
     expect([id, raster.mode, raster.width, raster.height]).toEqual([id, pil_mode, ...size]);
@@ -15,9 +15,8 @@ test.skipIf(missing)(`every picture is decoded to Pillow's bytes in Pillow's mod
     if (pil_mode !== "P" && pil_mode !== "1") expect([id, sha256(raster.data)]).toEqual([id, native_sha256]);
     const rgb = toRgb(raster);
     expect([id, sha256(rgb.data)]).toEqual([id, rgb_sha256]);
-    bytes += rgb.data.length;
+    compared("pictures/decoded bytes/preprocess", { cases: 1, values: rgb.data.length });
   }
-  console.log(`decoded: ${cases.length} pictures, ${bytes.toLocaleString("en-US")} bytes of RGB, all equal`);
   expect(cases.length).toBeGreaterThan(0);
 });
 
@@ -28,7 +27,7 @@ test.skipIf(missing)(`what Pillow refuses is refused by name${missing}`, async (
     expect([file, code]).toEqual([file, "picture-unreadable"]);
     expect(message.startsWith(`${path}: `)).toBe(true);
   }
-  console.log(`refused: ${errors.length} broken files`);
+  compared("pictures/refusals/preprocess", { cases: errors.length, values: errors.length });
 });
 
 test.skipIf(missing)(`AVIF is decoded in Pillow's mode and size${missing}`, async () => {

@@ -7,6 +7,7 @@ import type { Raster } from "../../src/images/picture.js";
 import { centreCrop, preprocess } from "../../src/images/preprocess.js";
 import { resize } from "../../src/images/resize.js";
 import { golden, hasGolden } from "../goldens.js";
+import { compared } from "../parity.js";
 import { avif, cases, crops, mean, missing, missingPhotos, photos, sha256, std } from "./goldens.js";
 
 /** The picture just before normalising: bytes of RGB. */
@@ -16,15 +17,13 @@ function square(raster: Raster, size: number): Uint8Array {
 }
 
 test.skipIf(missing)(`every picture becomes the original's tensor, bit for bit${missing}`, async () => {
-  let values = 0;
   for (const { id, file, image_size: size, expected_sha256, tensor_sha256 } of cases) {
     const raster = await decodePicture(golden(`preprocess/${file}`));
     expect([id, sha256(square(raster, size))]).toEqual([id, expected_sha256]);
     const tensor = preprocess(raster, { size, mean, std });
     expect([id, sha256(tensor)]).toEqual([id, tensor_sha256]);
-    values += tensor.length;
+    compared("pictures/tensors/preprocess", { cases: 1, values: tensor.length });
   }
-  console.log(`preprocessed: ${cases.length} cases, ${values.toLocaleString("en-US")} values, all equal`);
   expect(cases.length).toBeGreaterThan(0);
 });
 
@@ -35,12 +34,10 @@ test.skipIf(missing)(
       const raster = toRgb(await decodePicture(golden(`preprocess/${file}`)));
       const wanted = direct.rgb_first ?? direct;
       expect([id, sha256(square(raster, size))]).toEqual([id, wanted.expected_sha256]);
-      expect([id, sha256(preprocess(raster, { size, mean, std }))]).toEqual([id, wanted.tensor_sha256]);
+      const tensor = preprocess(raster, { size, mean, std });
+      expect([id, sha256(tensor)]).toEqual([id, wanted.tensor_sha256]);
+      compared("pictures/tensors, RGB first as in training/preprocess", { cases: 1, values: tensor.length });
     }
-    const differing = cases.filter(({ rgb_first }) => rgb_first).length;
-    console.log(
-      `RGB first: ${cases.length} cases, of which ${differing} differ from the direct order, all equal`,
-    );
   },
 );
 
@@ -50,9 +47,10 @@ test.skipIf(missingPhotos)(`photographs become the original's tensors${missingPh
     expect([file, raster.mode]).toEqual([file, pil_mode]);
     expect([file, sha256(toRgb(raster).data)]).toEqual([file, rgb_sha256]);
     expect([file, sha256(square(raster, 224))]).toEqual([file, expected_sha256]);
-    expect([file, sha256(preprocess(raster, { size: 224, mean, std }))]).toEqual([file, tensor_sha256]);
+    const tensor = preprocess(raster, { size: 224, mean, std });
+    expect([file, sha256(tensor)]).toEqual([file, tensor_sha256]);
+    compared("pictures/tensors/photos", { cases: 1, values: tensor.length });
   }
-  console.log(`photographs: ${photos.length}, all equal`);
 });
 
 const expectedAvif = avif.filter(({ expected }) => hasGolden(`preprocess/${expected}`));
@@ -67,9 +65,11 @@ test.skipIf(noAvif)(`AVIF comes near the original's picture; its decoders differ
     const differences = ours.map((value, i) => Math.abs(value - theirs[i]!));
     const largest = differences.reduce((a, b) => Math.max(a, b));
     const mean = differences.reduce((sum, difference) => sum + difference, 0) / differences.length;
-    console.log(`${id}: bytes differ by at most ${largest}, by ${mean.toFixed(3)} in the mean`);
+    compared(`pictures/bytes before normalising/${id}`, { cases: 1, values: ours.length, largest });
+    const bound = 1;
+    compared(`pictures/mean difference of these bytes/${id}`, { cases: 1, values: 1, largest: mean, bound });
     expect(ours.length).toBe(theirs.length);
-    expect(mean).toBeLessThan(1);
+    expect(mean).toBeLessThan(bound);
   }
 });
 
@@ -86,7 +86,7 @@ test.skipIf(missing)(`the square that is kept lies where the original cuts it${m
       kept: { left, top, width: image_size, height: image_size },
     });
   }
-  console.log(`crops: ${crops.length}`);
+  compared("pictures/places of crops/preprocess", { cases: crops.length, values: 4 * crops.length });
 });
 
 const tensors = "preprocess/tensors.safetensors";
@@ -109,7 +109,7 @@ test.skipIf(noTensors)(
     const levels: Raster = { mode: "RGB", width: 16, height: 16, data: ramp };
     expect(preprocess(levels, { size: 16, mean, std })).toEqual(tensor("norm_table"));
 
-    let compared = 768;
+    compared("pictures/normalisation/preprocess", { cases: 1, values: 768 });
     for (const name of Object.keys(header)) {
       const [id, size = 224] = name.split("@");
       const known = cases.find((c) => c.id === id);
@@ -117,9 +117,8 @@ test.skipIf(noTensors)(
       const raster = await decodePicture(golden(`preprocess/${known.file}`));
       const values = preprocess(raster, { size: Number(size), mean, std });
       expect(values).toEqual(tensor(name));
-      compared += values.length;
+      compared("pictures/tensors, value by value/preprocess", { cases: 1, values: values.length });
     }
-    console.log(`tensors: ${compared.toLocaleString("en-US")} values compared one by one`);
   },
 );
 

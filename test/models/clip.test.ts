@@ -41,8 +41,7 @@ describe.each([
       },
       weights,
     );
-    for (const [name, expected] of Object.entries(outputs))
-      compare(`${file} ${name}`, found[name]!, expected);
+    for (const [name, expected] of Object.entries(outputs)) compare(file, name, found[name]!, expected);
   });
 });
 
@@ -70,6 +69,6 @@ goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form", async () =
     }),
     weights,
   );
-  compare("OpenAI's image_features", pictures!, values["output.image_features"]!);
-  compare("OpenAI's text_features", texts!, values["output.text_features"]!);
+  compare("openai-clip-tiny", "image_features", pictures!, values["output.image_features"]!);
+  compare("openai-clip-tiny", "text_features", texts!, values["output.text_features"]!);
 });

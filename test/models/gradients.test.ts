@@ -20,10 +20,10 @@ import { params } from "../../src/models/layers.js";
 import { nextTokenLoss } from "../../src/models/loss.js";
 import { compile } from "../../src/onnx/compile.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
-import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import { hasGolden } from "../goldens.js";
+import { compared } from "../parity.js";
 import type { PlainTensor } from "../tensors.js";
-import { ids, largestDifference, twinsWith } from "../twin.js";
+import { ids, largestDifference, onEngines, twinsWith } from "../twin.js";
 
 interface Training {
   readonly trainable_parameters: readonly string[];
@@ -87,7 +87,9 @@ function feedsOf(
   };
 }
 
-describe.each(twinsWith("training/training.json", "gradients"))("$name", (twin) => {
+const twins = onEngines(twinsWith("training/training.json", "gradients"));
+describe.each(twins)("$name on $engine", (twin) => {
+  const { engine } = twin;
   test("every gradient is the original's, relative to the largest value of each", async () => {
     const { config, checkpoints, close } = await twin.model();
     const side = config.vision.imageSize;
@@ -134,7 +136,7 @@ describe.each(twinsWith("training/training.json", "gradients"))("$name", (twin) 
     output(graph, "laion", losses.laion);
     output(graph, "mmc4", losses.mmc4);
 
-    await using runtime = await openOrtFfi();
+    await using runtime = await twin.openRuntime();
     const { program, weights: uses } = compile(graph);
     const session = await runtime.load({
       ...program,
@@ -155,13 +157,12 @@ describe.each(twinsWith("training/training.json", "gradients"))("$name", (twin) 
 
     for (const half of ["laion", "mmc4"] as const) {
       const original = training.losses_of_the_four_batches_at_the_start[half][0]!;
-      const difference = Math.abs(Number(outputs[half]!.data[0]) - original);
-      console.log(
-        `${twin.name}: loss of ${half}: ${difference.toExponential(1)} from the original's ${original}`,
-      );
-      expect(difference).toBeLessThan(1e-5);
+      const largest = Math.abs(Number(outputs[half]!.data[0]) - original);
+      const bound = 1e-5;
+      compared(`gradients/loss/${twin.name}`, { cases: 1, values: 1, largest, bound, engine });
+      expect(largest, half).toBeLessThan(bound);
     }
-    let worst = { name: "", relative: 0 };
+    const bound = 1e-4;
     for (const name of names) {
       const ours = outputs[`gradient of ${name}`]!.data as Float32Array;
       // The original trains two rows of the embedding only.
@@ -169,16 +170,14 @@ describe.each(twinsWith("training/training.json", "gradients"))("$name", (twin) 
         keepRows(ours, config.language.width, [ids.endofchunk, ids.image]);
       }
       const { data } = gradients.get(name)!;
-      const relative =
+      const largest =
         largestDifference(isWhole ? ours : sampled(ours), data) /
         data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      if (!(relative <= worst.relative)) worst = { name, relative };
+      const of = { largest, bound, unit: "relative", engine } as const;
+      compared(`gradients/every parameter/${twin.name}`, { cases: 1, values: data.length, ...of });
+      expect(largest, name).toBeLessThan(bound);
     }
-    console.log(
-      `${twin.name}: ${names.length} gradients, the worst ${worst.relative.toExponential(1)} (${worst.name})`,
-    );
     expect(names.length).toBe(gradients.size);
-    expect(worst.relative).toBeLessThan(1e-4);
   });
 });
 

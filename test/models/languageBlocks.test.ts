@@ -15,6 +15,7 @@ import { selfAttention } from "../../src/models/selfAttention.js";
 import { golden } from "../goldens.js";
 import { array, at, host, type Plain } from "../graph/arrays.js";
 import { useEngine } from "../graph/evaluate.js";
+import { compared } from "../parity.js";
 import { compare, moduleFile } from "./moduleFile.js";
 
 const engine = useEngine();
@@ -74,7 +75,7 @@ async function whole(
 describe.each(blocks)("$file", ({ file, model, headWidth }) => {
   test("y", async () => {
     const { weights, inputs, outputs } = await moduleFile(file);
-    compare(`${file} y`, await whole(model, weights, inputs.x!), outputs.y!);
+    compare(file, "y", await whole(model, weights, inputs.x!), outputs.y!);
   });
 
   test("key, value and y_step, by a cache", async () => {
@@ -101,9 +102,9 @@ describe.each(blocks)("$file", ({ file, model, headWidth }) => {
       return engine.evaluate(given, write, weights);
     };
     const prompt = await run(inputs.x!, 0, empty, empty);
-    compare(`${file} y by a cache`, prompt.y!, outputs.y!);
+    compare(file, "y by a cache", prompt.y!, outputs.y!);
     const step = await run(inputs.step!, 7, prompt.presentKeys!, prompt.presentValues!);
-    compare(`${file} y_step`, step.y!, outputs.y_step!);
+    compare(file, "y_step", step.y!, outputs.y_step!);
 
     const used = (cache: Plain) =>
       array([rows, model.heads, 7, headWidth], (...index) => at(cache, ...index));
@@ -112,8 +113,8 @@ describe.each(blocks)("$file", ({ file, model, headWidth }) => {
       of.shape.length === 4
         ? of
         : array([rows, model.heads, 7, headWidth], (b, h, t, e) => at(of, b!, t!, h! * headWidth + e!));
-    compare(`${file} key`, used(prompt.presentKeys!), apart(outputs.key!));
-    compare(`${file} value`, used(prompt.presentValues!), apart(outputs.value!));
+    compare(file, "key", used(prompt.presentKeys!), apart(outputs.key!));
+    compare(file, "value", used(prompt.presentValues!), apart(outputs.value!));
   });
 });
 
@@ -122,7 +123,7 @@ test("MPT with padding at the left: what stands after it is the original's", asy
   const y = await whole(blocks[0]!.model, weights, inputs.x!, { hidden: (row, key) => row === 1 && key < 2 });
   const kept = (of: Plain) =>
     array(of.shape, (row, i, d) => (row === 1 && i! < 2 ? 0 : at(of, row!, i!, d!)));
-  compare("mpt_block y_left_padded", kept(y), kept(outputs.y_left_padded!));
+  compare("mpt_block", "y_left_padded", kept(y), kept(outputs.y_left_padded!));
 });
 
 test.each(blocks.filter(({ file }) => file.startsWith("gpt_neox")))(
@@ -130,7 +131,7 @@ test.each(blocks.filter(({ file }) => file.startsWith("gpt_neox")))(
   async ({ file, model }) => {
     const { weights, inputs, outputs } = await moduleFile(file);
     const y = await whole(model, weights, inputs.x!, { first: 5 });
-    compare(`${file} y_positions_from_5`, y, outputs.y_positions_from_5!);
+    compare(file, "y_positions_from_5", y, outputs.y_positions_from_5!);
   },
 );
 
@@ -139,6 +140,10 @@ test("ALiBi's slopes for every number of heads", () => {
     slopes: Record<string, number[]>;
     alibi_bias_max: number;
   };
+  compared("modules/alibi", {
+    cases: Object.keys(slopes).length,
+    values: Object.values(slopes).flat().length,
+  });
   for (const [heads, expected] of Object.entries(slopes)) {
     expect(alibiSlopes(Number(heads), alibi_bias_max).map(Math.fround), `${heads} heads`).toEqual(expected);
   }
@@ -149,5 +154,5 @@ test("the bias of a number of heads that is no power of two", async () => {
   const slopes = alibiSlopes(6, 8);
   // The original counts distances from the last key.
   const bias = array([6, 16], (head, key) => slopes[head!]! * (key! - 15));
-  compare("mosaic_gpt_block alibi", bias, outputs.alibi!);
+  compare("mosaic_gpt_block", "alibi", bias, outputs.alibi!);
 });

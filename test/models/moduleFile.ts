@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { golden } from "../goldens.js";
 import { difference, type Plain } from "../graph/arrays.js";
+import { compared } from "../parity.js";
 
 type Named = Readonly<Record<string, Plain>>;
 
@@ -19,9 +20,10 @@ export async function moduleFile(name: string): Promise<{ weights: Named; inputs
   return { weights: parts.weights!, inputs: parts.input!, outputs: parts.output! };
 }
 
-/** Prints the largest difference of an output and asks that it be below 2e-6, relative to values above 1. */
-export function compare(what: string, found: Plain, expected: Plain): void {
-  const off = difference(found, expected);
-  console.log(`${what}: ${off.toExponential(1)}`);
-  expect(off, what).toBeLessThan(2e-6);
+/** Asks that the largest difference of a module's output be below 2e-6, relative to values above 1, and notes it. */
+export function compare(module: string, what: string, found: Plain, expected: Plain): void {
+  const largest = difference(found, expected);
+  const of = { largest, bound: 2e-6, unit: "relative", engine: "ort.ffi" } as const;
+  compared(`modules/${module}`, { cases: 1, values: expected.data.length, ...of });
+  expect(largest, `${module} ${what}`).toBeLessThan(of.bound);
 }

@@ -1,6 +1,5 @@
 /**
- * The parts of the models beside the original's, from the same weights: goldens/README.md, `modules/`. The largest
- * difference of each output is printed. The goldens' own noise against double precision is about 1e-6 at values of
+ * The parts of the models beside the original's, from the same weights: goldens/README.md, `modules/`. The goldens' own noise against double precision is about 1e-6 at values of
  * this size.
  */
 import { describe, expect, test } from "vitest";
@@ -42,7 +41,7 @@ describe.each([
       y: perceiver(params(x!.node.graph), x!, config),
     });
     const { y } = await engine.evaluate({ x: float32(inputs[given]!) }, write, weights);
-    compare(`${file} ${wanted}`, y!, outputs[wanted]!);
+    compare(file, wanted, y!, outputs[wanted]!);
   });
 });
 
@@ -63,7 +62,7 @@ describe.each([
       }),
       weights,
     );
-    compare(`${file} ${output}`, y!, outputs[output]!);
+    compare(file, output, y!, outputs[output]!);
   });
 });
 
@@ -136,7 +135,7 @@ describe("cross-attention", () => {
       y_no_locations: [x, places(x, () => pictures - 1), false],
     } as const;
     for (const [output, [tokens, place, mode]] of Object.entries(cases)) {
-      compare(`${name} ${output}`, await run(attentionAlone, tokens, place, mode), outputs[output]!);
+      compare(name, output, await run(attentionAlone, tokens, place, mode), outputs[output]!);
     }
   });
 
@@ -144,8 +143,8 @@ describe("cross-attention", () => {
     const { x, step, images, outputs, run } = await open("gated_cross_attention_block");
     const own = places(x, (row, token) => immediate(at(images, row, token)));
     const last = places(step, (row) => immediate(at(images, row, images.shape[1]! - 1)));
-    compare("gated block y", await run(gated, x, own, true), outputs.y!);
-    compare("gated block y_cached", await run(gated, step, last, true), outputs.y_cached!);
+    compare("gated_cross_attention_block", "y", await run(gated, x, own, true), outputs.y!);
+    compare("gated_cross_attention_block", "y_cached", await run(gated, step, last, true), outputs.y_cached!);
   });
 
   test("a token alone gets what it gets among others", async () => {
@@ -154,7 +153,12 @@ describe("cross-attention", () => {
       const alone = array([3, 1, 12], (row, _, d) => at(x, row!, token, d!));
       const place = places(alone, (row) => immediate(at(images, row, token)));
       const expected = array(alone.shape, (row, _, d) => at(outputs.y!, row!, token, d!));
-      compare(`token ${token} alone`, await run(attentionAlone, alone, place, true), expected);
+      compare(
+        "cross_attention_immediate",
+        `y of token ${token} alone`,
+        await run(attentionAlone, alone, place, true),
+        expected,
+      );
     }
   });
 

@@ -11,6 +11,7 @@ import { findWeights } from "../../src/engine/weights.js";
 import { type ReleasedModel, zoo } from "../../src/models/zoo.js";
 import { compile } from "../../src/onnx/compile.js";
 import { golden, goldenTest } from "../goldens.js";
+import { compared } from "../parity.js";
 
 type Tensors = Readonly<Record<string, readonly [shape: readonly number[], dtype: string]>>;
 
@@ -75,6 +76,7 @@ describe.each(zoo)("$name", (model) => {
         flamingo: namesOf("trained file", trained),
       };
       const found = findWeights(uses, checkpoints, language);
+      compared(`checkpoints/names and shapes/${model.name}`, { cases: 1, values: found.size });
       const ofTrained = [...found.values()].filter(({ checkpoint }) => checkpoint === checkpoints.flamingo);
       expect(ofTrained).toHaveLength(Object.keys(files.trained_checkpoint.tensors).length);
       for (const { name, shape } of ofTrained) expect(shape, name).toEqual(trained[name]![0]);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
 import { goldenTest } from "../goldens.js";
+import { compared } from "../parity.js";
 import { readJson } from "./files.js";
 
 interface Cases {
@@ -26,25 +27,27 @@ for (const twin of ["tiny-openflamingo-9b", "tiny-openflamingo-3b", "tiny-openfl
     const tokenizer = open(`${twin}/lang`);
     expect(tokenizer.special).toEqual({ endOfChunk: 515, image: 516, padding: 517 });
     expect(tokenizer.size).toBe(518);
-    let comparisons = 0;
+    const counted = { cases: 0, values: 0 };
     for (const file of ["forward", "generation", "generation-generated-length"]) {
       for (const golden of readJson<Cases>(`${twin}/golden/${file}.json`).cases) {
         golden.prompts.forEach((prompt, row) => {
           const ids = golden.input_ids[row]!.filter((_, i) => golden.attention_mask[row]![i] === 1);
           expect(tokenizer.encode(prompt), `${golden.name}: ${prompt}`).toEqual(ids);
-          comparisons++;
+          counted.cases++;
+          counted.values += ids.length;
         });
         golden.new_tokens?.forEach((ids, row) => {
           expect(tokenizer.decode(ids), golden.name).toBe(golden.text![row]);
           expect(tokenizer.decode(ids, { skipSpecialTokens: true }), golden.name).toBe(
             golden.text_skip_special_tokens![row],
           );
-          comparisons += 2;
+          counted.cases++;
+          counted.values += 2;
         });
       }
     }
-    expect(comparisons).toBeGreaterThan(100);
-    console.log(`${twin}: ${comparisons} comparisons`);
+    expect(counted.cases).toBeGreaterThan(100);
+    compared(`tokenizers/prompts and answers/${twin}`, counted);
   });
 }
 

@@ -4,6 +4,7 @@ import { cleanUp } from "../../src/text/cleanUp.js";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
 import { padRows } from "../../src/text/padding.js";
 import { createStreamDecoder } from "../../src/text/streamDecoder.js";
+import { compared } from "../parity.js";
 import { readJson } from "./files.js";
 
 interface Golden {
@@ -28,13 +29,8 @@ interface Golden {
   size: number;
 }
 
-let comparisons = 0;
-/** `expect().toEqual` for many values, with the values that were compared in front of a failure. */
-function compare(what: string, got: unknown, expected: unknown): void {
-  comparisons++;
-  expect(got, what).toStrictEqual(expected);
-}
-afterAll(() => console.log(`goldens/tokenizer: ${comparisons} comparisons`));
+/** Ids one by one, a text as one value. */
+const countOf = (of: unknown): number => (Array.isArray(of) ? of.flat().length : 1);
 
 describe.each([
   ["neox.tokenizer.json", "neox.golden.json"],
@@ -45,6 +41,15 @@ describe.each([
 ])("%s", (file, expectedFile) => {
   const expected = readJson<Golden>(`tokenizer/${expectedFile}`);
   const tokenizer = createFlamingoTokenizer(readJson(`tokenizer/${file}`));
+
+  const counted = { cases: 0, values: 0 };
+  afterAll(() => compared(`tokenizers/ids and texts/${file}`, counted));
+  /** `expect().toEqual` for many values, with the values that were compared in front of a failure. */
+  function compare(what: string, got: unknown, expected: unknown): void {
+    counted.cases++;
+    counted.values += countOf(expected);
+    expect(got, what).toStrictEqual(expected);
+  }
 
   test("the added tokens take the next free ids", () => {
     compare("size", tokenizer.size, expected.size);

@@ -51,8 +51,8 @@ describe.each(twinsWith("generation.json", "the second door's generate"))("$name
   });
   afterAll(async () => {
     const ids = cases.reduce((sum, { sequences }) => sum + sequences.flat().length, 0);
-    compared("second door: generate", { cases: cases.length, values: ids });
-    compared("second door: scores", {
+    compared(`second door/ids/${golden.name}`, { cases: cases.length, values: ids });
+    compared(`second door/scores/${golden.name}`, {
       cases: cases.length,
       values: scoresCompared,
       largest,
