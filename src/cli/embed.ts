@@ -1,12 +1,15 @@
 /** `openflamingo embed IMAGE…`, `openflamingo embed --text TEXT`: CLIP's features, a line of JSON each. */
 import type { Command } from "commander";
 import { OpenFlamingoError } from "../base/errors.js";
+import { requireWritable } from "../base/wholeFile.node.js";
+import { writeSafetensors } from "../checkpoints/writeSafetensors.node.js";
 import { forEachPicture, withModel } from "./command.js";
 import { addOptions, type ModelFlags, modelOptions, repeated } from "./options.js";
 
 interface EmbedFlags extends ModelFlags {
   readonly text?: readonly string[];
   readonly normalize?: true;
+  readonly output?: string;
 }
 
 export function embed(program: Command): void {
@@ -18,38 +21,56 @@ export function embed(program: Command): void {
     )
     .argument("[image...]", "picture files")
     .option("--text <text>", "a text; may be repeated", repeated)
+    .option("--output <file>", "write all vectors to a safetensors file in place of lines")
     .option("--normalize", "divide each vector by its length, so that products are cosines");
   addOptions(command, modelOptions())
     .addHelpText(
       "after",
       `
 Lines: {"image": path, "features": [numbers]} or {"text": text, "features": [numbers]}, pictures first.
-With --json, errors are JSON too.
+With --json, errors are JSON too. A file has one tensor, "features", a row each, and in its metadata "names", a JSON
+list of paths and texts.
 Texts need CLIP's tokenizer.json beside the model's open_clip_config.json.
 
 Examples:
   openflamingo embed *.jpg
+  openflamingo embed --output features.safetensors *.jpg
   openflamingo embed --normalize --text "a photo of a cat" --text "a photo of a dog" photo.jpg`,
     )
-    .action(async (images: readonly string[], { text: texts = [], normalize, ...flags }: EmbedFlags) => {
-      await withModel(flags, async (flamingo, terminal) => {
-        if (images.length + texts.length === 0) {
-          throw new OpenFlamingoError("usage", "embed: no picture and no text given", {
-            hint: 'openflamingo embed photo.jpg, or --text "a cat"',
+    .action(
+      async (images: readonly string[], { text: texts = [], normalize, output, ...flags }: EmbedFlags) => {
+        await withModel(flags, async (flamingo, terminal) => {
+          if (images.length + texts.length === 0) {
+            throw new OpenFlamingoError("usage", "embed: no picture and no text given", {
+              hint: 'openflamingo embed photo.jpg, or --text "a cat"',
+            });
+          }
+          if (output !== undefined) await requireWritable(output);
+          const { signal } = terminal;
+          const rows: { readonly name: string; readonly features: Float32Array }[] = [];
+          const take = (what: { image: string } | { text: string }, [found]: readonly Float32Array[]) => {
+            const features = normalize ? ofLengthOne(found!) : found!;
+            if (output === undefined) {
+              terminal.line(JSON.stringify({ ...what, features: Array.from(features, shortest) }));
+            } else rows.push({ name: "image" in what ? what.image : what.text, features });
+          };
+          const code = await forEachPicture(terminal, images, async (image) => {
+            take({ image }, await flamingo.embed({ images: [image] }, { signal }));
           });
-        }
-        const { signal } = terminal;
-        const write = (what: { image: string } | { text: string }, [features]: readonly Float32Array[]) => {
-          const shown = normalize ? ofLengthOne(features!) : features!;
-          terminal.line(JSON.stringify({ ...what, features: Array.from(shown, shortest) }));
-        };
-        const code = await forEachPicture(terminal, images, async (image) => {
-          write({ image }, await flamingo.embed({ images: [image] }, { signal }));
+          for (const text of texts) take({ text }, await flamingo.embed({ texts: [text] }, { signal }));
+          if (output !== undefined && rows.length > 0) {
+            const width = rows[0]!.features.length;
+            const data = new Float32Array(rows.length * width);
+            for (const [i, { features }] of rows.entries()) data.set(features, i * width);
+            const names = JSON.stringify(rows.map(({ name }) => name));
+            await writeSafetensors(output, new Map([["features", { shape: [rows.length, width], data }]]), {
+              names,
+            });
+          }
+          return code;
         });
-        for (const text of texts) write({ text }, await flamingo.embed({ texts: [text] }, { signal }));
-        return code;
-      });
-    });
+      },
+    );
 }
 
 function ofLengthOne(features: Float32Array): Float32Array {

@@ -1,11 +1,12 @@
 /** `openflamingo embed` writes the library's features, a line of JSON each. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { load } from "../../src/index.js";
 import { clipWithTexts } from "../clipWithTexts.js";
 import { golden } from "../goldens.js";
+import { tensorsOf } from "../tensors.js";
 import { run } from "./run.js";
 
 const cat = golden("photos/chelsea.png");
@@ -55,6 +56,44 @@ test("pictures and texts come as lines of JSON, and every number is the library'
   // Nine digits are enough for any float32; JSON would write the seventeen of a float64.
   const digits = stdout.match(/\d+\.\d+/g)!.map((number) => number.replace(/^0\.0*|\./g, "").length);
   expect(Math.max(...digits)).toBeLessThanOrEqual(9);
+});
+
+test("--output writes all of them to a safetensors file, with their names", async () => {
+  const file = join(folder, "features.safetensors");
+  const args = [
+    "embed",
+    "--model",
+    model,
+    "--quiet",
+    "--output",
+    file,
+    cat,
+    "none.jpg",
+    rocket,
+    "--text",
+    "a cat",
+  ];
+  const { stdout, code } = await run(args);
+  expect(stdout).toBe("");
+  expect(code).toBe(3); // of the picture that is not there
+  await using flamingo = await load(model);
+  const found = [
+    ...(await flamingo.embed({ images: [cat, rocket] })),
+    ...(await flamingo.embed({ texts: ["a cat"] })),
+  ];
+  const { shape, data } = (await tensorsOf(file)).get("features")!;
+  expect(shape).toEqual([3, found[0]!.length]);
+  expect([...data]).toEqual(found.flatMap((each) => [...each]));
+  const bytes = readFileSync(file);
+  const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE())).toString());
+  expect(JSON.parse(header.__metadata__.names)).toEqual([cat, rocket, "a cat"]);
+});
+
+test("a file that cannot be written is told before any work", async () => {
+  const { stdout, stderr, code } = await run(["embed", "--quiet", "--output", join(folder, "none/a"), cat]);
+  expect(stdout).toBe("");
+  expect(stderr).toContain("none/a: cannot be written: there is no such folder");
+  expect(code).toBe(6);
 });
 
 test("--normalize writes vectors of length 1 in the same direction", async () => {
