@@ -144,6 +144,15 @@ export interface FlamingoParts {
 export function createFlamingo(parts: FlamingoParts): Flamingo {
   const { engine, tokenizer, preprocessing, decodePicture } = parts;
 
+  let closed = false;
+  const requireOpen = () => {
+    if (closed) {
+      throw new OpenFlamingoError("usage", "the model is closed", {
+        hint: "Load it again, or close it later.",
+      });
+    }
+  };
+
   async function pixelsOf(source: PictureSource, signal: AbortSignal | undefined): Promise<Float32Array> {
     signal?.throwIfAborted();
     return preprocess(await decodePicture(source, { signal }), preprocessing);
@@ -155,6 +164,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     room: number,
     signal: AbortSignal | undefined,
   ): Promise<Prompt> {
+    requireOpen();
     const ids = idsOf(tokenizer, prompt);
     // Before any work on pictures: a prompt that cannot fit should not cost their time.
     engine.requireRoom(ids.length, room);
@@ -179,6 +189,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
       throw new OpenFlamingoError(
         "usage",
         `a stream is one answer, and returnSequences is ${options.returnSequences}`,
+        { hint: "generate() gives several." },
       );
     }
     for await (const { sequence: _, score: __, ...piece } of pieces(prompt, options)) yield piece;
@@ -204,6 +215,14 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
   const ownCaptionPrompt: Flamingo["captionPrompt"] = (picture, { shots = [], prompt = parts.prompt } = {}) =>
     captionPrompt(picture, { shots, ...(prompt !== undefined && { prompt }) });
 
+  const embedder = createEmbed(parts.features, pixelsOf, parts.clipTokenizer);
+
+  async function close(): Promise<void> {
+    if (closed) return;
+    closed = true;
+    await parts.close();
+  }
+
   return {
     name: parts.name,
     words: parts.words,
@@ -211,9 +230,9 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     generate,
     stream,
     captionPrompt: ownCaptionPrompt,
-    caption: (picture, { shots, prompt, ...options } = {}) =>
+    caption: async (picture, { shots, prompt, ...options } = {}) =>
       generate(ownCaptionPrompt(picture, { shots, prompt }), options),
-    ask: (picture, question, { shots = [], ...options } = {}) =>
+    ask: async (picture, question, { shots = [], ...options } = {}) =>
       generate(askPrompt(picture, question, { shots }), options),
     async classify(picture, labels, { shots = [], prompt = parts.prompt, normalize = true, signal } = {}) {
       const asked = classifyPrompt(picture, { shots, ...(prompt !== undefined && { prompt }) });
@@ -222,10 +241,13 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
       const logProbs = Object.fromEntries(labels.map((label, i) => [label, scores[i]!]));
       return { label: labels[best]!, logProbs, normalized: normalize };
     },
-    rank: (prompt, answers, { images, ...options } = {}) =>
+    rank: async (prompt, answers, { images, ...options } = {}) =>
       rankPrepared(prepare(prompt, images), answers, options),
-    embed: createEmbed(parts.features, pixelsOf, parts.clipTokenizer),
-    close: parts.close,
-    [Symbol.asyncDispose]: parts.close,
+    async embed(input, options) {
+      requireOpen();
+      return embedder(input, options);
+    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }

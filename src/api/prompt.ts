@@ -65,6 +65,8 @@ export function captionPrompt(
   query: PictureSource,
   { shots = [], prompt = "Output:" }: { readonly shots?: readonly Shot[]; readonly prompt?: string } = {},
 ): PreparedPrompt {
+  requireShots(shots, ["text"]);
+  requireText("prompt", prompt);
   return {
     content: {
       segments: [...shots.flatMap(({ text }) => [picture, prompt + text, chunkEnd]), picture, prompt],
@@ -77,11 +79,13 @@ export function captionPrompt(
 export const classifyPrompt = (
   query: PictureSource,
   { shots = [], prompt }: { readonly shots?: readonly LabelShot[]; readonly prompt?: string } = {},
-): PreparedPrompt =>
-  captionPrompt(query, {
+): PreparedPrompt => {
+  requireShots(shots, ["label"]);
+  return captionPrompt(query, {
     shots: shots.map(({ image, label }) => ({ image, text: label })),
     ...(prompt !== undefined && { prompt }),
   });
+};
 
 /** `<image>Question:{question} Short answer:{answer}<|endofchunk|>` a shot, then the same up to `Short answer:`. */
 export function askPrompt(
@@ -89,6 +93,8 @@ export function askPrompt(
   question: string,
   { shots = [] }: { readonly shots?: readonly QuestionShot[] } = {},
 ): PreparedPrompt {
+  requireShots(shots, ["question", "answer"]);
+  requireText("question", question);
   const asked = (text: string) => `Question:${text} Short answer:`;
   return {
     content: {
@@ -108,6 +114,7 @@ export function templatePrompt(
   pictures: readonly PictureSource[],
   { shots = [] }: { readonly shots?: readonly Shot[] } = {},
 ): PreparedPrompt {
+  requireShots(shots, ["text"]);
   const before = shots.map(({ text }) => `${imageToken}${text}${endOfChunkToken}`).join("");
   return {
     content: { template: before + template },
@@ -120,6 +127,12 @@ export function templatePrompt(
  * for it unless it is there; the last text is left open.
  */
 function listPrompt(parts: readonly (Picture | string)[]): PreparedPrompt {
+  const wrong = parts.findIndex((part) => typeof part !== "string" && !(part && "picture" in Object(part)));
+  if (wrong >= 0) {
+    throw new OpenFlamingoError("usage", `the prompt's part ${wrong} is neither a text nor an image(…)`, {
+      hint: 'Mark pictures: image("photo.jpg"). A plain text is a text.',
+    });
+  }
   const template = parts.map((part, i) => {
     if (typeof part !== "string") return imageToken;
     const next = parts[i + 1];
@@ -132,9 +145,20 @@ function listPrompt(parts: readonly (Picture | string)[]): PreparedPrompt {
   };
 }
 
-/** Any form of prompt with its strings settled. @param images the pictures of a template */
+/**
+ * Any form of prompt with its strings settled.
+ *
+ * @param images the pictures of a template
+ * @throws OpenFlamingoError `usage` for what is no prompt
+ */
 export function prepare(prompt: PromptInput, images: readonly PictureSource[] | undefined): PreparedPrompt {
+  if (images !== undefined && !Array.isArray(images)) throw noList("images", "pictures");
   if (typeof prompt === "string") return templatePrompt(prompt, images ?? []);
+  if (typeof prompt !== "object" || prompt === null) {
+    throw new OpenFlamingoError("usage", `the prompt is ${prompt === null ? "null" : `a ${typeof prompt}`}`, {
+      hint: "Give a text with <image>s, or a list of image(…)s and texts.",
+    });
+  }
   if (images === undefined) return "content" in prompt ? prompt : listPrompt(prompt);
   throw new OpenFlamingoError("usage", "`images` belong to a prompt that is a text with <image>s", {
     hint: "In a list, write image(source) where the picture stands.",
@@ -174,3 +198,21 @@ export function idsOf(
   }
   return ids;
 }
+
+/** What TypeScript promises, and a caller in JavaScript does not. @throws OpenFlamingoError `usage` */
+function requireShots(shots: unknown, fields: readonly string[]): void {
+  if (!Array.isArray(shots)) throw noList("shots", "examples");
+  for (const [i, shot] of shots.entries()) {
+    for (const field of fields) requireText(`shots[${i}].${field}`, Object(shot)[field]);
+  }
+}
+
+function requireText(name: string, value: unknown): void {
+  if (typeof value === "string") return;
+  throw new OpenFlamingoError("usage", `${name} is ${value === undefined ? "missing" : "no text"}`, {
+    hint: "Write it as a string.",
+  });
+}
+
+const noList = (name: string, what: string) =>
+  new OpenFlamingoError("usage", `${name} is no list of ${what}`, { hint: `Write ${name}: [ … ].` });

@@ -47,22 +47,59 @@ export interface GenerateOptions {
 /** A model's own defaults. */
 export type ModelDefaults = Pick<GenerateOptions, "maxNewTokens" | "minNewTokens" | "stop">;
 
+const known: ReadonlySet<string> = new Set<keyof GenerateOptions | "images">([
+  ...(["images", "maxNewTokens", "minNewTokens", "stop", "logProbs", "signal"] as const),
+  ...(["beams", "lengthPenalty", "earlyStopping", "beamLength", "returnSequences"] as const),
+  ...(["temperature", "topK", "topP", "minP", "seed"] as const),
+  ...(["repetitionPenalty", "noRepeatNgramSize", "processors"] as const),
+]);
+
+/** A misspelt option would silently be without effect. @throws OpenFlamingoError `usage` */
+export function requireKnown(what: string, options: object, names: ReadonlySet<string>): void {
+  const unknown = Object.keys(options).find((name) => !names.has(name));
+  if (unknown !== undefined) {
+    throw usage(`${what} has no option ${unknown}`, `It has ${[...names].join(", ")}.`);
+  }
+}
+
 /**
  * A call's own options, else the model's, else the defaults.
  *
  * @throws OpenFlamingoError `usage` for impossible ones and for those that exclude each other
  */
 export function settingsOf(options: GenerateOptions, model: ModelDefaults): Settings {
+  requireKnown("generation", options, known);
   const maxNewTokens = options.maxNewTokens ?? model.maxNewTokens ?? 20;
   const minNewTokens = options.minNewTokens ?? model.minNewTokens ?? 0;
   const returnSequences = options.returnSequences ?? 1;
   requireCount("maxNewTokens", maxNewTokens, 0);
   requireCount("minNewTokens", minNewTokens, 0);
   requireCount("returnSequences", returnSequences, 1);
+  requireList("stop", options.stop, "string");
+  requireList("processors", options.processors, "function");
   if (minNewTokens > maxNewTokens) {
-    throw usage(`minNewTokens is ${minNewTokens}, more than maxNewTokens, which is ${maxNewTokens}`);
+    throw usage(
+      `minNewTokens is ${minNewTokens}, more than maxNewTokens, which is ${maxNewTokens}`,
+      "Give a larger maxNewTokens.",
+    );
   }
   const { repetitionPenalty, noRepeatNgramSize, processors, logProbs = false, signal } = options;
+  const { lengthPenalty, temperature, topK, topP, minP, seed } = options;
+  const numbers = {
+    lengthPenalty,
+    temperature,
+    topK,
+    topP,
+    minP,
+    seed,
+    repetitionPenalty,
+    noRepeatNgramSize,
+  };
+  for (const [name, value] of Object.entries(numbers)) {
+    if (value !== undefined && typeof value !== "number")
+      throw usage(`${name} is no number`, "Leave it out for the default.");
+  }
+  requireSignal(signal);
   return {
     strategy: strategyOf(options, returnSequences),
     maxNewTokens,
@@ -101,8 +138,22 @@ const given = (options: Readonly<Record<string, unknown>>): string | undefined =
 
 function requireCount(name: string, value: number, least: number): void {
   if (Number.isSafeInteger(value) && value >= least) return;
-  throw usage(`${name} is ${value}, not a whole number from ${least} on`);
+  throw usage(`${name} is ${value}, not a whole number from ${least} on`, "Leave it out for the default.");
 }
 
-const usage = (what: string, hint?: string) =>
-  new OpenFlamingoError("usage", what, hint === undefined ? {} : { hint });
+/** @throws OpenFlamingoError `usage` for what is no AbortSignal */
+export function requireSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw usage(
+    "signal is no AbortSignal",
+    "new AbortController().signal is one, AbortSignal.timeout(60_000) another.",
+  );
+}
+
+function requireList(name: string, value: unknown, of: "string" | "function"): void {
+  if (value === undefined) return;
+  if (Array.isArray(value) && value.every((each) => typeof each === of)) return;
+  throw usage(`${name} is not a list of ${of}s`, `Write ${name}: [ … ].`);
+}
+
+const usage = (what: string, hint: string) => new OpenFlamingoError("usage", what, { hint });

@@ -46,12 +46,23 @@ export type ErrorCode = keyof typeof exitCodes;
 export class OpenFlamingoError extends Error {
   override readonly name = "OpenFlamingoError";
   readonly code: ErrorCode;
-  /** What to do about it, one sentence; absent where nothing useful can be said. */
-  readonly hint: string | undefined;
+  /** What to do about it, one sentence. */
+  readonly hint: string;
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { hint: string; cause?: unknown }) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
   }
 }
+
+/** An error that no input of a user should bring about. */
+export const mistake = (
+  code: "internal" | "engine" | "shape",
+  message: string,
+  cause?: unknown,
+): OpenFlamingoError =>
+  new OpenFlamingoError(code, message, {
+    hint: "This is a mistake in the program: please report it with what you did.",
+    cause,
+  });

@@ -4,7 +4,7 @@
  * Format: huggingface/safetensors, README, "Format": 8 bytes with the header's length, the header as JSON, the values.
  */
 import { endianness } from "node:os";
-import { OpenFlamingoError } from "../base/errors.js";
+import { mistake } from "../base/errors.js";
 import { writeWhole } from "../base/wholeFile.node.js";
 
 export interface NamedTensor {
@@ -22,7 +22,7 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   if (endianness() !== "LE")
-    throw new OpenFlamingoError("internal", `${path}: this machine's numbers are big-endian`);
+    throw mistake("internal", `${path}: this machine's numbers are big-endian`);
   let end = 0;
   const entries = [...tensors].map(([name, { shape, data }]) => {
     const start = end;

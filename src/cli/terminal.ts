@@ -79,8 +79,8 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
       lineOpen = false;
       const { code, message, hint } = described(error);
       const shown = json
-        ? JSON.stringify({ error: { code, message, hint: hint ?? null } })
-        : `openflamingo: ${message}${hint ? `\n  ${hint}` : ""}`;
+        ? JSON.stringify({ error: { code, message, hint } })
+        : `openflamingo: ${message}\n  ${hint}`;
       process.stderr.write(`${shown}\n`);
       return exitCodes[code];
     },

@@ -5,7 +5,7 @@
  * each of them the prompt, its own ancestors and itself; its position is its depth. So nothing is copied when branches
  * end, fork or change places, and the memory is that of the prompt and of every new token once.
  */
-import { OpenFlamingoError } from "../base/errors.js";
+import { mistake } from "../base/errors.js";
 import { masked } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { zeros } from "../runtime/hostTensor.js";
@@ -67,8 +67,7 @@ export async function createBranches(
   requireRoom(language, ids.length, depth);
 
   // A prompt alone has no neighbour with more pictures, so that no picture of zeros is shown.
-  const noOther = () =>
-    Promise.reject(new OpenFlamingoError("internal", "one prompt asks for zero pictures"));
+  const noOther = () => Promise.reject(mistake("internal", "one prompt asks for zero pictures"));
   const pool = await createPool(runtime, config, [prompt], noOther);
   const cache = createKvCache(runtime, language, 1, ids.length + capacity);
   const V = language.vocabulary;

@@ -179,7 +179,9 @@ export function checkPrompts(prompts: readonly Prompt[], imageToken: number): vo
 function checkImages(texts: readonly Text[], prompts: readonly Prompt[], imageToken: number): void {
   texts.forEach(({ ids }, row) => {
     if (prompts[row]!.pictures.length > 0 || !ids.includes(imageToken)) return;
-    throw new OpenFlamingoError("picture-count", "the prompt has an <image> and no picture");
+    throw new OpenFlamingoError("picture-count", "the prompt has an <image> and no picture", {
+      hint: "Give one picture for each <image>, in their order.",
+    });
   });
 }
 

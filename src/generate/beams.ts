@@ -188,7 +188,9 @@ function createFinished(
 function check({ beams, returnSequences = 1, lengthPenalty = 1, maxNewTokens }: BeamOptions): void {
   for (const [name, value] of Object.entries({ beams, returnSequences, maxNewTokens })) {
     if (!(Number.isInteger(value) && value >= 1)) {
-      throw new OpenFlamingoError("usage", `${name} is ${value}: it must be a whole number, 1 or more`);
+      throw new OpenFlamingoError("usage", `${name} is ${value}: it must be a whole number, 1 or more`, {
+        hint: "1 beam is greedy generation.",
+      });
     }
   }
   if (returnSequences > beams) {
@@ -197,6 +199,8 @@ function check({ beams, returnSequences = 1, lengthPenalty = 1, maxNewTokens }: 
     });
   }
   if (!Number.isFinite(lengthPenalty)) {
-    throw new OpenFlamingoError("usage", `lengthPenalty is ${lengthPenalty}: it must be a finite number`);
+    throw new OpenFlamingoError("usage", `lengthPenalty is ${lengthPenalty}: it must be a finite number`, {
+      hint: "1 divides by the length, 0 by nothing.",
+    });
   }
 }

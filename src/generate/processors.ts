@@ -19,6 +19,7 @@ export interface RowState {
   readonly logits: Float32Array;
 }
 
+/** Changes the logits in place, at once: it may not be asynchronous, and must leave at least one token possible. */
 export type LogitsProcessor = (state: RowState) => void;
 
 export interface Processing {
@@ -57,9 +58,38 @@ export function createProcessor(
     if (noRepeatNgramSize > 0) ban(logits, completions(ids, noRepeatNgramSize));
     ban(logits, lastTokens(words, ids));
     if (ids.length < minLength || step < minNewTokens) ban(logits, endTokens);
-    for (const process of processors) process(state);
+    for (const process of processors) {
+      const result: unknown = process(state);
+      if (result instanceof Promise) throw refuseAsync(result);
+    }
     ban(logits, banned);
+    requireToken(state, processors.length > 0);
   };
+}
+
+function refuseAsync(late: Promise<unknown>): OpenFlamingoError {
+  late.catch(() => {}); // what it may come to is of no use any more
+  return new OpenFlamingoError("usage", "processors: one of them is asynchronous", {
+    hint: "A processor changes the logits before it returns.",
+  });
+}
+
+/** Rules may leave no token at all, and strangers' processors may write anything. */
+function requireToken({ row, step, logits }: RowState, byStrangers: boolean): void {
+  const place = `row ${row}, step ${step}`;
+  const wrong = byStrangers ? logits.findIndex((x) => Number.isNaN(x) || x === Number.POSITIVE_INFINITY) : -1;
+  if (wrong >= 0) {
+    throw new OpenFlamingoError(
+      "usage",
+      `processors: after them a logit is ${logits[wrong]} (${place}, token ${wrong})`,
+      { hint: "A processor may write finite numbers, and −Infinity for a token that must not come." },
+    );
+  }
+  if (logits.every((x) => x === Number.NEGATIVE_INFINITY)) {
+    throw new OpenFlamingoError("usage", `the rules and processors leave no token possible (${place})`, {
+      hint: "Relax one of them, such as noRepeatNgramSize, minNewTokens or your own processors.",
+    });
+  }
 }
 
 /** Divides positive logits of the tokens in `ids` by the penalty, and multiplies negative ones. */
@@ -96,6 +126,7 @@ function check({
   badWords = [],
   minLength = 0,
   minNewTokens = 0,
+  processors = [],
 }: Processing): void {
   if (!(repetitionPenalty > 0 && Number.isFinite(repetitionPenalty))) {
     throw new OpenFlamingoError("usage", `repetitionPenalty is ${repetitionPenalty}: it must be above 0`, {
@@ -104,10 +135,20 @@ function check({
   }
   for (const [name, value] of Object.entries({ noRepeatNgramSize, minLength, minNewTokens })) {
     if (!(Number.isInteger(value) && value >= 0)) {
-      throw new OpenFlamingoError("usage", `${name} is ${value}: it must be a whole number, 0 or more`);
+      throw new OpenFlamingoError("usage", `${name} is ${value}: it must be a whole number, 0 or more`, {
+        hint: "0 is no such rule.",
+      });
     }
   }
   if (badWords.some((word) => word.length === 0)) {
-    throw new OpenFlamingoError("usage", "badWords holds a word without tokens");
+    throw new OpenFlamingoError("usage", "badWords holds a word without tokens", {
+      hint: "Leave it out, or give its tokens.",
+    });
+  }
+  const noFunction = processors.findIndex((process) => typeof process !== "function");
+  if (noFunction >= 0) {
+    throw new OpenFlamingoError("usage", `processors: number ${noFunction} is no function`, {
+      hint: "A processor is a function of a row's state that changes its logits.",
+    });
   }
 }

@@ -22,7 +22,9 @@ export interface SampleSettings extends Warping {
  */
 export function sample(decoder: Decoder, limits: GenerationLimits & SampleSettings) {
   if (!(Number.isSafeInteger(limits.seed) && limits.seed >= 0)) {
-    throw new OpenFlamingoError("usage", `seed is ${limits.seed}: it must be a whole number, 0 or more`);
+    throw new OpenFlamingoError("usage", `seed is ${limits.seed}: it must be a whole number, 0 or more`, {
+      hint: "The same seed gives the same tokens.",
+    });
   }
   const warp = createWarper(limits);
   const random = randomStream(limits.seed, "sample");

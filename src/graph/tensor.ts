@@ -236,5 +236,7 @@ export function shapeError(operator: string, what: string): OpenFlamingoError {
   const callers = frames.filter((frame) => folder && !frame.includes(folder));
   const places = callers.flatMap((frame) => frame.match(/([\w.-]+[\\/][\w.-]+:\d+):\d+\)?$/)?.[1] ?? []);
   const place = places[0]; // not the first frame: that may be a call inside of JavaScript itself
-  return new OpenFlamingoError("shape", `${operator}: ${what}${place ? ` (at ${place})` : ""}`);
+  return new OpenFlamingoError("shape", `${operator}: ${what}${place ? ` (at ${place})` : ""}`, {
+    hint: "The model's sizes do not fit together: does its configuration belong to it?",
+  });
 }

@@ -49,6 +49,7 @@ function fieldsOf(file: string, json: unknown, path = "") {
       throw new OpenFlamingoError(
         "model-unsupported",
         `${file}: ${at(name)} is ${quoted(fields[name])}, only ${allowed.map(quoted).join(" or ")} is supported`,
+        { hint: "The model wants something that this program does not have." },
       );
     },
   };
@@ -180,6 +181,7 @@ export function languageModel(file: string, json: unknown, vocabulary: number): 
     throw new OpenFlamingoError(
       "model-unsupported",
       `${file}: model_type is ${quoted(kind)}, supported are ${supported}`,
+      { hint: "Only models of these kinds can be opened." },
     );
   }
   return reader(file, fields, vocabulary);

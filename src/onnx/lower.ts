@@ -2,7 +2,7 @@
  * From the language of models to ONNX: every node is replaced by its ONNX form, or by its definition where it has
  * none, until only raw nodes are left.
  */
-import { OpenFlamingoError } from "../base/errors.js";
+import { mistake } from "../base/errors.js";
 import {
   fold,
   type Graph,
@@ -35,7 +35,7 @@ function replaceAll(graph: Graph, wanted: (node: Node) => boolean): Graph {
 function formOf({ op, attributes, results }: Node, inputs: readonly (Tensor | undefined)[], target: Graph) {
   const form = op.onnx ?? op.definition;
   if (!form) {
-    throw new OpenFlamingoError("internal", `operator ${op.name} has no ONNX form and no definition`);
+    throw mistake("internal", `operator ${op.name} has no ONNX form and no definition`);
   }
   return form(namedInputs(op, inputs), attributes, results, target);
 }

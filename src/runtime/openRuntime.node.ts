@@ -49,7 +49,7 @@ async function openBest(options: OpenOptions): Promise<Runtime> {
   const runtime = await engines["ort.binding"]().catch((cause: unknown) => {
     const [first, second] = [fault, cause].map(wordsOf);
     throw new OpenFlamingoError("engine", `no engine works: ort.ffi: ${first}; ort.binding: ${second}`, {
-      ...(fault instanceof OpenFlamingoError && fault.hint !== undefined && { hint: fault.hint }),
+      hint: fault instanceof OpenFlamingoError ? fault.hint : "Install the package onnxruntime-node again.",
       cause,
     });
   });

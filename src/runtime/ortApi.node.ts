@@ -253,7 +253,10 @@ export function engineError(where: string, cause: unknown): OpenFlamingoError {
     const hint = "Use smaller batches, fewer pictures, a shorter prompt or smaller weights.";
     return new OpenFlamingoError("memory", `${where}: not enough memory: ${words}`, { hint, cause });
   }
-  return new OpenFlamingoError("engine", `${where}: ${words}`, { cause });
+  return new OpenFlamingoError("engine", `${where}: ${words}`, {
+    hint: 'Try the other engine: --engine ort.binding, or { engine: "ort.binding" }.',
+    cause,
+  });
 }
 
 /** The library's words without the files, lines and signatures of its own code. */

@@ -62,7 +62,7 @@ test("an unknown engine is refused with the names of those that there are", asyn
 
 test("when neither works, the error has the reasons of both and what to do about the first", async () => {
   vi.doMock("../../src/runtime/ortBinding.node.js", () => ({
-    openOrtBinding: () => Promise.reject(new OpenFlamingoError("engine", "it is missing")),
+    openOrtBinding: () => Promise.reject(new OpenFlamingoError("engine", "it is missing", { hint: "" })),
   }));
   await expect(open(undefined, noLibrary)).rejects.toMatchObject({
     code: "engine",

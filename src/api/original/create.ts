@@ -60,6 +60,7 @@ export async function createOnPlatform(
     throw new OpenFlamingoError(
       "usage",
       `crossAttnEveryNLayers is ${crossAttnEveryNLayers}: it must be a whole number, 1 or more`,
+      { hint: "It is in the model card: 4 for the 9B." },
     );
   }
   if (!/[./\\]/.test(clipVisionEncoderPretrained)) {

@@ -122,7 +122,10 @@ export function createForward({ config, imageToken, conditioning, engine, encode
       );
     }
     if (media.pictures.length !== langX.length) {
-      throw usage(`langX has ${langX.length} rows, the cached media ${media.pictures.length}`);
+      throw usage(
+        `langX has ${langX.length} rows, the cached media ${media.pictures.length}`,
+        "Give as many rows as cacheMedia() was given.",
+      );
     }
     // A text with an <image> in any row counts its own; another one comes after those that were counted last.
     const images = imagesOf(langX, imageToken);
@@ -166,7 +169,10 @@ export function createForward({ config, imageToken, conditioning, engine, encode
     const { past } = known;
     const width = langX[0]!.length;
     if (rows.some(({ ids }) => ids.length !== width)) {
-      throw usage("attentionMask has padding in a text that follows pastKeyValues");
+      throw usage(
+        "attentionMask has padding in a text that follows pastKeyValues",
+        "Give texts of one length, or one row at a time.",
+      );
     }
     requireWhole(past);
     engine().requireRoom(Math.max(...past.lengths), width);
@@ -203,7 +209,7 @@ export const imagesOf = (rows: Ids, imageToken: number): readonly number[] =>
 function lossOf({ shape, data }: Tensor, labels: Ids, rows: readonly TextRow[]): number {
   const [b, width, V] = shape as [number, number, number];
   if (labels.length !== b || labels.some((row) => row.length !== width)) {
-    throw usage(`labels are not (${b}, ${width}), as langX is`);
+    throw usage(`labels are not (${b}, ${width}), as langX is`, "Give one label for each id; −100 for none.");
   }
   let sum = 0;
   let count = 0;

@@ -107,5 +107,4 @@ export function pixelsOf(
   );
 }
 
-export const usage = (what: string, hint?: string) =>
-  new OpenFlamingoError("usage", what, hint === undefined ? {} : { hint });
+export const usage = (what: string, hint: string) => new OpenFlamingoError("usage", what, { hint });

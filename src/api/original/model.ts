@@ -11,6 +11,7 @@ import type { EncodedPicture, Prompt } from "../../engine/pool.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import type { OpenModel } from "../load.js";
+import { requireKnown } from "../settings.js";
 import {
   type Conditioning,
   createForward,
@@ -142,7 +143,7 @@ export function createOriginalModel(parts: OriginalModelParts): OriginalModel {
   ): Promise<GeneratedSequences>;
   async function generate(args: GenerateArguments): Promise<number[][]>;
   async function generate(args: GenerateArguments): Promise<GeneratedSequences | number[][]> {
-    requireKnown(args);
+    requireKnown("generate", args, known);
     const { langX, attentionMask, outputScores = false, signal } = args;
     const rows = textRows(langX, attentionMask, { vocabulary: config.language.vocabulary, padding: "left" });
     const visionX = await args.visionX;
@@ -187,10 +188,3 @@ const known: ReadonlySet<string> = new Set<keyof GenerateArguments>([
   ...(["numBeams", "lengthPenalty", "earlyStopping", "beamLength"] as const),
   ...(["eosTokenId", "padTokenId", "repetitionPenalty", "noRepeatNgramSize", "badWordsIds"] as const),
 ]);
-
-/** A misspelt argument would silently be without effect. */
-function requireKnown(args: object): void {
-  const unknown = Object.keys(args).find((name) => !known.has(name));
-  if (unknown !== undefined)
-    throw usage(`generate has no argument ${unknown}`, `It has ${[...known].join(", ")}.`);
-}

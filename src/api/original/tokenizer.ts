@@ -62,7 +62,9 @@ export function originalTokenizer(tokenizer: FlamingoTokenizer): OriginalTokeniz
     const { padding = false, truncation = false, maxLength } = options;
     if ((truncation || padding === "max_length") && maxLength === undefined) {
       const what = truncation ? "truncation" : 'padding "max_length"';
-      throw new OpenFlamingoError("usage", `tokenizer: ${what} needs maxLength`);
+      throw new OpenFlamingoError("usage", `tokenizer: ${what} needs maxLength`, {
+        hint: "Give the length in tokens.",
+      });
     }
     const limit = truncation && maxLength !== undefined ? { maxLength } : {};
     const rows = [texts].flat().map((text) => tokenizer.encode(text, limit));

@@ -137,7 +137,7 @@ describe.each(twinsWith("generation.json", "the second door's generate"))("$name
   });
 
   test.each([
-    [{ max_new_tokens: 3 }, "generate has no argument max_new_tokens"],
+    [{ max_new_tokens: 3 }, "generate has no option max_new_tokens"],
     [{ doSample: true, numBeams: 2 }, "numBeams is 2 and doSample true"],
     [{ numReturnSequences: 2 }, "there is one likeliest sequence"],
     [{ numBeams: 2, numReturnSequences: 3 }, "3 sequences are asked for, of 2 beams"],

@@ -1,0 +1,198 @@
+/** Calls that make no sense, as a program in JavaScript can make them: each is told what is wrong and what to do. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ErrorCode, type Flamingo, image, load, OpenFlamingoError } from "../../src/index.js";
+import { golden } from "../goldens.js";
+import { refused } from "../reliability.js";
+
+const photo = golden("photos/rocket.jpg");
+let flamingo: Flamingo;
+beforeAll(async () => {
+  flamingo = await load();
+});
+afterAll(() => flamingo.close());
+
+type Row = readonly [what: string, call: () => Promise<unknown>, message: string, code?: ErrorCode];
+
+/** What TypeScript would not let through. */
+const any = (value: unknown) => value as never;
+const caption = (options: object) => () => flamingo.caption(photo, any(options));
+const processor = (write: (logits: Float32Array) => void) =>
+  caption({ processors: [({ logits }: { logits: Float32Array }) => write(logits)] });
+
+const rows: readonly Row[] = [
+  ["an empty text", () => flamingo.generate(""), "the prompt is empty"],
+  ["an empty list", () => flamingo.generate([]), "the prompt is empty"],
+  ["a number for a prompt", () => flamingo.generate(any(5)), "the prompt is a number"],
+  ["null for a prompt", () => flamingo.generate(any(null)), "the prompt is null"],
+  [
+    "a number in a prompt's list",
+    () => flamingo.generate([image(photo), any(5)]),
+    "the prompt's part 1 is neither a text nor an image(…)",
+  ],
+  [
+    "an <image> without its picture",
+    () => flamingo.generate("<image>"),
+    "1 <image> and 0 pictures",
+    "picture-count",
+  ],
+  [
+    "a picture without its <image>",
+    () => flamingo.generate("a", { images: [photo] }),
+    "0 <image>s and 1 picture",
+    "picture-count",
+  ],
+  [
+    "images that are no list",
+    () => flamingo.generate("<image>", { images: any(photo) }),
+    "images is no list of pictures",
+  ],
+  [
+    "images beside a list",
+    () => flamingo.generate([image(photo)], { images: [photo] }),
+    "`images` belong to a prompt that is a text",
+  ],
+  [
+    "a thousand pictures",
+    () => flamingo.generate(Array.from({ length: 1000 }, () => image(photo))),
+    "the prompt has 1000 tokens",
+    "prompt-too-long",
+  ],
+  [
+    "a question of a million letters",
+    () => flamingo.ask(photo, "a".repeat(1e6)),
+    "tokens",
+    "prompt-too-long",
+  ],
+  [
+    "a question of two million letters and more",
+    () => flamingo.ask(photo, "a".repeat(2_000_001)),
+    "characters",
+  ],
+  ["no question", () => flamingo.ask(photo, any(undefined)), "question is missing"],
+  ["shots that are no list", caption({ shots: "cats.jpg" }), "shots is no list of examples"],
+  ["a shot without its text", caption({ shots: [{ image: photo }] }), "shots[0].text is missing"],
+  ["a misspelt option", caption({ maxNewTokenz: 3 }), "generation has no option maxNewTokenz"],
+  ["a text for a number", caption({ temperature: "hot" }), "temperature is no number"],
+  ["a signal that is none", caption({ signal: {} }), "signal is no AbortSignal"],
+  [
+    "more tokens than there are positions",
+    caption({ maxNewTokens: 1e15 }),
+    "the model has 128 positions",
+    "prompt-too-long",
+  ],
+  ["half a token", caption({ maxNewTokens: 0.5 }), "maxNewTokens is 0.5"],
+  [
+    "beams and a temperature",
+    caption({ beams: 2, temperature: 1 }),
+    "temperature is for sampling and beams is 2",
+  ],
+  [
+    "a length penalty without beams",
+    caption({ lengthPenalty: 1 }),
+    "lengthPenalty is for beam search and beams is 1",
+  ],
+  [
+    "more answers than beams",
+    caption({ beams: 2, returnSequences: 3 }),
+    "3 sequences are asked for, of 2 beams",
+  ],
+  ["a temperature of 0", caption({ temperature: 0 }), "temperature is 0"],
+  ["top-p above 1", caption({ topP: 1.5 }), "topP is 1.5"],
+  ["top-k of 0", caption({ topK: 0 }), "topK is 0"],
+  ["a seed below 0", caption({ temperature: 1, seed: -1 }), "seed is -1"],
+  ["an empty stop string", caption({ stop: [""] }), "a stop string is empty"],
+  ["a stop string that is no list", caption({ stop: "." }), "stop is not a list of strings"],
+  ["a processor that is no function", caption({ processors: [5] }), "processors is not a list of functions"],
+  [
+    "a processor that is asynchronous, and fails later",
+    caption({ processors: [() => Promise.reject(new Error("late"))] }),
+    "one of them is asynchronous",
+  ],
+  [
+    "a processor that writes NaN",
+    processor((logits) => logits.fill(Number.NaN)),
+    "a logit is NaN (row 0, step 0, token 0)",
+  ],
+  [
+    "a processor that writes infinity",
+    processor((logits) => logits.fill(Infinity, 3, 4)),
+    "a logit is Infinity",
+  ],
+  [
+    "a processor that leaves nothing",
+    processor((logits) => logits.fill(-Infinity)),
+    "leave no token possible",
+  ],
+  [
+    "a processor that leaves beams nothing",
+    caption({ beams: 3, processors: [({ logits }: { logits: Float32Array }) => logits.fill(-Infinity)] }),
+    "leave no token possible",
+  ],
+  [
+    "a processor that writes NaN to beams",
+    caption({ beams: 3, processors: [({ logits }: { logits: Float32Array }) => logits.fill(Number.NaN)] }),
+    "a logit is NaN",
+  ],
+  ["no labels", () => flamingo.classify(photo, []), "there are no answers to rank"],
+  ["an empty label", () => flamingo.classify(photo, ["a", ""]), "answer 2 of 2 is empty"],
+  [
+    "a label that does not fit",
+    () => flamingo.classify(photo, ["a ".repeat(500)]),
+    "more may be generated",
+    "prompt-too-long",
+  ],
+  ["nothing to embed", () => flamingo.embed({ images: [] }), "with at least one"],
+];
+
+const calls = rows.map(([what, call, message, code = "usage"]) => ({ what, call, message, code }));
+test.each(calls)("$what", async ({ what, call, message, code }) => {
+  const error = await call().then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(OpenFlamingoError);
+  expect(error).toMatchObject({ code, message: expect.stringContaining(message), hint: expect.any(String) });
+  refused("Calls of the library", what, code);
+});
+
+describe("what is strange and not wrong is answered", () => {
+  test.each([
+    ["half of a character", () => flamingo.ask(photo, "\ud800 what?")],
+    ["special tokens typed by a user", () => flamingo.ask(photo, "<image><|endofchunk|><PAD>")],
+    ["a text without any picture", () => flamingo.generate("Output:")],
+    ["a stop string of a million letters that never comes", caption({ stop: ["x".repeat(1e6)] })],
+    ["ten thousand stop strings", caption({ stop: Array.from({ length: 10_000 }, (_, i) => `s${i}`) })],
+    ["labels by dangerous names", () => flamingo.classify(photo, ["__proto__", "constructor", "toString"])],
+    ["the same label twice", () => flamingo.classify(photo, ["a cat", "a cat"])],
+  ])("%s", async (_, call) => {
+    expect(await call()).toBeTruthy();
+  });
+
+  test("a processor's own error is the caller's, and the model stays usable", async () => {
+    const mine = new TypeError("mine");
+    const failing = flamingo.caption(photo, {
+      processors: [
+        () => {
+          throw mine;
+        },
+      ],
+    });
+    await expect(failing).rejects.toBe(mine);
+    expect((await flamingo.caption(photo)).text).not.toBe("");
+  });
+
+  test("every label has its number, whatever it is called", async () => {
+    const { logProbs } = await flamingo.classify(photo, ["__proto__", "a"]);
+    expect(Object.keys(logProbs)).toEqual(["__proto__", "a"]);
+  });
+});
+
+test("a closed model says so", async () => {
+  const closed = await load();
+  await closed.close();
+  await closed.close();
+  await expect(closed.caption(photo)).rejects.toMatchObject({
+    code: "usage",
+    message: "the model is closed",
+  });
+});
