@@ -5,51 +5,25 @@
  *     npx tsx bench/decode.ts [threads]
  */
 
-import { createDecoder } from "../src/engine/decoder.js";
-import { decodeGraph } from "../src/engine/graphs.js";
 import { greedy } from "../src/generate/greedy.js";
 import { add, createGraph, input, output } from "../src/graph/index.js";
-import { releasedCrossAttention } from "../src/models/crossAttention.js";
-import { type FlamingoConfig, gatedBlocks } from "../src/models/flamingo.js";
-import { mpt } from "../src/models/mpt.js";
-import { releasedPerceiver } from "../src/models/perceiver.js";
-import { vitL14 } from "../src/models/zoo.js";
 import { compile } from "../src/onnx/compile.js";
-import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
-import type { BoundTensor, Runtime, Session } from "../src/runtime/runtime.js";
+import type { BoundTensor, Session } from "../src/runtime/runtime.js";
+import { blocks32, engineOn, idle, imageToken, openRandomLanguage, promptOf } from "./languageModel.js";
 import { median, report, reportMachine, timed } from "./measure.js";
-import { withRandomWeights } from "./randomModel.js";
 
 const threads = Number(process.argv[2] ?? 2);
-const vocabulary = 50280;
-const imageToken = 50278;
-const promptLength = 64;
 const newTokens = 64;
-const config: FlamingoConfig = {
-  vision: vitL14,
-  perceiver: releasedPerceiver,
-  crossAttention: releasedCrossAttention,
-  crossAttentionEvery: 4,
-  language: mpt({ layers: 32, width: 256, heads: 8, expansion: 4, vocabulary, positions: 2048, alibiMax: 8 }),
-};
-const ids = [imageToken, ...Array.from({ length: promptLength - 1 }, (_, i) => (i * 97) % 50000)];
-const picture = {
-  media: gatedBlocks(config).map(() => ({
-    keys: new Float32Array(8 * 64 * 64).fill(0.1),
-    values: new Float32Array(8 * 64 * 64).fill(0.1),
-  })),
-};
-const prompt = { ids, pictures: [picture] };
-const zeroPicture = async () => picture;
+const config = blocks32(256, 8);
+const prompt = promptOf(config, 64);
 
-reportMachine();
-const compiled = compile(decodeGraph(config));
-await using runtime = await openOrtFfi();
-const session = await runtime.load(withRandomWeights(compiled), { threads });
+await using model = await openRandomLanguage(config, threads);
+const { compiled, runtime, session } = model;
+reportMachine(runtime);
 
 /** Generates `newTokens` tokens; returns milliseconds of each after the first. */
-async function generate(on: Runtime, by: Session): Promise<number[]> {
-  const decoder = await createDecoder(on, by, config, imageToken, [prompt], { room: newTokens, zeroPicture });
+async function generate(by: Session): Promise<number[]> {
+  const decoder = await engineOn(runtime, by, config).decoder([prompt], { room: newTokens });
   const times: number[] = [];
   let last = performance.now();
   for await (const _ of greedy(decoder, { maxNewTokens: newTokens, endTokens: [], banned: [imageToken] })) {
@@ -61,15 +35,15 @@ async function generate(on: Runtime, by: Session): Promise<number[]> {
   return times.slice(1);
 }
 
-await generate(runtime, session);
-const cached = (await Promise.all([generate(runtime, session)])).flat();
+await generate(session);
+const cached = await generate(session);
 report(`with the cache, ms a token (${threads} threads)`, cached, "ms", 2);
 console.log(`  ${(1000 / median(cached)).toFixed(0)} tokens a second`);
 
 // Without: the whole text so far is read again for every token.
 const whole = await timed(async () => {
-  const text = { ids: [...ids, ...ids.slice(0, newTokens / 2)], pictures: [picture] };
-  const decoder = await createDecoder(runtime, session, config, imageToken, [text], { room: 1, zeroPicture });
+  const text = { ...prompt, ids: [...prompt.ids, ...prompt.ids.slice(0, newTokens / 2)] };
+  const decoder = await engineOn(runtime, session, config).decoder([text], { room: 1 });
   await decoder.prefill();
   decoder.close();
 }, 9);
@@ -77,8 +51,7 @@ report("without the cache, at the middle of the answer, ms a token", whole, "ms"
 console.log(`  ${(1000 / median(whole)).toFixed(0)} tokens a second`);
 
 // Our own code above the runtime: the same loop over a session that answers at once.
-const idle: Session = { ...session, program: session.program, run: async () => ({}), close: async () => {} };
-const ours = (await Promise.all([generate(runtime, idle)])).flat();
+const ours = await generate(idle(session));
 report("our own code above the runtime, ms a token", ours, "ms", 3);
 
 // The runtime's share: a call with as many tensors, bound, whose own work is next to nothing.

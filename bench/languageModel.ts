@@ -1,0 +1,84 @@
+/** A language model of 32 blocks with random weights, and a prompt with one picture, for benches of generation. */
+import { createBranches } from "../src/engine/branches.js";
+import { createDecoder } from "../src/engine/decoder.js";
+import type { Engine } from "../src/engine/engine.js";
+import { decodeGraph } from "../src/engine/graphs.js";
+import type { Prompt } from "../src/engine/pool.js";
+import { releasedCrossAttention } from "../src/models/crossAttention.js";
+import { type FlamingoConfig, gatedBlocks } from "../src/models/flamingo.js";
+import { mpt } from "../src/models/mpt.js";
+import { releasedPerceiver } from "../src/models/perceiver.js";
+import { vitL14 } from "../src/models/zoo.js";
+import { type Compiled, compile } from "../src/onnx/compile.js";
+import { elementsOf } from "../src/runtime/hostTensor.js";
+import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
+import type { Runtime, Session } from "../src/runtime/runtime.js";
+import { withRandomWeights } from "./randomModel.js";
+
+/** Of GPT-NeoX-20B's tokenizer with the tokens that OpenFlamingo adds. */
+export const vocabulary = 50280;
+export const imageToken = 50278;
+
+/** The 9B's shape at another width: 32 blocks, gated cross-attention before every fourth. */
+export const blocks32 = (width: number, heads: number): FlamingoConfig => ({
+  vision: vitL14,
+  perceiver: releasedPerceiver,
+  crossAttention: releasedCrossAttention,
+  crossAttentionEvery: 4,
+  language: mpt({ layers: 32, width, heads, expansion: 4, vocabulary, positions: 2048, alibiMax: 8 }),
+});
+
+/** A picture as its encoding, and made-up text after it. */
+export function promptOf(config: FlamingoConfig, length: number): Prompt {
+  const { heads, headWidth } = config.crossAttention;
+  const media = gatedBlocks(config).map(() => ({
+    keys: new Float32Array(heads * config.perceiver.latents * headWidth).fill(0.1),
+    values: new Float32Array(heads * config.perceiver.latents * headWidth).fill(0.1),
+  }));
+  const text = Array.from({ length: length - 1 }, (_, i) => (i * 97) % 50000);
+  return { ids: [imageToken, ...text], pictures: [{ media }] };
+}
+
+export interface RandomLanguage extends AsyncDisposable {
+  readonly compiled: Compiled;
+  readonly runtime: Runtime;
+  readonly session: Session;
+  /** Of the weights, as float32. */
+  readonly megabytes: number;
+}
+
+export async function openRandomLanguage(config: FlamingoConfig, threads: number): Promise<RandomLanguage> {
+  const compiled = compile(decodeGraph(config));
+  const runtime = await openOrtFfi();
+  const session = await runtime.load(withRandomWeights(compiled), { threads });
+  const bytes = compiled.weights.reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
+  return {
+    compiled,
+    runtime,
+    session,
+    megabytes: Math.round(bytes / 1e6),
+    [Symbol.asyncDispose]: () => runtime.close(),
+  };
+}
+
+/** What generation sees of an engine. Its prompts come with their pictures, so that none is ever encoded. */
+export const engineOn = (
+  runtime: Runtime,
+  session: Session,
+  config: FlamingoConfig,
+): Pick<Engine, "decoder" | "branches"> => ({
+  decoder: (prompts, options) =>
+    createDecoder(runtime, session, config, imageToken, prompts, {
+      ...options,
+      zeroPicture: async () => prompts[0]!.pictures[0]!,
+    }),
+  branches: (prompt, room) => createBranches(runtime, session, config, imageToken, prompt, room),
+});
+
+/** A session that answers at once, without computing: what is left of the time is our own code's. */
+export const idle = (session: Session): Session => ({
+  ...session,
+  program: session.program,
+  run: async () => ({}),
+  close: async () => {},
+});
