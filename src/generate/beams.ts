@@ -130,15 +130,17 @@ interface Candidate {
 /** The candidates with the greatest sums, greatest first; of equal ones the earlier. */
 function best(rows: readonly Float32Array[], beams: readonly Beam[], keep: number): readonly Candidate[] {
   const found: Candidate[] = [];
+  let least = Number.NEGATIVE_INFINITY; // the last of those found
   for (const [beam, row] of rows.entries()) {
     const before = beams[beam]!.sum;
     for (let token = 0; token < row.length; token++) {
       const sum = Math.fround(row[token]! + before); // in float32, as in the original
-      if (found.length === keep && !(sum > found[keep - 1]!.sum)) continue;
+      if (found.length === keep && sum <= least) continue;
       let at = found.length;
       while (at > 0 && sum > found[at - 1]!.sum) at--;
       found.splice(at, 0, { beam, token, sum });
       if (found.length > keep) found.pop();
+      least = found.at(-1)!.sum;
     }
   }
   return found;

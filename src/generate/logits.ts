@@ -37,7 +37,9 @@ export function logProbability(logits: Float32Array, token: number): number {
 /** log softmax(logits) */
 export function logProbabilities(logits: Float32Array): Float32Array {
   const whole = logSumOfExponentials(logits);
-  return logits.map((value) => value - whole);
+  const result = new Float32Array(logits.length);
+  for (let i = 0; i < logits.length; i++) result[i] = logits[i]! - whole; // a third of the time that `map` takes
+  return result;
 }
 
 /** log Σ exp(logits): what is taken from a logit to make it a log-probability. */
