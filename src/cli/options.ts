@@ -66,9 +66,16 @@ export const generationOptions = (): readonly Option[] => [
   new Option("--min-p <x>", "sample among tokens of this share of the likeliest").argParser(number),
   new Option("--seed <n>", "of the samples (default: 0)").argParser(count(0)),
   new Option("--repetition-penalty <x>", "above 1: less of what was said already").argParser(number),
-  new Option("--no-repeat-ngram-size <n>", "no n tokens in a row twice").argParser(count(0)),
+  noRepeatOption(),
   new Option("--log-probs", "with --json: the log-probability of every token"),
 ];
+
+/** Its name begins with "no": commander would take it for the opposite of an option. */
+function noRepeatOption(): Option {
+  const option = new Option("--no-repeat-ngram-size <n>", "no n tokens in a row twice").argParser(count(0));
+  option.negate = false;
+  return option;
+}
 
 function earlyStopping(text: string): true | "never" {
   if (text === "true") return true;

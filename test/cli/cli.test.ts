@@ -55,6 +55,33 @@ test("beams, several sequences and classes come as lines of JSON", async () => {
   expect(Object.keys(found.logProbs)).toEqual(["a dog", "A woman", "x, y"]);
 });
 
+test.each([
+  [["--max-new-tokens", "3"], { maxNewTokens: 3 }],
+  [["--min-new-tokens", "15"], { minNewTokens: 15 }],
+  [["--stop", "bowl", "--stop", "never"], { stop: ["bowl", "never"] }],
+  [["--min-new-tokens", "19", "--no-repeat-ngram-size", "1"], { minNewTokens: 19, noRepeatNgramSize: 1 }],
+  [["--min-new-tokens", "19", "--repetition-penalty", "3"], { minNewTokens: 19, repetitionPenalty: 3 }],
+  [["--temperature", "1.5", "--seed", "3"], { temperature: 1.5, seed: 3 }],
+  [["--top-k", "5", "--seed", "3"], { topK: 5, seed: 3 }],
+  [["--top-p", "0.9", "--seed", "3"], { topP: 0.9, seed: 3 }],
+  [["--min-p", "0.01", "--seed", "3"], { minP: 0.01, seed: 3 }],
+  [["--beams", "4", "--length-penalty", "-9"], { beams: 4, lengthPenalty: -9 }],
+  [
+    ["--beams", "2", "--beam-length", "generated", "--length-penalty", "2"],
+    { beams: 2, beamLength: "generated", lengthPenalty: 2 },
+  ],
+] as const)("%j means the same as in the library", async (flags, options) => {
+  await using flamingo = await load();
+  const { ids } = await flamingo.caption(rocket, { ...options });
+  const { minNewTokens, beams } = { minNewTokens: undefined, beams: undefined, ...options };
+  const others = Object.keys(options).length > 1;
+  const plain = await flamingo.caption(rocket, others ? { minNewTokens, beams } : {});
+  const { stdout, code } = await run(["caption", "--json", "--quiet", rocket, ...flags]);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout).ids).toEqual(ids);
+  expect(ids).not.toEqual(plain.ids); // an option without effect would show nothing
+});
+
 test("--early-stopping is a flag, or =never", async () => {
   const beams = ["caption", "--quiet", "--beams", "3"];
   for (const flag of ["--early-stopping", "--early-stopping=never"]) {
