@@ -38,9 +38,11 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
     process.once("SIGINT", () => process.exit(interrupted));
   });
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    stop(0, "the reader of standard output went away");
+    if (error.code === "EPIPE") return stop(0, "the reader of standard output went away");
+    if (stopCode === undefined) show(unwritable(error));
+    stop(exitCodes.disk, "standard output cannot be written");
   });
+  process.stderr.on("error", () => {}); // there is nobody left to tell
 
   const bar = new SingleBar({
     format: "loading [{bar}] {percentage}%",
@@ -49,6 +51,13 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
     barsize: 30,
   });
   let lineOpen = false;
+
+  const show = ({ code, message, hint }: OpenFlamingoError) => {
+    const shown = json
+      ? JSON.stringify({ error: { code, message, hint } })
+      : `openflamingo: ${message}\n  ${hint}`;
+    process.stderr.write(`${shown}\n`);
+  };
 
   return {
     json,
@@ -77,15 +86,19 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
       // An answer that broke off ends its line first.
       if (lineOpen) process.stdout.write("\n");
       lineOpen = false;
-      const { code, message, hint } = described(error);
-      const shown = json
-        ? JSON.stringify({ error: { code, message, hint } })
-        : `openflamingo: ${message}\n  ${hint}`;
-      process.stderr.write(`${shown}\n`);
-      return exitCodes[code];
+      const ours = described(error);
+      show(ours);
+      return exitCodes[ours.code];
     },
   };
 }
+
+const unwritable = (cause: NodeJS.ErrnoException): OpenFlamingoError =>
+  new OpenFlamingoError(
+    "disk",
+    `standard output cannot be written (${cause.code}${cause.code === "ENOSPC" ? ": the disk is full" : ""})`,
+    { hint: "Write the answers somewhere else.", cause },
+  );
 
 /** What is not one of our errors is a bug of ours: it is named as one, and its origin is told. */
 function described(error: unknown): OpenFlamingoError {

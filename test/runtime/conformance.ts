@@ -63,6 +63,25 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       expect([...buffer]).toEqual([-1, -1, 11, 22, 33, 44, 55, 66, -1, -1]);
     });
 
+    test("that needs more memory than there is says so, and the session goes on", async () => {
+      // Σ over an outer product of 2^21 by 2^21 numbers: 16 TiB between the two operators.
+      const outer = program(
+        "outer",
+        [node("Mul", ["column", "row"], ["outer"]), node("ReduceSum", ["outer"], ["y"], { keepdims: 0 })],
+        { column: ["float32", "n", 1], row: ["float32", 1, "m"] },
+        { y: ["float32"] },
+      );
+      await using session = await load(outer);
+      const size = 2 ** 21;
+      const large = { column: zeros("float32", [size, 1]), row: zeros("float32", [1, size]) };
+      await expect(session.run(large)).rejects.toMatchObject({
+        code: "memory",
+        message: expect.stringContaining("not enough memory"),
+      });
+      const small = { column: floats([2, 1], [1, 2]), row: floats([1, 2], [3, 4]) };
+      expect(numbers((await session.run(small)).y)).toEqual([21]);
+    });
+
     test("takes tensors without elements and programs without inputs", async () => {
       await using session = await load(addition);
       const empty = zeros("float32", [0, 3]);
