@@ -21,10 +21,15 @@ export async function fetchPicture(
   if (!response.ok) throw failed(`the server answers ${response.status}`);
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of response.body ?? []) {
-    size += part.length;
-    if (size > mostBytes) throw failed(`is larger than ${mostBytes} bytes`);
-    parts.push(part);
+  try {
+    for await (const part of response.body ?? []) {
+      size += part.length;
+      if (size > mostBytes) throw failed(`is larger than ${mostBytes} bytes`);
+      parts.push(part);
+    }
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw cause instanceof OpenFlamingoError ? cause : failed("the answer broke off", cause);
   }
   const bytes = new Uint8Array(size);
   let at = 0;

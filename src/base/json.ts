@@ -37,7 +37,7 @@ export function parseJsonObject(text: string, fail: (what: string, cause?: unkno
 
 /** A value on one line, without control characters, not too long. */
 export function quoted(value: unknown): string {
-  const text = JSON.stringify(value) ?? "undefined";
+  const text = JSON.stringify(value) ?? "absent";
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 

@@ -126,7 +126,6 @@ function check({
   badWords = [],
   minLength = 0,
   minNewTokens = 0,
-  processors = [],
 }: Processing): void {
   if (!(repetitionPenalty > 0 && Number.isFinite(repetitionPenalty))) {
     throw new OpenFlamingoError("usage", `repetitionPenalty is ${repetitionPenalty}: it must be above 0`, {
@@ -143,12 +142,6 @@ function check({
   if (badWords.some((word) => word.length === 0)) {
     throw new OpenFlamingoError("usage", "badWords holds a word without tokens", {
       hint: "Leave it out, or give its tokens.",
-    });
-  }
-  const noFunction = processors.findIndex((process) => typeof process !== "function");
-  if (noFunction >= 0) {
-    throw new OpenFlamingoError("usage", `processors: number ${noFunction} is no function`, {
-      hint: "A processor is a function of a row's state that changes its logits.",
     });
   }
 }

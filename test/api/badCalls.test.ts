@@ -133,6 +133,11 @@ const rows: readonly Row[] = [
     caption({ beams: 3, processors: [({ logits }: { logits: Float32Array }) => logits.fill(Number.NaN)] }),
     "a logit is NaN",
   ],
+  [
+    "several answers as one stream",
+    () => flamingo.stream("a", { temperature: 1, returnSequences: 2 }).next(),
+    "a stream is one answer, and returnSequences is 2",
+  ],
   ["no labels", () => flamingo.classify(photo, []), "there are no answers to rank"],
   ["an empty label", () => flamingo.classify(photo, ["a", ""]), "answer 2 of 2 is empty"],
   [

@@ -30,6 +30,33 @@ const load = async (rows: number, trained: Readonly<Record<string, number>> = {}
   return [...(weights.get(tensor)!.data as Float32Array)];
 };
 
+test("a weight that is not finite is told with its place", async () => {
+  const damaged = checkpoint("language", { [language.embedding]: 4 });
+  const read = async (_: string, into: Float32Array) => into.set([1, 2, Number.NaN]);
+  const checkpoints = {
+    vision: checkpoint("vision", {}),
+    language: { ...damaged, read },
+    flamingo: checkpoint("trained", {}),
+  };
+  await expect(loadWeights([embedding], checkpoints, language)).rejects.toMatchObject({
+    code: "weights-not-finite",
+    message: `language: ${language.embedding} holds NaN at place 2`,
+  });
+});
+
+test("a weight that has no room in memory is told with its size", async () => {
+  const rows = 2 ** 50; // as a header may say: the reader of a real file would refuse it before
+  const checkpoints = {
+    vision: checkpoint("vision", {}),
+    language: checkpoint("language", { [language.embedding]: rows }),
+    flamingo: checkpoint("trained", {}),
+  };
+  await expect(loadWeights([embedding], checkpoints, language)).rejects.toMatchObject({
+    code: "memory",
+    message: `no room for ${tensor}: ${8 * rows} bytes`,
+  });
+});
+
 describe("an embedding of 4 tokens", () => {
   test("is cut from a file with more rows", async () => {
     expect(await load(6)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);

@@ -205,7 +205,14 @@ function processing(options: GenerationArguments) {
     minLength,
     minNewTokens,
   } = options;
-  const processors = [logitsProcessor].flat().map(
+  const strangers = [logitsProcessor].flat();
+  if (strangers.some((process) => typeof process !== "function")) {
+    throw usage(
+      "logitsProcessor is no function, and no list of functions",
+      "It changes a row's scores in place.",
+    );
+  }
+  const processors = strangers.map(
     (process): LogitsProcessor =>
       ({ row, step, ids, logits }) =>
         process({ row, step, ids, scores: logits }),
