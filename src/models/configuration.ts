@@ -16,6 +16,11 @@ type Colours = readonly [number, number, number];
 
 type Fields = ReturnType<typeof fieldsOf>;
 
+// A model is written out block by block and head by head before its weights are looked for.
+const largestSize = 2 ** 24;
+const mostLayers = 512;
+const mostHeads = 1024;
+
 /** The fields of a JSON object, read one by one with their types checked. */
 function fieldsOf(file: string, json: unknown, path = "") {
   if (!isObject(json)) throw invalid(file, `${path || "the file"} is not an object`);
@@ -23,10 +28,13 @@ function fieldsOf(file: string, json: unknown, path = "") {
   const at = (name: string) => (path ? `${path}.${name}` : name);
   return {
     within: (name: string) => fieldsOf(file, fields[name], at(name)),
-    size(name: string, byDefault?: number): number {
+    size(name: string, byDefault?: number, most = largestSize): number {
       const value = fields[name] ?? byDefault;
-      if (typeof value === "number" && Number.isSafeInteger(value) && value > 0) return value;
-      throw invalid(file, `${at(name)} is ${quoted(fields[name])}, not a positive whole number`);
+      if (typeof value !== "number" || !Number.isSafeInteger(value) || value <= 0) {
+        throw invalid(file, `${at(name)} is ${quoted(fields[name])}, not a positive whole number`);
+      }
+      if (value > most) throw invalid(file, `${at(name)} is ${value}, and no model has more than ${most}`);
+      return value;
     },
     number(name: string, byDefault: number): number {
       const value = fields[name] ?? byDefault;
@@ -120,7 +128,7 @@ export function visionConfiguration(file: string, json: unknown): VisionConfigur
       imageSize,
       patchSize,
       width,
-      layers: vision.size("layers"),
+      layers: vision.size("layers", undefined, mostLayers),
       heads: width / headWidth,
       mlpRatio: vision.number("mlp_ratio", 4),
       activation,
@@ -161,7 +169,7 @@ function textTower(
     positions: text.size("context_length", 77),
     vocabulary: text.size("vocab_size", 49_408),
     ...headsOf(file, text, "width", "heads", { width: 512, heads: 8 }),
-    layers: text.size("layers", 12),
+    layers: text.size("layers", 12, mostLayers),
     mlpRatio: text.number("mlp_ratio", 4),
     ...shared,
   };
@@ -207,7 +215,7 @@ function readMpt(file: string, fields: Fields, vocabulary: number): LanguageMode
   attention.only("prefix_lm", null, false);
   attention.only("softmax_scale", null);
   return mpt({
-    layers: fields.size("n_layers"),
+    layers: fields.size("n_layers", undefined, mostLayers),
     ...headsOf(file, fields, "d_model", "n_heads"),
     expansion: fields.size("expansion_ratio", 4),
     vocabulary,
@@ -225,7 +233,7 @@ function readMosaicGpt(file: string, fields: Fields, vocabulary: number): Langua
   fields.only("prefix_lm", null, false);
   fields.only("softmax_scale", null);
   return mosaicGpt({
-    layers: fields.size("n_layers"),
+    layers: fields.size("n_layers", undefined, mostLayers),
     ...headsOf(file, fields, "d_model", "n_heads"),
     expansion: fields.size("mlp_ratio", 4),
     vocabulary,
@@ -251,7 +259,7 @@ function readGptNeox(file: string, fields: Fields, vocabulary: number): Language
     );
   }
   return gptNeox({
-    layers: fields.size("num_hidden_layers"),
+    layers: fields.size("num_hidden_layers", undefined, mostLayers),
     ...sizes,
     inner: fields.size("intermediate_size"),
     vocabulary,
@@ -270,7 +278,7 @@ function headsOf(
   byDefault: { readonly width?: number; readonly heads?: number } = {},
 ) {
   const width = fields.size(widthName, byDefault.width);
-  const heads = fields.size(headsName, byDefault.heads);
+  const heads = fields.size(headsName, byDefault.heads, mostHeads);
   if (width % heads === 0) return { width, heads };
   throw invalid(file, `${widthName} ${width} is not a multiple of ${headsName} ${heads}`);
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { requireWritable, writeWhole } from "../../src/base/wholeFile.node.js";
+import { refused } from "../reliability.js";
 
 let folder: string;
 beforeEach(() => {
@@ -73,7 +74,7 @@ test.each([
     },
     "there is a folder of that name",
   ],
-])("%s is told", async (_, make, message) => {
+])("%s is told", async (what, make, message) => {
   const path = make(folder);
   for (const call of [write, requireWritable]) {
     await expect(call(path)).rejects.toMatchObject({
@@ -82,6 +83,7 @@ test.each([
       hint: expect.any(String),
     });
   }
+  refused("Files that are written", what, "disk");
 });
 
 /** A disk of its own, where the system lets this test make one. */
@@ -113,6 +115,7 @@ test(
     });
     expect(readFileSync(path, "utf8")).toBe("old");
     expect(readdirSync(disk)).toEqual(["a.bin"]);
+    refused("Files that are written", "a full disk", "disk");
   }),
 );
 
@@ -126,5 +129,6 @@ test(
         message: `${path}: cannot be written: the disk is read-only`,
       });
     }
+    refused("Files that are written", "a read-only disk", "disk");
   }),
 );

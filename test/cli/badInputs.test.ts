@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { golden } from "../goldens.js";
+import { faultOf } from "../messages.js";
+import { refused } from "../reliability.js";
 import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
 import { twinFolder } from "../twin.js";
 import { run } from "./run.js";
@@ -180,7 +182,7 @@ const rows: readonly Row[] = [
     withModel(() => model((copy) => writeFileSync(join(copy, "clip/open_clip_config.json"), "{"))),
     "model-invalid",
     4,
-    /open_clip_config\.json: not JSON/,
+    /open_clip_config\.json: is not valid JSON/,
   ],
   [
     "a tokenizer that is none",
@@ -279,7 +281,7 @@ const rows: readonly Row[] = [
     () => ["caption", good, "--shots", file("bad.json", "[")],
     "shots-invalid",
     3,
-    /bad\.json: not JSON/,
+    /bad\.json: is not valid JSON/,
   ],
   [
     "shots of the other kind",
@@ -291,7 +293,7 @@ const rows: readonly Row[] = [
 ];
 
 describe.concurrent("each bad input has its code, exit code and message", () => {
-  test.each(rows)("%s", async (_, args, code, exit, message) => {
+  test.each(rows)("%s", async (what, args, code, exit, message) => {
     const finished = await run([...args(), "--json", "--quiet"]);
     const shown = finished.stderr.trim().split("\n");
     expect(shown, finished.stderr).toHaveLength(1);
@@ -299,6 +301,8 @@ describe.concurrent("each bad input has its code, exit code and message", () => 
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
     expect(finished.code).toBe(exit);
     expect(finished.stdout).toBe("");
+    expect(faultOf(error)).toBeUndefined();
+    refused("The command line", what, error.code);
   });
 });
 

@@ -101,6 +101,9 @@ test.each([
   [{ ...gptNeox, num_attention_heads: 3 }, "hidden_size 80 is not a multiple of num_attention_heads 3"],
   [{ ...gptNeox, rotary_pct: 0.25 }, "rotary_pct 0.25 turns 5 of the 20 numbers of a head"],
   [{ ...gptNeox, rotary_pct: 1.5 }, "rotary_pct 1.5 turns 30 of the 20 numbers of a head"],
+  [{ ...mpt, n_layers: 1e15 }, "n_layers is 1000000000000000, and no model has more than 512"],
+  [{ ...mpt, n_heads: 4096, d_model: 4096 }, "n_heads is 4096, and no model has more than 1024"],
+  [{ ...mpt, max_seq_len: 2 ** 40 }, "max_seq_len is 1099511627776, and no model has more than 16777216"],
   [{ ...gptNeox, num_hidden_layers: 0 }, "num_hidden_layers is 0, not a positive whole number"],
 ])("%j is no model", (json, message) => {
   const error = refusalOf(json);
