@@ -43,4 +43,4 @@ export { type ErrorCode, exitCodes, OpenFlamingoError } from "./base/errors.js";
 export type { Answer } from "./generate/answers.js";
 export type { LogitsProcessor, RowState } from "./generate/processors.js";
 export type { FinishReason, Piece } from "./generate/stream.js";
-export type { PictureSource } from "./images/index.js";
+export type { PictureLimits, PictureSource } from "./images/index.js";

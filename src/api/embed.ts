@@ -22,7 +22,7 @@ export type ClipTokenizer = (text: string) => readonly number[];
 /** @param clipTokenizer asked for when the first texts come */
 export function createEmbed(
   features: Features,
-  pixelsOf: (source: PictureSource, signal: AbortSignal | undefined) => Promise<Float32Array>,
+  readPicture: (source: PictureSource, signal: AbortSignal | undefined) => Promise<Float32Array>,
   clipTokenizer: () => Promise<ClipTokenizer>,
 ): Embed {
   let tokenizer: ClipTokenizer | undefined;
@@ -41,7 +41,8 @@ export function createEmbed(
     }
     const found: Float32Array[] = [];
     for (const source of images ?? []) {
-      found.push(await features.ofPicture(await pixelsOf(source, signal), { signal }));
+      signal?.throwIfAborted();
+      found.push(await features.ofPicture(await readPicture(source, signal), { signal }));
     }
     if (texts) tokenizer ??= await clipTokenizer();
     for (const text of texts ?? []) found.push(await features.ofText(tokenizer!(text), { signal }));

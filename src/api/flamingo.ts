@@ -9,7 +9,7 @@ import type { EncodedPicture, Prompt } from "../engine/pool.js";
 import { type Answer, collectAnswers, generatePieces } from "../generate/answers.js";
 import { rank } from "../generate/rank.js";
 import type { Piece } from "../generate/stream.js";
-import { type PictureSource, type Preprocessing, preprocess, type Raster } from "../images/index.js";
+import type { PictureSource } from "../images/index.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { type ClipTokenizer, createEmbed, type EmbedInput, type EmbedOptions } from "./embed.js";
 import {
@@ -130,19 +130,16 @@ export interface FlamingoParts {
   readonly features: Features;
   readonly tokenizer: FlamingoTokenizer;
   readonly clipTokenizer: () => Promise<ClipTokenizer>;
-  readonly preprocessing: Preprocessing;
   /** The model's own words for `caption`, and its own defaults. */
   readonly prompt: string | undefined;
   readonly generation: ModelDefaults;
-  readonly decodePicture: (
-    source: PictureSource,
-    options: { signal?: AbortSignal | undefined },
-  ) => Promise<Raster>;
+  /** From a picture to what the vision encoder takes, float32 (3, S, S). */
+  readonly readPicture: (source: PictureSource, signal: AbortSignal | undefined) => Promise<Float32Array>;
   close(): Promise<void>;
 }
 
 export function createFlamingo(parts: FlamingoParts): Flamingo {
-  const { engine, tokenizer, preprocessing, decodePicture } = parts;
+  const { engine, tokenizer, readPicture } = parts;
 
   let closed = false;
   const requireOpen = () => {
@@ -152,11 +149,6 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
       });
     }
   };
-
-  async function pixelsOf(source: PictureSource, signal: AbortSignal | undefined): Promise<Float32Array> {
-    signal?.throwIfAborted();
-    return preprocess(await decodePicture(source, { signal }), preprocessing);
-  }
 
   /** The ids of a prompt and the encodings of its pictures. */
   async function encode(
@@ -171,7 +163,8 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     const encodePicture = encodeOnce(engine);
     const pictures: EncodedPicture[] = [];
     for (const source of prompt.pictures) {
-      pictures.push(await encodePicture(await pixelsOf(source, signal), { signal }));
+      signal?.throwIfAborted();
+      pictures.push(await encodePicture(await readPicture(source, signal), { signal }));
     }
     return { ids, pictures };
   }
@@ -215,7 +208,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
   const ownCaptionPrompt: Flamingo["captionPrompt"] = (picture, { shots = [], prompt = parts.prompt } = {}) =>
     captionPrompt(picture, { shots, ...(prompt !== undefined && { prompt }) });
 
-  const embedder = createEmbed(parts.features, pixelsOf, parts.clipTokenizer);
+  const embedder = createEmbed(parts.features, readPicture, parts.clipTokenizer);
 
   async function close(): Promise<void> {
     if (closed) return;

@@ -6,7 +6,14 @@ import type { ModelDescription } from "../checkpoints/modelFolder.js";
 import { type Engine, openEngine } from "../engine/engine.js";
 import { createFeatures } from "../engine/features.js";
 import type { LoadProgress, ModelCheckpoints } from "../engine/weights.js";
-import type { Preprocessing } from "../images/index.js";
+import {
+  type PictureLimits,
+  type PictureSource,
+  type Preprocessing,
+  preprocess,
+  type Raster,
+  toSquare,
+} from "../images/index.js";
 import { languageModel, type VisionConfiguration, visionConfiguration } from "../models/configuration.js";
 import { releasedCrossAttention } from "../models/crossAttention.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
@@ -24,6 +31,8 @@ export interface LoadOptions {
    * Left out: the first, or the second where the first does not work.
    */
   readonly engine?: string | undefined;
+  /** What reading one picture may cost. */
+  readonly pictures?: PictureLimits | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called while weights are read, with bytes done and in all. */
   readonly onProgress?: LoadProgress | undefined;
@@ -43,7 +52,10 @@ export interface Platform {
   inside(folder: string, name: string): string;
   openCheckpoint(path: string, options: { signal?: AbortSignal | undefined }): Promise<Checkpoint>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
-  readonly decodePicture: FlamingoParts["decodePicture"];
+  decodePicture(
+    source: PictureSource,
+    options: PictureLimits & { signal?: AbortSignal | undefined },
+  ): Promise<Raster>;
 }
 
 /**
@@ -85,9 +97,21 @@ export async function loadModel(
     words: description.words,
     prompt: description.prompt,
     generation: description.generation ?? {},
-    decodePicture: platform.decodePicture,
+    readPicture: pictureReader(platform, parts, options),
   });
 }
+
+/** What reads pictures for a model: see `FlamingoParts`. */
+export const pictureReader =
+  (
+    platform: Pick<Platform, "decodePicture">,
+    { preprocessing }: Pick<ModelParts, "preprocessing">,
+    { pictures }: Pick<LoadOptions, "pictures">,
+  ): FlamingoParts["readPicture"] =>
+  async (source, signal) => {
+    const raster = await platform.decodePicture(source, { ...pictures, signal });
+    return preprocess(await toSquare(raster, preprocessing.size, { signal }), preprocessing);
+  };
 
 /** What a model is, without its weights. */
 export interface ModelParts {

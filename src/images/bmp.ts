@@ -5,6 +5,7 @@
  * byte of 32 bits is no alpha, and a table of the greys in order makes the picture grey.
  */
 import type { OpenPicture, Raster } from "./picture.js";
+import { inTurns, type Steps, samplesOfAStep } from "./turns.js";
 
 /** @throws RangeError where the file is shorter than it says */
 export async function openBmp(file: Uint8Array): Promise<OpenPicture> {
@@ -29,7 +30,7 @@ export async function openBmp(file: Uint8Array): Promise<OpenPicture> {
   const colours = view.getUint32(46, true) || 256;
   const grey = bits === 8 && isGreys(file.subarray(table, table + 4 * colours));
 
-  const decode = async (): Promise<Raster> => {
+  function* decoding(): Steps<Raster> {
     const data = new Uint8Array((grey ? 1 : 3) * width * height);
     let to = 0;
     for (let y = 0; y < height; y++) {
@@ -42,11 +43,12 @@ export async function openBmp(file: Uint8Array): Promise<OpenPicture> {
           data[to++] = file[blue + 1]!;
         }
         data[to++] = file[blue]!;
+        if (to % samplesOfAStep === 0) yield;
       }
     }
     return { mode: grey ? "L" : bits === 8 ? "P" : "RGB", width, height, data };
-  };
-  return { width, height, kind, decode };
+  }
+  return { width, height, kind, decode: ({ signal }) => inTurns(decoding(), signal) };
 }
 
 /** Whether a table (blue, green, red, nothing) has the grey of each number at its place. */

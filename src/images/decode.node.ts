@@ -5,48 +5,80 @@
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { openBmp } from "./bmp.js";
+import { within } from "./deadline.js";
 import { type Format, formatOf } from "./formats.js";
-import type { OpenPicture, PictureSource, Raster } from "./picture.js";
-import { openWithSharp } from "./sharp.node.js";
-import { nameOf, readSource, type SourceOptions } from "./source.node.js";
+import type { OpenPicture, PictureLimits, PictureSource, Raster } from "./picture.js";
+import { openGif, openWithSharp } from "./sharp.node.js";
+import { isWeb, nameOf, readSource, type SourceOptions } from "./source.node.js";
 
-/** Above this Pillow takes a picture for a decompression bomb. */
-const pillowsLimit = 178_956_970;
+/** `maxPixels` is that above which Pillow takes a picture for a decompression bomb. */
+const defaultLimits = { maxBytes: 2 ** 30, maxPixels: 178_956_970, maxSeconds: 30 };
 
 /** The formats that are read; any other format is refused by name. */
-const openers: { readonly [format in Format]?: (file: Uint8Array) => Promise<OpenPicture> } = {
+const openers: {
+  readonly [format in Format]?: (file: Uint8Array, signal: AbortSignal) => Promise<OpenPicture>;
+} = {
   JPEG: (file) => openWithSharp("JPEG", file),
   PNG: (file) => openWithSharp("PNG", file),
   WebP: (file) => openWithSharp("WebP", file),
-  GIF: (file) => openWithSharp("GIF", file),
+  GIF: openGif,
   TIFF: (file) => openWithSharp("TIFF", file),
   AVIF: (file) => openWithSharp("AVIF", file),
   BMP: openBmp,
 };
 const formatsRead = `Formats that are read: ${Object.keys(openers).join(", ")}.`;
 
-export interface DecodeOptions extends SourceOptions {
-  /** A picture of more pixels is refused; 178,956,970 unless given, as in Pillow. */
-  readonly maxPixels?: number | undefined;
-}
+export interface DecodeOptions extends SourceOptions, PictureLimits {}
 
 /**
  * Reads and decodes one picture: JPEG, PNG, WebP, GIF, TIFF, AVIF or BMP; of several in a file the first.
  *
  * @returns all its pixels, in the mode in which Pillow opens the file
  * @throws OpenFlamingoError `picture-missing` (no such file), `picture-unreadable` (a folder, empty, not a
- * picture, damaged, cut off, too large), `picture-unsupported` (a format, or a kind of it, that is not read; a
- * source that is not), `network` (it could not be fetched)
- * @throws the signal's reason, if it is aborted by the time the file is read; decoding takes milliseconds
+ * picture, damaged, cut off, beyond a limit), `picture-unsupported` (a format, or a kind of it, that is not read; a
+ * source that is not), `network` (it could not be fetched), `usage` (a limit that is no number above 0)
+ * @throws the signal's reason, at once; what decodes the picture by then ends by itself
  * @example
  * const raster = await decodePicture("cat.jpg");
  */
 export async function decodePicture(source: PictureSource, options: DecodeOptions = {}): Promise<Raster> {
-  const { signal, maxPixels = pillowsLimit } = options;
+  const limits = limitsOf(options);
   const name = nameOf(source);
-  const file = await readSource(source, name, options);
-  signal?.throwIfAborted();
+  let file: Uint8Array | undefined;
+  const late = () => {
+    const code = !file && isWeb(name) ? "network" : "picture-unreadable";
+    const limit = count(limits.maxSeconds, "second");
+    return new OpenFlamingoError(code, `${name}: was not ${file ? "decoded" : "read"} within ${limit}`, {
+      hint: "Scale the picture down, or raise maxSeconds for a picture you trust.",
+    });
+  };
+  return within(limits.maxSeconds, { signal: options.signal, late }, async (signal) => {
+    file = await readSource(source, name, { ...options, ...limits, signal });
+    signal.throwIfAborted();
+    return decodeFile(file, name, { ...limits, signal });
+  });
+}
 
+function limitsOf(options: PictureLimits): typeof defaultLimits {
+  const limits = { ...defaultLimits };
+  for (const name of ["maxBytes", "maxPixels", "maxSeconds"] as const) {
+    const limit = options[name] ?? limits[name];
+    if (!(limit > 0)) {
+      throw new OpenFlamingoError("usage", `${name} is ${limit}, and must be a number above 0`, {
+        hint: "Infinity is no limit.",
+      });
+    }
+    limits[name] = limit;
+  }
+  return limits;
+}
+
+/** @param name what errors call the picture */
+async function decodeFile(
+  file: Uint8Array,
+  name: string,
+  { maxPixels, maxSeconds, signal }: typeof defaultLimits & { readonly signal: AbortSignal },
+): Promise<Raster> {
   const format = recognise(file, name);
   const open = openers[format];
   if (!open) {
@@ -62,7 +94,7 @@ export async function decodePicture(source: PictureSource, options: DecodeOption
     );
   };
 
-  const { width, height, kind, decode } = await open(file).catch(damaged);
+  const { width, height, kind, decode } = await open(file, signal).catch(damaged);
   if (!decode) {
     throw new OpenFlamingoError(
       "picture-unsupported",
@@ -78,7 +110,7 @@ export async function decodePicture(source: PictureSource, options: DecodeOption
       { hint: "Scale the picture down, or raise maxPixels for a file you trust." },
     );
   }
-  return decode().catch(damaged);
+  return decode({ seconds: maxSeconds, signal }).catch(damaged);
 }
 
 function recognise(file: Uint8Array, name: string): Format {

@@ -11,9 +11,10 @@ const beginnings = [
   ["BigTIFF", "II+\0"],
   ["BigTIFF", "MM\0+"],
   ["BMP", "BM"],
-  ["AVIF", "????ftypavi"],
-  ["HEIC", "????ftyphe"],
-  ["HEIC", "????ftypmif1"],
+  // Not any four bytes: "<!--ftypavif-->" begins an SVG, and a decoder that guesses would read it as one.
+  ["AVIF", "\0\0\0?ftypavi"],
+  ["HEIC", "\0\0\0?ftyphe"],
+  ["HEIC", "\0\0\0?ftypmif1"],
   ["JPEG 2000", "\0\0\0\x0cjP  "],
   ["JPEG 2000", "\xff\x4f\xff\x51"],
   ["JPEG XL", "\0\0\0\x0cJXL "],
@@ -21,6 +22,7 @@ const beginnings = [
   ["Photoshop", "8BPS"],
   ["ICO", "\0\0\x01\0"],
   ["PDF", "%PDF-"],
+  ["PostScript", "%!PS"],
   ["SVG", "<svg"],
   ["SVG (XML)", "<?xml"],
 ] as const;

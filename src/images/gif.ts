@@ -1,42 +1,50 @@
 /**
- * What sharp leaves open in the first picture of a GIF: its mode, and the colours where it gives none.
+ * What sharp leaves open in the first picture of a GIF: its mode, the colours where it gives none, and the canvas,
+ * for which it takes the picture where that is of some sizes, such as 640 × 480.
  *
  * Facts: GIF 89a, and Pillow 12.3.0's GifImagePlugin.py. Nothing shows through there: pixels of the
  * transparent entry have its colour, and so has what the first picture leaves free of the canvas.
  */
-import type { Mode, Raster } from "./picture.js";
+import type { Raster } from "./picture.js";
+import type { Box } from "./resize.js";
+import { type Steps, samplesOfAStep } from "./turns.js";
 
-interface Header {
+/** A GIF as far as its first picture. */
+export interface Gif {
+  /** The file without the pictures after the first, of which there may be millions. */
+  readonly first: Uint8Array;
+  /** In pixels, enlarged where the picture goes beyond it. */
+  readonly canvas: { readonly width: number; readonly height: number };
+  /** The mode in which Pillow opens the file; undefined without a colour table: each reader has its own then. */
+  readonly mode: "L" | "P" | undefined;
   /** Red, green and blue of each entry. */
   readonly table: Uint8Array;
   readonly transparent: number | undefined;
   /** The part of the canvas that the picture covers, in pixels. */
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
+  readonly covered: Box;
 }
 
-/** The mode in which Pillow opens the file; undefined without a colour table: each reader has its own then. */
-export function gifMode(file: Uint8Array): Mode | undefined {
-  const { table } = readHeader(file);
-  if (table.length === 0) return undefined;
-  return isGreys(table) ? "L" : "P";
-}
-
-/** The picture from all of its canvas in RGBA, as sharp decodes it. */
-export function gifRaster({ width, height, data: rgba }: Raster, file: Uint8Array): Raster {
-  const { table, transparent = 0, ...covered } = readHeader(file);
-  const mode = isGreys(table) ? "L" : "P";
+/** The canvas, from what sharp decodes of it in RGBA: at least what the picture covers. */
+export function* gifRaster(
+  decoded: Raster,
+  { mode, table, transparent = 0, canvas, covered }: Gif,
+): Steps<Raster> {
+  const { width, height } = canvas;
+  const { left, top } = covered;
+  const [right, bottom] = [left + covered.width, top + covered.height];
   const channels = mode === "L" ? 1 : 3; // red, green and blue of a grey are equal
   const data = new Uint8Array(channels * width * height);
   for (let pixel = 0; pixel < width * height; pixel++) {
-    const [x, y] = [(pixel % width) - covered.left, Math.trunc(pixel / width) - covered.top];
-    const inside = x >= 0 && x < covered.width && y >= 0 && y < covered.height;
-    const [colours, from] = inside && rgba[4 * pixel + 3]! > 0 ? [rgba, 4 * pixel] : [table, 3 * transparent];
-    for (let c = 0; c < channels; c++) data[channels * pixel + c] = colours[from + c]!;
+    const x = pixel % width;
+    const y = Math.trunc(pixel / width);
+    const from = 4 * (y * decoded.width + x);
+    const shows = x >= left && x < right && y >= top && y < bottom && decoded.data[from + 3]! > 0;
+    for (let c = 0; c < channels; c++) {
+      data[channels * pixel + c] = shows ? decoded.data[from + c]! : table[3 * transparent + c]!;
+    }
+    if (pixel % samplesOfAStep === 0) yield;
   }
-  return { mode, width, height, data };
+  return { mode: mode ?? "P", width, height, data };
 }
 
 /** Whether every entry is the grey of its own number. */
@@ -44,32 +52,47 @@ function isGreys(table: Uint8Array): boolean {
   return table.every((value, i) => value === Math.trunc(i / 3));
 }
 
-function readHeader(file: Uint8Array): Header {
+/** @throws RangeError where the file is cut off, or has no picture */
+export function* readGif(file: Uint8Array): Steps<Gif> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const short = (at: number) => view.getUint16(at, true);
   /** A colour table, as the flags before it say. */
   const tableAt = (start: number, flags: number) =>
     file.subarray(start, start + (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0));
+  /** The end of a chain of parts, which begin with their length; the last is empty. */
+  function* afterParts(start: number): Steps<number> {
+    let at = start;
+    for (let part = 1; view.getUint8(at) !== 0; part++) {
+      at += 1 + view.getUint8(at);
+      if (part % samplesOfAStep === 0) yield;
+    }
+    return at + 1;
+  }
 
   const common = tableAt(13, view.getUint8(10));
   let transparent: number | undefined;
   let at = 13 + common.length;
-  // Up to the picture: blocks of a label and a chain of parts that begin with their length.
-  while (view.getUint8(at) === 0x21) {
+  // Up to the picture: blocks of a label and a chain of parts.
+  for (let block = 1; view.getUint8(at) === 0x21; block++) {
     const isControl = view.getUint8(at + 1) === 0xf9;
     if (isControl && view.getUint8(at + 3) & 1) transparent = view.getUint8(at + 6);
-    at += 2;
-    while (view.getUint8(at) !== 0) at += 1 + view.getUint8(at);
-    at += 1;
+    at = yield* afterParts(at + 2);
+    if (block % samplesOfAStep === 0) yield;
   }
   if (view.getUint8(at) !== 0x2c) throw new RangeError(`no picture at byte ${at}`);
   const own = tableAt(at + 10, view.getUint8(at + 9));
-  const [left, top, width, height] = [1, 3, 5, 7].map((field) => view.getUint16(at + field, true));
+  const table = own.length > 0 ? own : common;
+  const covered = { left: short(at + 1), top: short(at + 3), width: short(at + 5), height: short(at + 7) };
   return {
-    table: own.length > 0 ? own : common,
+    // What stands before the chain: the descriptor, its table, and the size of the codes.
+    first: file.subarray(0, yield* afterParts(at + 11 + own.length)),
+    canvas: {
+      width: Math.max(short(6), covered.left + covered.width),
+      height: Math.max(short(8), covered.top + covered.height),
+    },
+    mode: table.length === 0 ? undefined : isGreys(table) ? "L" : "P",
+    table,
     transparent,
-    left: left!,
-    top: top!,
-    width: width!,
-    height: height!,
+    covered,
   };
 }

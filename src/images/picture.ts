@@ -51,6 +51,32 @@ export interface FloatRaster {
 
 export type RgbRaster = ByteRaster & { readonly mode: "RGB" };
 
+/** What reading one picture may cost; each limit is more than 0, and Infinity is none. */
+export interface PictureLimits {
+  /** A larger file is refused; 1 GiB unless given: as many pixels as are allowed, uncompressed in 16-bit RGB. */
+  readonly maxBytes?: number | undefined;
+  /**
+   * A picture of more pixels is refused before memory is taken for them; 178,956,970 unless given, as in Pillow.
+   *
+   * A pixel takes 1 to 4 bytes once it is decoded, and up to 9 on the way there, in AVIF up to 20.
+   */
+  readonly maxPixels?: number | undefined;
+  /**
+   * A picture that is not there and decoded after so many seconds is refused; 30 unless given.
+   *
+   * Work that goes on is stopped within two seconds, but for what a format decodes in one piece (AVIF, WebP,
+   * interlaced PNG, progressive JPEG): that ends by itself, on a thread that nobody waits for.
+   */
+  readonly maxSeconds?: number | undefined;
+}
+
+/** Until when a picture is waited for. */
+export interface Until {
+  readonly seconds: number;
+  /** Aborted when they are over, or when the user gave up. */
+  readonly signal: AbortSignal;
+}
+
 /** A picture file whose header is read and whose pixels are not yet. */
 export interface OpenPicture {
   readonly width: number;
@@ -58,5 +84,5 @@ export interface OpenPicture {
   /** What sets it apart from other pictures of its format, for people. */
   readonly kind: string;
   /** Absent where the format is read but not this kind of it. */
-  readonly decode: (() => Promise<Raster>) | undefined;
+  readonly decode: ((until: Until) => Promise<Raster>) | undefined;
 }

@@ -7,7 +7,8 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import { toRgb } from "./convert.js";
 import type { Raster, RgbRaster } from "./picture.js";
-import { type Box, resize, type Size } from "./resize.js";
+import { type Box, resize, resizing, type Size } from "./resize.js";
+import { inTurns } from "./turns.js";
 
 /** What a vision tower expects: CLIP's open_clip config has it as `image_size` and `preprocess_cfg`. */
 export interface Preprocessing {
@@ -31,6 +32,24 @@ export function preprocess(raster: Raster, { size, mean, std }: Preprocessing): 
   const { resized, kept } = centreCrop(raster, size);
   const square = toRgb(resize(raster, resized, kept));
   return normalize(square, mean, std);
+}
+
+/**
+ * The long part of `preprocess`, in turns with others: resize and crop. `preprocess` gives the same for what comes
+ * out as for the picture, and has little left to do.
+ *
+ * @param size side of the square in pixels
+ * @throws the signal's reason
+ * @example
+ * const pixels = preprocess(await toSquare(raster, 224), { size: 224, mean, std });
+ */
+export async function toSquare(
+  raster: Raster,
+  size: number,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<Raster> {
+  const { resized, kept } = centreCrop(raster, size);
+  return inTurns(resizing(raster, resized, kept), signal);
 }
 
 /** Pillow's sides are 32-bit numbers: the original refuses such a picture too. */

@@ -6,6 +6,7 @@
  */
 import { premultiply, unpremultiply } from "./convert.js";
 import { type ByteRaster, channelsOf, type Raster } from "./picture.js";
+import { atOnce, type Steps, samplesOfAStep } from "./turns.js";
 
 /** In pixels. */
 export interface Size {
@@ -26,18 +27,21 @@ export interface Box extends Size {
  * @returns a raster of `keep.width` × `keep.height` in the same mode; always a copy
  */
 export function resize(raster: Raster, to: Size, keep: Box = { left: 0, top: 0, ...to }): Raster {
-  const unscaled = raster.width === to.width && raster.height === to.height;
-  if (unscaled || raster.mode === "1" || raster.mode === "P") return nearest(raster, to, keep);
-  if (raster.mode === "LA" || raster.mode === "RGBA") {
-    return unpremultiply(bicubic(premultiply(raster), to, keep) as ByteRaster);
-  }
-  return bicubic(raster, to, keep);
+  return atOnce(resizing(raster, to, keep));
 }
 
-function nearest(raster: Raster, to: Size, keep: Box): Raster {
+/** `resize` in steps. */
+export function* resizing(raster: Raster, to: Size, keep: Box): Steps<Raster> {
+  const unscaled = raster.width === to.width && raster.height === to.height;
+  if (unscaled || raster.mode === "1" || raster.mode === "P") return yield* nearest(raster, to, keep);
+  const resized = yield* bicubic(raster, to, keep);
+  return hasAlpha(resized) ? unpremultiply(resized) : resized;
+}
+
+function* nearest(raster: Raster, to: Size, keep: Box): Steps<Raster> {
   const channels = channelsOf[raster.mode];
-  const columns = nearestSamples(raster.width, to.width, keep.left, keep.width);
-  const rows = nearestSamples(raster.height, to.height, keep.top, keep.height);
+  const columns = yield* nearestSamples(raster.width, to.width, keep.left, keep.width);
+  const rows = yield* nearestSamples(raster.height, to.height, keep.top, keep.height);
   const kept = emptyLike(raster, keep);
 
   let at = 0;
@@ -51,49 +55,64 @@ function nearest(raster: Raster, to: Size, keep: Box): Raster {
 }
 
 /** The source sample of each of `length` outputs from `start` on, when `source` samples become `target`. */
-function nearestSamples(source: number, target: number, start: number, length: number): Int32Array {
+function* nearestSamples(source: number, target: number, start: number, length: number): Steps<Int32Array> {
   const scale = source / target;
   const samples = new Int32Array(length);
   // A running sum, not a product: Pillow's own rounding errors are part of the answer.
   let position = scale / 2;
-  for (let i = 0; i < start; i++) position += scale;
+  for (let i = 1; i <= start; i++) {
+    position += scale;
+    if (i % samplesOfAStep === 0) yield;
+  }
   for (let i = 0; i < length; i++, position += scale) samples[i] = Math.trunc(position);
   return samples;
 }
 
-/** One pass along the rows and one along the columns, with samples rounded in between. */
-function bicubic(raster: Raster, to: Size, keep: Box): Raster {
+/** One pass along the rows and one along the columns, with samples rounded in between; alpha stays multiplied in. */
+function* bicubic(raster: Raster, to: Size, keep: Box): Steps<Raster> {
   const arithmetic = raster.mode === "I;16" ? words : raster.mode === "F" ? floats : bytes;
   const columns = cubicTaps(raster.width, to.width, keep.left, keep.width, arithmetic);
   const rows = cubicTaps(raster.height, to.height, keep.top, keep.height, arithmetic);
+  const seen: Box = { left: columns.from, top: rows.from, width: columns.seen, height: rows.seen };
 
   // Pillow takes very tall pictures the other way round when they shrink; where bytes are rounded shows it.
   if (raster.height > 100 * raster.width && to.height < raster.height) {
-    return alongRows(alongColumns(raster, rows, arithmetic), columns, arithmetic);
+    const flat = yield* alongColumns(partOf(raster, seen), rows, arithmetic);
+    return alongRows(flat, columns, arithmetic);
   }
-  // Of the rows only those are resampled that the second pass looks at.
-  const top = rows.first[0]!;
-  const bottom = rows.first.at(-1)! + rows.count.at(-1)!;
-  const shifted = { ...rows, first: rows.first.map((row) => row - top) };
-  return alongColumns(alongRows(cutRows(raster, top, bottom), columns, arithmetic), shifted, arithmetic);
+  // Band by band, so that the copies, of what may be all of a large picture, stay small.
+  const narrow = emptyLike(raster, { width: keep.width, height: seen.height });
+  const most = Math.ceil(samplesOfAStep / (seen.width * channelsOf[raster.mode]));
+  for (let y = 0; y < seen.height; y += most) {
+    const band = { ...seen, top: seen.top + y, height: Math.min(most, seen.height - y) };
+    const { data } = alongRows(partOf(raster, band), columns, arithmetic);
+    narrow.data.set(data, y * keep.width * channelsOf[raster.mode]);
+    yield;
+  }
+  return yield* alongColumns(narrow, rows, arithmetic);
 }
 
 function alongRows(raster: Raster, taps: Taps, arithmetic: Arithmetic): Raster {
   const result = emptyLike(raster, { width: taps.first.length, height: raster.height });
-  resample(
-    raster.data,
-    { length: raster.width, inner: channelsOf[raster.mode] },
-    taps,
-    arithmetic,
-    result.data,
-  );
+  const inner = channelsOf[raster.mode];
+  resample(raster.data, { length: raster.width, inner }, taps, arithmetic, result.data);
   return result;
 }
 
-function alongColumns(raster: Raster, taps: Taps, arithmetic: Arithmetic): Raster {
+function* alongColumns(raster: Raster, taps: Taps, arithmetic: Arithmetic): Steps<Raster> {
   const result = emptyLike(raster, { width: raster.width, height: taps.first.length });
   const inner = raster.width * channelsOf[raster.mode];
-  resample(raster.data, { length: raster.height, inner }, taps, arithmetic, result.data);
+  for (let row = 0; row < taps.first.length; row++) {
+    const own = oneOf(taps, row);
+    resample(
+      raster.data,
+      { length: raster.height, inner },
+      own,
+      arithmetic,
+      result.data.subarray(row * inner),
+    );
+    yield;
+  }
   return result;
 }
 
@@ -121,6 +140,10 @@ const floats: Arithmetic = { weight: (exact) => exact, sample: (sum) => sum };
 
 /** For each output sample along one axis: the first source sample it sees, how many, and their weights. */
 interface Taps {
+  /** The source samples that any output sees: the first, and how many. */
+  readonly from: number;
+  readonly seen: number;
+  /** Counted from `from` on. */
   readonly first: Int32Array;
   readonly count: Int32Array;
   /** `perOutput` places an output, of which `count` are used. */
@@ -159,7 +182,19 @@ function cubicTaps(
     first[i] = from;
     count[i] = own.length;
   }
-  return { first, count, weights, perOutput };
+  const from = first[0]!;
+  const seen = first.at(-1)! + count.at(-1)! - from;
+  return { from, seen, first: first.map((sample) => sample - from), count, weights, perOutput };
+}
+
+/** The taps of one output. */
+function oneOf(taps: Taps, output: number): Taps {
+  return {
+    ...taps,
+    first: taps.first.subarray(output, output + 1),
+    count: taps.count.subarray(output, output + 1),
+    weights: taps.weights.subarray(output * taps.perOutput),
+  };
 }
 
 /** The cubic convolution kernel with a = −0.5: 1 at 0, 0 at the other whole numbers and from 2 on. */
@@ -205,9 +240,17 @@ function emptyLike({ mode }: Raster, { width, height }: Size): Raster {
   return { mode, width, height, data: new Uint8Array(length) };
 }
 
-/** Rows `top` to `bottom` (not included) of a picture: a view, not a copy. */
-function cutRows(raster: Raster, top: number, bottom: number): Raster {
-  const stride = raster.width * channelsOf[raster.mode];
-  const data = raster.data.subarray(top * stride, bottom * stride);
-  return { ...raster, height: bottom - top, data } as Raster;
+/** A part of a picture, as a copy, with its alpha multiplied in. */
+function partOf(raster: Raster, { left, top, width, height }: Box): Raster {
+  const channels = channelsOf[raster.mode];
+  const part = emptyLike(raster, { width, height });
+  for (let y = 0; y < height; y++) {
+    const start = ((top + y) * raster.width + left) * channels;
+    part.data.set(raster.data.subarray(start, start + width * channels), y * width * channels);
+  }
+  return hasAlpha(part) ? premultiply(part) : part;
+}
+
+function hasAlpha(raster: Raster): raster is ByteRaster {
+  return raster.mode === "LA" || raster.mode === "RGBA";
 }

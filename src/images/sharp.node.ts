@@ -8,9 +8,10 @@
  */
 import sharp, { type Metadata, type Sharp } from "sharp";
 import type { Format } from "./formats.js";
-import { gifMode, gifRaster } from "./gif.js";
-import type { Mode, OpenPicture, Raster } from "./picture.js";
+import { gifRaster, readGif } from "./gif.js";
+import type { Mode, OpenPicture, Raster, Until } from "./picture.js";
 import { tiffMode } from "./tiff.js";
+import { inTurns, type Steps, samplesOfAStep } from "./turns.js";
 
 type ModeOf = (metadata: Metadata, file: Uint8Array) => Mode | undefined;
 
@@ -29,7 +30,6 @@ const modeIn = {
   WebP: ({ hasAlpha }, { 15: form, 20: flags }) =>
     (form === "X".charCodeAt(0) ? flags! & 0x10 : hasAlpha) ? "RGBA" : "RGB",
 
-  GIF: (_, file) => gifMode(file),
   TIFF: (_, file) => tiffMode(file),
   AVIF: ({ hasAlpha }) => (hasAlpha ? "RGBA" : "RGB"),
 } as const satisfies { readonly [format in Format]?: ModeOf };
@@ -49,26 +49,40 @@ const spaceOf: { readonly [mode in Mode]: string } = {
 
 /** Reads the header. Errors, here and in decoding, are sharp's own and mean a damaged file. */
 export async function openWithSharp(format: keyof typeof modeIn, file: Uint8Array): Promise<OpenPicture> {
-  // Warnings do not fail: a JPEG with stray bytes, as some cameras write it, gives the pixels that Pillow
-  // gets too, and what is cut off is an error for both. The limit on pixels is the caller's.
-  const image = sharp(file, { failOn: "error", ignoreIcc: true, limitInputPixels: false });
-  const metadata = await image.metadata();
-  const { width, height, channels, depth, space } = metadata;
+  const { image, metadata, kind } = await open(file);
   const modeOf: ModeOf = modeIn[format];
   const mode = modeOf(metadata, file);
   // Pillow turns a TIFF upright as it loads it, and no other format.
   if (format === "TIFF") image.autoOrient();
+  const { width, height } = metadata;
+  return { width, height, kind, decode: mode && ((until) => decode(image, mode, until)) };
+}
+
+/** The same for the first picture of a GIF. */
+export async function openGif(file: Uint8Array, signal: AbortSignal): Promise<OpenPicture> {
+  const gif = await inTurns(readGif(file), signal);
+  const { image, kind } = await open(gif.first);
   return {
-    width,
-    height,
-    kind: `${channels} × ${depth} a pixel (${space})`,
+    ...gif.canvas,
+    kind,
     decode:
-      mode &&
-      (async () => (format === "GIF" ? gifRaster(await decode(image, "RGBA"), file) : decode(image, mode))),
+      gif.mode &&
+      (async (until) => inTurns(gifRaster(await decode(image, "RGBA", until), gif), until.signal)),
   };
 }
 
-async function decode(image: Sharp, mode: Mode): Promise<Raster> {
+async function open(file: Uint8Array): Promise<{ image: Sharp; metadata: Metadata; kind: string }> {
+  // Warnings do not fail: a JPEG with stray bytes, as some cameras write it, gives the pixels that Pillow
+  // gets too, and what is cut off is an error for both. The limit on pixels is the caller's.
+  const image = sharp(file, { failOn: "error", ignoreIcc: true, limitInputPixels: false });
+  const metadata = await image.metadata();
+  const { channels, depth, space } = metadata;
+  return { image, metadata, kind: `${channels} × ${depth} a pixel (${space})` };
+}
+
+async function decode(image: Sharp, mode: Mode, { seconds, signal }: Until): Promise<Raster> {
+  // In whole seconds, of which 0 is no limit; after our own, when nobody waits for the work any more.
+  image.timeout({ seconds: seconds < 3599 ? Math.ceil(seconds) + 1 : 0 });
   image.pipelineColourspace(spaceOf[mode]).toColourspace(spaceOf[mode]);
   if (mode === "LA" || mode === "RGBA") image.ensureAlpha();
   else image.removeAlpha();
@@ -76,11 +90,20 @@ async function decode(image: Sharp, mode: Mode): Promise<Raster> {
   const { data: samples, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true });
   const { width, height } = info;
 
-  // Copies, because samples of several bytes must begin at a multiple of their size.
-  if (mode === "I;16") return { mode, width, height, data: new Uint16Array(new Uint8Array(samples).buffer) };
-  if (mode === "F") return { mode, width, height, data: new Float32Array(new Uint8Array(samples).buffer) };
-  const data = new Uint8Array(samples.buffer, samples.byteOffset, samples.length);
-  // Red, green and blue of a grey are equal.
-  if (mode === "LA") return { mode, width, height, data: data.filter((_, i) => i % 4 === 0 || i % 4 === 3) };
+  const { buffer, byteOffset, length } = samples;
+  if (mode === "I;16") return { mode, width, height, data: new Uint16Array(buffer, byteOffset, length / 2) };
+  if (mode === "F") return { mode, width, height, data: new Float32Array(buffer, byteOffset, length / 4) };
+  const data = new Uint8Array(buffer, byteOffset, length);
+  if (mode === "LA") return { mode, width, height, data: await inTurns(redAndAlpha(data), signal) };
   return { mode, width, height, data };
+}
+
+/** Of RGBA the first and the last sample, moved together in the same memory. */
+function* redAndAlpha(rgba: Uint8Array): Steps<Uint8Array> {
+  for (let pixel = 0; 4 * pixel < rgba.length; pixel++) {
+    rgba[2 * pixel] = rgba[4 * pixel]!; // red, green and blue of a grey are equal
+    rgba[2 * pixel + 1] = rgba[4 * pixel + 3]!;
+    if (pixel % samplesOfAStep === 0) yield;
+  }
+  return rgba.subarray(0, rgba.length / 2);
 }

@@ -1,5 +1,6 @@
 /** The bytes of a picture file, from wherever it is: memory, disk, a `data:` URI, or the web by another's hand. */
-import { readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { type ErrorCode, OpenFlamingoError } from "../base/errors.js";
 import type { PictureSource } from "./picture.js";
 
@@ -15,14 +16,17 @@ export interface SourceOptions {
     | undefined;
 }
 
-/** What errors call the picture. A path or an address is its own name, but a `data:` URI is too long for one. */
+/**
+ * What errors call the picture. A path or an address is its own name, but a `data:` URI is too long for one, and
+ * control characters, which terminals obey, are left out.
+ */
 export function nameOf(source: PictureSource): string {
   if (source instanceof Uint8Array || source instanceof Blob) return "the picture";
-  const name = String(source);
+  const name = String(source).replace(/\p{Cc}/gu, "");
   return isData(name) && name.length > 40 ? `${name.slice(0, 40)}…` : name;
 }
 
-const isWeb = (address: string): boolean => /^https?:/i.test(address);
+export const isWeb = (address: string): boolean => /^https?:/i.test(address);
 const isData = (address: string): boolean => /^data:/i.test(address);
 
 /**
@@ -33,36 +37,89 @@ const isData = (address: string): boolean => /^data:/i.test(address);
 export async function readSource(
   source: PictureSource,
   name: string,
-  { signal, fetchPicture }: SourceOptions,
+  { signal, fetchPicture, maxBytes }: SourceOptions & { readonly maxBytes: number },
 ): Promise<Uint8Array> {
-  const refuse = ([code, found, hint]: Reason, cause?: unknown): never => {
+  const refuse: Refuse = ([code, found, hint], cause) => {
     throw new OpenFlamingoError(code, `${name}: ${found}`, { hint, cause });
   };
-  const unreadable = (cause: NodeJS.ErrnoException) => refuse(reasonOf(cause.code), cause);
+  const limited = (size: number) => (size > maxBytes ? refuse(tooLarge(size, maxBytes)) : size);
 
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer().catch(unreadable));
-  if (isData(String(source))) return readDataUri(source).catch((cause) => refuse(malformedDataUri, cause));
-  if (!isWeb(String(source))) return readFile(source).catch(unreadable);
+  let file: Uint8Array;
+  if (source instanceof Uint8Array) file = source;
+  else if (source instanceof Blob) file = await readBlob(source, limited, refuse);
+  else if (isData(String(source))) file = await readDataUri(source, refuse);
+  else if (!isWeb(String(source))) file = await readDisk(source, limited, refuse);
+  else if (!fetchPicture) return refuse(onTheWeb);
+  else if (!(source instanceof URL)) return refuse(webAddressAsText);
+  else {
+    file = await fetchPicture(source, { signal }).catch((cause: unknown) => {
+      signal?.throwIfAborted();
+      if (cause instanceof OpenFlamingoError) throw cause;
+      return refuse(notFetched, cause);
+    });
+  }
+  limited(file.length);
+  return file;
+}
 
-  if (!fetchPicture) return refuse(onTheWeb);
-  if (!(source instanceof URL)) return refuse(webAddressAsText);
-  return fetchPicture(source, { signal }).catch((cause: unknown) => {
-    signal?.throwIfAborted();
-    if (cause instanceof OpenFlamingoError) throw cause;
-    return refuse(notFetched, cause);
-  });
+type Refuse = (reason: Reason, cause?: unknown) => never;
+/** The size in bytes that it is given, unless that is too large. */
+type Limited = (size: number) => number;
+
+async function readBlob(blob: Blob, limited: Limited, refuse: Refuse): Promise<Uint8Array> {
+  limited(blob.size);
+  const bytes = await blob.arrayBuffer().catch((cause) => refuse(reasonOf(cause), cause));
+  return new Uint8Array(bytes);
 }
 
 /** Node's `fetch` reads `data:` URIs as browsers do, and reaches no network for them. */
-async function readDataUri(uri: string | URL): Promise<Uint8Array> {
-  const response = await fetch(uri);
-  return new Uint8Array(await response.arrayBuffer());
+async function readDataUri(uri: string | URL, refuse: Refuse): Promise<Uint8Array> {
+  const bytes = await fetch(uri)
+    .then((response) => response.arrayBuffer())
+    .catch((cause) => refuse(malformedDataUri, cause));
+  return new Uint8Array(bytes);
+}
+
+async function readDisk(path: string | URL, limited: Limited, refuse: Refuse): Promise<Uint8Array> {
+  const unreadable = (cause: NodeJS.ErrnoException) => refuse(reasonOf(cause), cause);
+  // Without waiting: a pipe that nobody writes to would hold a thread for ever. Windows has no such flag.
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(unreadable);
+  try {
+    const stats = await file.stat();
+    if (stats.isDirectory()) refuse(isFolder);
+    if (!stats.isFile()) refuse(noTrueFile);
+    return await readBytes(file, limited(stats.size)).catch(unreadable);
+  } finally {
+    await file.close();
+  }
+}
+
+/** No more than the file had when it was opened, however it grows. */
+async function readBytes(file: FileHandle, size: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  while (at < size) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(size - at, 2 ** 26));
+    if (bytesRead === 0) break;
+    at += bytesRead;
+  }
+  return bytes.subarray(0, at);
 }
 
 /** Why there are no bytes: code, what was found, hint. */
 type Reason = readonly [ErrorCode, string, string];
 
+const isFolder: Reason = ["picture-unreadable", "is a folder, not a picture", "Name a picture in it."];
+const noTrueFile: Reason = [
+  "picture-unreadable",
+  "is a pipe, a device or a socket, and only files are read, because those may never end",
+  "Write the picture to a file first, or pass its bytes.",
+];
+const tooLarge = (size: number, maxBytes: number): Reason => [
+  "picture-unreadable",
+  `has ${size.toLocaleString("en-US")} bytes, the limit is ${maxBytes.toLocaleString("en-US")}`,
+  "Is it a picture? Save it smaller, or raise maxBytes for a file you trust.",
+];
 const onTheWeb: Reason = [
   "picture-unsupported",
   "is on the web; only files and data: URIs are read here",
@@ -85,7 +142,7 @@ const malformedDataUri: Reason = [
 ];
 
 /** What Node's reason for not reading a file means to the user. */
-function reasonOf(code = "for a reason that was not given"): Reason {
+function reasonOf({ code = "for a reason that was not given" }: NodeJS.ErrnoException): Reason {
   switch (code) {
     case "ENOENT":
     case "ENOTDIR":
@@ -95,7 +152,7 @@ function reasonOf(code = "for a reason that was not given"): Reason {
         "Check the path; a relative one starts at the folder in which the program runs.",
       ];
     case "EISDIR":
-      return ["picture-unreadable", "is a folder, not a picture", "Name a picture in it."];
+      return isFolder;
     case "ERR_INVALID_URL_SCHEME":
       return [
         "picture-unsupported",

@@ -2,6 +2,8 @@
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { decodePicture } from "../../src/images/decode.node.js";
+import { readGif } from "../../src/images/gif.js";
+import { atOnce } from "../../src/images/turns.js";
 import { grey, refusal } from "./refusal.js";
 
 /** A BMP of 3 × 2 pixels: header, table, rows as given. */
@@ -89,6 +91,23 @@ test("what a GIF leaves empty has the colour of its transparent entry, or of the
   expect(await colours(gif(2))).toEqual([red, blue, red].flat());
   expect(await colours(gif(2, 1))).toEqual([green, blue, green].flat());
   expect(await colours(gif(1, 1))).toEqual([green, green, green].flat());
+});
+
+test("a GIF has the size of its canvas, or of what goes beyond it, and its first picture alone counts", async () => {
+  const file = (width: number, height: number, ...more: number[]) => {
+    const made = Uint8Array.from([...gif(2).slice(0, -1), ...more, 0x3b]);
+    made.set([width & 255, width >> 8, height & 255, height >> 8], 6);
+    return made;
+  };
+  // sharp would take the size of the picture for that of such a canvas.
+  const { data, ...size } = await decodePicture(file(640, 480));
+  expect(size).toEqual({ mode: "P", width: 640, height: 480 });
+  expect([...data.subarray(0, 9)]).toEqual([red, blue, red].flat());
+  expect(new Set(data.subarray(9))).toEqual(new Set([0, 255]));
+  expect(await decodePicture(file(1, 0))).toMatchObject({ width: 2, height: 1 });
+  const larger = [0x2c, 0, 0, 0, 0, 9, 0, 9, 0, 0, 2, 2, 0x44, 1, 0];
+  expect(await decodePicture(file(3, 1, ...larger))).toEqual(await decodePicture(gif(2)));
+  expect(atOnce(readGif(file(3, 1, ...larger))).first).toEqual(gif(2).slice(0, -1));
 });
 
 test("a GIF whose table is the greys in order is grey", async () => {

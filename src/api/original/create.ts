@@ -5,12 +5,13 @@
  */
 import { OpenFlamingoError } from "../../base/errors.js";
 import { isObject, quoted } from "../../base/json.js";
-import { type PictureSource, preprocess } from "../../images/index.js";
+import type { PictureSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
 import {
   type LoadOptions,
   openOnRuntime,
   type Platform,
+  pictureReader,
   readJson,
   readOptionalJson,
   readParts,
@@ -77,6 +78,7 @@ export async function createOnPlatform(
     crossAttentionEvery: crossAttnEveryNLayers,
   });
   const { config, tokenizer, preprocessing } = parts;
+  const readPicture = pictureReader(platform, parts, load);
   const model = createOriginalModel({
     config,
     tokenizer,
@@ -94,9 +96,8 @@ export async function createOnPlatform(
     model,
     async imageProcessor(picture) {
       const source = typeof picture === "object" && "picture" in picture ? picture.picture : picture;
-      const raster = await platform.decodePicture(source, {});
       const { size } = preprocessing;
-      return { shape: [3, size, size], data: preprocess(raster, preprocessing) };
+      return { shape: [3, size, size], data: await readPicture(source, undefined) };
     },
     tokenizer: originalTokenizer(tokenizer),
   };

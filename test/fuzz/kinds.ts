@@ -1,0 +1,19 @@
+/** All kinds of input that are fuzzed; a new one stands here and nowhere else. */
+import { configurationKind } from "./configuration.js";
+import type { FuzzKind } from "./kind.js";
+import { pickleKind } from "./pickle.js";
+import { picturesKind } from "./pictures.js";
+import { safetensorsKind } from "./safetensors.js";
+import { shardIndexKind } from "./shardIndex.js";
+import { tokenizerKind } from "./tokenizer.js";
+import { zipKind } from "./zip.js";
+
+export const kinds: readonly FuzzKind[] = [
+  pickleKind,
+  zipKind,
+  safetensorsKind,
+  shardIndexKind,
+  tokenizerKind,
+  configurationKind,
+  picturesKind,
+];
