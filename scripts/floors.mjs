@@ -4,7 +4,7 @@
  */
 export const floors = [
   { base: 700 },
-  { graph: 2600, runtime: 1800, checkpoints: 1900, text: 1050, images: 1250 },
+  { graph: 2600, runtime: 1800, checkpoints: 2000, text: 1050, images: 1250 },
   { models: 1500, onnx: 700 },
   { engine: 1500 },
   { generate: 1400 },

@@ -14,6 +14,28 @@ const section = (title) => readme.split(`## ${title}\n`)[1].split("\n## ")[0];
 const blocks = (text, language) =>
   [...text.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map((match) => match[1]);
 
+/** What a user gets, as docs/dependencies.md keeps it: a change there should be a decision. */
+function inventory(tarball) {
+  const [{ size, unpackedSize, entryCount }] = JSON.parse(run(`npm pack --dry-run --json --silent`, root));
+  const { packages } = JSON.parse(readFileSync(join(folder, "node_modules/.package-lock.json"), "utf8"));
+  const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const notOurs = /node_modules\/(typescript|@types\/node|undici-types|openflamingo)$/;
+  const installed = Object.entries(packages).filter(([name]) => !notOurs.test(name));
+  const scripts = installed.filter(([, { hasInstallScript }]) => hasInstallScript);
+  const names = (list) => list.map(([name]) => name.replace("node_modules/", "")).sort();
+  const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+  console.log(
+    `${tarball}: ${entryCount} files, ${megabytes(size)} packed, ${megabytes(unpackedSize)} unpacked`,
+  );
+  console.log(`installed with it: ${names(installed).join(", ")}`);
+  const counts = `${Object.keys(own.dependencies).length} direct dependencies, ${installed.length} packages in all on linux x64, ${scripts.length} with an install script (${names(scripts).join(", ")})`;
+  console.log(counts);
+  const kept = readFileSync(join(root, "docs/dependencies.md"), "utf8");
+  if (process.platform === "linux" && process.arch === "x64" && !kept.includes(counts)) {
+    throw new Error(`docs/dependencies.md does not say "${counts}"`);
+  }
+}
+
 const folder = mkdtempSync(join(tmpdir(), "openflamingo-packed-"));
 const run = (command, cwd = folder) => {
   console.log(`$ ${command}`);
@@ -26,6 +48,8 @@ try {
   writeFileSync(join(folder, "package.json"), '{ "name": "user", "private": true, "type": "module" }');
   const [install] = blocks(section("Install"), "sh");
   run(`${install.trim().replace(/openflamingo$/, `./${tarball}`)} typescript@6 @types/node@20`);
+
+  inventory(tarball);
 
   copyFileSync(join(root, "assets/photos/rocket.jpg"), join(folder, "photo.jpg"));
   copyFileSync(join(root, "assets/photos/chelsea.png"), join(folder, "cats.jpg")); // formats are told by content

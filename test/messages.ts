@@ -27,7 +27,8 @@ export function faultOf({ message, hint }: Pick<Message, "message" | "hint">): s
   if (holes.test(message)) return "a hole in the message";
   if (holes.test(hint.replace(/`[^`]*`|\w+\([^)]*\)/g, "code"))) return "a hole in the hint";
   if (message.split(/\s+/).length < 3) return "fewer than three words";
-  if (message.trim() !== message || /\s{3}/.test(message.replaceAll("\n  ", " "))) return "strange spaces";
+  const unquoted = message.replace(/"[^"]*"/g, "it").replaceAll("\n  ", " ");
+  if (message.trim() !== message || /\s{3}/.test(unquoted)) return "strange spaces";
   if (hint === message) return "a hint that says no more than the message";
   return undefined;
 }

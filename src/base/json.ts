@@ -17,14 +17,16 @@ const deepest = 100;
  * @param fail makes the error from what is wrong
  */
 export function parseJson(text: string, fail: (what: string, cause?: unknown) => Error): unknown {
+  // Before parsing, which takes memory for every level.
+  if (isDeep(text)) throw fail(`nests more than ${deepest} deep`);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw fail("is not valid JSON", cause);
   }
-  const fault = faultIn(text);
-  if (fault !== undefined) throw fail(fault);
+  const name = nameTwice(text);
+  if (name !== undefined) throw fail(`holds the name ${quoted(name)} twice`);
   return value;
 }
 
@@ -35,28 +37,49 @@ export function parseJsonObject(text: string, fail: (what: string, cause?: unkno
   return value;
 }
 
-/** A value on one line, without control characters, not too long. */
+/** A value on one line, without characters that steer a terminal or turn the reading around; not too long. */
 export function quoted(value: unknown): string {
-  const text = JSON.stringify(value) ?? "absent";
+  const text = (JSON.stringify(value) ?? "absent").replace(
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 
-/** What is wrong with valid JSON: too deep, or a name twice in one object. */
-function faultIn(text: string): string | undefined {
+/** Whether a text that may be JSON has lists and objects in each other beyond what is read. */
+function isDeep(text: string): boolean {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === '"') i = endOfString(text, i);
+    else if (c === "}" || c === "]") depth--;
+    else if ((c === "{" || c === "[") && ++depth > deepest) return true;
+  }
+  return false;
+}
+
+/** Where the string that begins at `start` ends; the text's end if it does not. */
+function endOfString(text: string, start: number): number {
+  let i = start + 1;
+  while (i < text.length && text[i] !== '"') i += text[i] === "\\" ? 2 : 1;
+  return i;
+}
+
+/** A name that comes twice in one object of valid JSON. */
+function nameTwice(text: string): string | undefined {
   const open: Set<string>[] = []; // for each object or list that is open, the names in it
   for (let i = 0; i < text.length; i++) {
     const c = text[i];
-    if (c === "{" || c === "[") {
-      if (open.push(new Set()) > deepest) return `nests more than ${deepest} deep`;
-    } else if (c === "}" || c === "]") open.pop();
+    if (c === "{" || c === "[") open.push(new Set());
+    else if (c === "}" || c === "]") open.pop();
     else if (c === '"') {
-      const start = i++;
-      while (text[i] !== '"') i += text[i] === "\\" ? 2 : 1;
+      const start = i;
+      i = endOfString(text, start);
       let next = i + 1;
       while (" \t\r\n".includes(text[next] ?? "end")) next++;
       if (text[next] !== ":") continue; // a value
       const name: string = JSON.parse(text.slice(start, i + 1));
-      if (open.at(-1)?.has(name)) return `holds the name ${quoted(name)} twice`;
+      if (open.at(-1)?.has(name)) return name;
       open.at(-1)?.add(name);
     }
   }

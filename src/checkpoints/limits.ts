@@ -14,6 +14,8 @@ export interface ReaderLimits {
   readonly pickleSteps: number;
   /** How deep lists, tuples and dictionaries of a pickle stand in each other. */
   readonly pickleDepth: number;
+  /** Elements of a tensor that has more of them than its storage, repeating some. */
+  readonly repeatedElements: number;
 }
 
 export const defaultLimits: ReaderLimits = {
@@ -22,6 +24,7 @@ export const defaultLimits: ReaderLimits = {
   pickleBytes: 16 * 2 ** 20,
   pickleSteps: 1_000_000,
   pickleDepth: 100,
+  repeatedElements: 2 ** 24,
 };
 
 /** What every opening function takes. */

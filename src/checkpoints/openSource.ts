@@ -26,16 +26,18 @@ async function openByContent(source: ByteSource, options: OpenOptions): Promise<
   const text = new TextDecoder("latin1").decode(start);
   if (text.startsWith("PK\x03\x04")) return openTorchZip(source, options);
   if (text[8] === "{") return openSafetensors(source, options);
-  if (start[0] === 0x80 || text.slice(257, 262) === "ustar") {
+  const older = start[0] === 0x80 ? "bare pickle" : text.slice(257, 262) === "ustar" ? "tar" : undefined;
+  if (older !== undefined) {
     throw refused(
       source.name,
-      "is in the form that torch wrote before version 1.6, without a zip archive",
+      `is a ${older}, the form that torch wrote before version 1.6, without a zip archive`,
       "Save it again with a newer torch: torch.save(torch.load(path, weights_only=True), path).",
     );
   }
   if (text.startsWith("version https://git-lfs")) {
     throw refused(source.name, "is Git LFS's pointer to a file, not the file", "Fetch it: git lfs pull.");
   }
-  const found = `it is ${source.size} bytes long and starts ${quoted(text.slice(0, 16))}`;
+  const first = text.slice(0, 16).replace(/[\u007f-\uffff]/g, "?"); // some command terminals
+  const found = `it is ${source.size} bytes long and starts ${quoted(first)}`;
   throw damaged(source.name, `is neither safetensors nor a torch archive; ${found}`);
 }

@@ -47,6 +47,13 @@ export async function openSafetensors(source: ByteSource, { limits }: OpenOption
   const text = utf8(await source.read(8, length));
   if (text === undefined) throw fail("the header is not UTF-8");
   const header = parseJsonObject(text, (what, cause) => fail(`the header ${what}`, cause));
+  const unusual = unusualNumber(text);
+  if (unusual) {
+    const { number, at } = unusual;
+    throw fail(
+      `the header's number ${quoted(number)}, at its character ${at}, is no size or offset in plain digits`,
+    );
+  }
 
   const ranges: { name: string; begin: number; end: number }[] = [];
   const views = new Map<string, TensorView>();
@@ -61,13 +68,13 @@ export async function openSafetensors(source: ByteSource, { limits }: OpenOption
     const dtype = dtypes.get(entry.dtype);
     if (dtype === undefined) {
       const known = [...dtypes.keys()].join(", ");
-      const what = `${quoted(name)} has dtype ${quoted(entry.dtype)}`;
+      const what = `${quoted(name)} has ${field("dtype", entry.dtype)}`;
       throw refused(source.name, what, `These are read: ${known}.`);
     }
     const { shape, data_offsets: offsets } = entry;
-    if (!isNaturals(shape)) throw fail(`${quoted(name)} has shape ${quoted(shape)}`);
+    if (!isNaturals(shape)) throw fail(`${quoted(name)} has ${field("shape", shape)}`);
     if (!isNaturals(offsets) || offsets.length !== 2) {
-      throw fail(`${quoted(name)} has data_offsets ${quoted(offsets)}`);
+      throw fail(`${quoted(name)} has ${field("data_offsets", offsets)}`);
     }
     const [begin, end] = offsets as [number, number];
     const bytes = elementCount(shape) * bytesOf[dtype];
@@ -91,6 +98,29 @@ export async function openSafetensors(source: ByteSource, { limits }: OpenOption
   if (position !== data) throw fail(`the tensors take ${position} bytes, the file holds ${data}`);
   return checkpointOf(source, views);
 }
+
+/**
+ * The first number of valid JSON that is not a whole number from 0 to 2^53 − 1 in plain digits. All of a header's are
+ * sizes and offsets, and `JSON.parse` makes such of 1.0, -0 and 4.0000000000000000001, which other readers refuse.
+ */
+function unusualNumber(json: string): { number: string; at: number } | undefined {
+  for (let at = 0; at < json.length; at++) {
+    if (json[at] === '"') {
+      for (at++; json[at] !== '"'; at++) if (json[at] === "\\") at++;
+    } else if ("-0123456789".includes(json[at]!)) {
+      let end = at + 1;
+      while ("+-.0123456789eE".includes(json[end] ?? "end")) end++;
+      const number = json.slice(at, end);
+      if (!/^\d+$/.test(number) || !Number.isSafeInteger(Number(number))) return { number, at };
+      at = end - 1;
+    }
+  }
+  return undefined;
+}
+
+/** A field of an entry in a message. */
+const field = (key: string, value: unknown): string =>
+  value === undefined ? `no ${key}` : `${key} ${quoted(value)}`;
 
 const isNaturals = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);

@@ -21,8 +21,7 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, NamedTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  if (endianness() !== "LE")
-    throw mistake("internal", `${path}: this machine's numbers are big-endian`);
+  if (endianness() !== "LE") throw mistake("internal", `${path}: this machine's numbers are big-endian`);
   let end = 0;
   const entries = [...tensors].map(([name, { shape, data }]) => {
     const start = end;

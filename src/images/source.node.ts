@@ -31,7 +31,7 @@ const isData = (address: string): boolean => /^data:/i.test(address);
 
 /**
  * @param name what errors call the picture
- * @throws OpenFlamingoError `picture-missing`, `picture-unreadable`, `picture-unsupported`, `network`
+ * @throws OpenFlamingoError `picture-missing`, `picture-unreadable`, `picture-unsupported`, `network`, `usage`
  * @throws the signal's reason, if fetching was aborted
  */
 export async function readSource(
@@ -42,6 +42,18 @@ export async function readSource(
   const refuse: Refuse = ([code, found, hint], cause) => {
     throw new OpenFlamingoError(code, `${name}: ${found}`, { hint, cause });
   };
+  if (
+    !(
+      typeof source === "string" ||
+      source instanceof URL ||
+      source instanceof Uint8Array ||
+      source instanceof Blob
+    )
+  ) {
+    throw new OpenFlamingoError("usage", `a picture is ${source === null ? "null" : `a ${typeof source}`}`, {
+      hint: "Give a path, a URL object, or the bytes of a picture file.",
+    });
+  }
   const limited = (size: number) => (size > maxBytes ? refuse(tooLarge(size, maxBytes)) : size);
 
   let file: Uint8Array;

@@ -49,7 +49,7 @@ function fieldsOf(file: string, json: unknown, path = "") {
       throw invalid(file, `${at(name)} is not a list of 3 numbers`);
     },
     flag: (name: string, byDefault = false): boolean => (fields[name] ?? byDefault) === true,
-    text: (name: string): string => String(fields[name]),
+    value: (name: string): unknown => fields[name],
     has: (name: string): boolean => fields[name] !== undefined && fields[name] !== null,
     /** Refuses a setting that has another value than the only one that is built. */
     only(name: string, ...allowed: readonly unknown[]): void {
@@ -182,8 +182,8 @@ function textTower(
  */
 export function languageModel(file: string, json: unknown, vocabulary: number): LanguageModel {
   const fields = fieldsOf(file, json);
-  const kind = fields.text("model_type");
-  const reader = languageModels.get(kind);
+  const kind = fields.value("model_type");
+  const reader = languageModels.get(String(kind));
   if (!reader) {
     const supported = [...languageModels.keys()].map(quoted).join(", ");
     throw new OpenFlamingoError(

@@ -22,7 +22,16 @@ test("a list is no object", () => {
   expect(() => parseJsonObject("[]", fail)).toThrow("must be a JSON object");
 });
 
+test("depth is told before parsing, of what is no JSON too", () => {
+  for (const text of ["[".repeat(1e7), `{"a": "${"[".repeat(200)}", "b": ${"[".repeat(200)}`]) {
+    expect(() => parseJson(text, fail)).toThrow("nests more than 100 deep");
+  }
+  expect(() => parseJson('["unfinished \\', fail)).toThrow("is not valid JSON");
+});
+
 test("a value in a message is one line, and not long", () => {
   expect(quoted("a\nb")).toBe('"a\\nb"');
+  expect(quoted("\u009b31m\u202egpj")).toBe('"\\u009b31m\\u202egpj"');
+  expect(quoted(undefined)).toBe("absent");
   expect(quoted("x".repeat(1000))).toHaveLength(100);
 });

@@ -118,10 +118,14 @@ const written = ({ parts, end }: Archive): string =>
   end;
 
 /** Fields of fixed places: byte and width. */
-const localFields = [[0, 4], [4, 2], [6, 2], [8, 2], [14, 4], [18, 4], [22, 4], [26, 2], [28, 2]] as const; // biome-ignore format: pairs
-const centralFields = [[0, 4], [6, 2], [8, 2], [10, 2], [16, 4], [20, 4], [24, 4], [28, 2], [30, 2], [32, 2], [34, 2], [42, 4]] as const; // biome-ignore format: pairs
-const endFields = [[0, 4], [4, 2], [6, 2], [8, 2], [10, 2], [12, 4], [16, 4], [20, 2]] as const; // biome-ignore format: pairs
-const wideFields = [[0, 4], [4, 8], [16, 4], [20, 4], [24, 8], [32, 8], [40, 8], [48, 8], [56, 4], [60, 4], [64, 8], [72, 4]] as const; // biome-ignore format: pairs
+// biome-ignore format: pairs
+const localFields = [[0, 4], [4, 2], [6, 2], [8, 2], [14, 4], [18, 4], [22, 4], [26, 2], [28, 2]] as const;
+// biome-ignore format: pairs
+const centralFields = [[0, 4], [6, 2], [8, 2], [10, 2], [16, 4], [20, 4], [24, 4], [28, 2], [30, 2], [32, 2], [34, 2], [42, 4]] as const;
+// biome-ignore format: pairs
+const endFields = [[0, 4], [4, 2], [6, 2], [8, 2], [10, 2], [12, 4], [16, 4], [20, 2]] as const;
+// biome-ignore format: pairs
+const wideFields = [[0, 4], [4, 8], [16, 4], [20, 4], [24, 8], [32, 8], [40, 8], [48, 8], [56, 4], [60, 4], [64, 8], [72, 4]] as const;
 
 type Fields = readonly (readonly [at: number, width: number])[];
 function otherField(random: Random, header: string, fields: Fields): string {

@@ -7,10 +7,12 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { load } from "../../src/api/load.node.js";
+import type { ErrorCode } from "../../src/base/errors.js";
 import { decodePicture } from "../../src/images/decode.node.js";
 import { toSquare } from "../../src/images/preprocess.js";
 import { bytes, temporaryFolder } from "../checkpoints/fixtures.js";
 import { refusal } from "../images/refusal.js";
+import { refused } from "../reliability.js";
 import { differs, expectDistinct, expectRefused, openFiles } from "./expect.js";
 import { bmp, chunk, gif, gifFrame, hostilePictures, jpeg, pdf, png, svg, tiff } from "./pictures.js";
 
@@ -31,6 +33,7 @@ test.each(hostilePictures)("$name ($tries) is refused by its own words", async (
   expectNew(told);
   expect(openFiles(), "open files").toBe(before);
   await expectRefused(row, () => decodePicture(bytes(row.bytes)));
+  refused("Pictures", `${row.name}: ${row.tries}`, row.code);
 });
 
 /** The most memory that the process has had, in MiB. */
@@ -57,7 +60,7 @@ describe("what is no file of the disk is refused, and nothing waits for it", () 
   else console.log("skipped on Windows: pipes, devices and links given as pictures");
 
   const noFile = "is a pipe, a device or a socket";
-  const rows: readonly (readonly [name: string, path: string, code: string, message: string])[] = [
+  const rows: readonly (readonly [name: string, path: string, code: ErrorCode, message: string])[] = [
     ["a folder", folder, "picture-unreadable", "is a folder"],
     [
       "a file of more than 1 GiB",
@@ -77,7 +80,7 @@ describe("what is no file of the disk is refused, and nothing waits for it", () 
         ["a link to nothing", link("to-nothing.png", "nothing"), "picture-missing", "there is no such file"],
         ["a link to itself", link("loop.png", "loop.png"), "picture-unreadable", "cannot be read (ELOOP)"],
       ];
-  test.each([...rows, ...onPosix])("%s", async (_, path, code, message) => {
+  test.each([...rows, ...onPosix])("%s", async (what, path, code, message) => {
     const before = openFiles();
     const mostBefore = most();
     const error = await refusal(path);
@@ -85,6 +88,7 @@ describe("what is no file of the disk is refused, and nothing waits for it", () 
     expect(error).toMatchObject({ code, message: expect.stringContaining(message) });
     expect(error.message, "control characters").not.toMatch(/\p{Cc}/u);
     expect(openFiles(), "open files").toBe(before);
+    refused("Pictures", what, code);
   });
 
   test.skipIf(!posix)("a link to a picture is that picture", async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { createTokenizer } from "../../src/text/tokenizer.js";
+import { refused } from "../reliability.js";
 import { readJson } from "./files.js";
 
 type Fields = Record<string, unknown>;
@@ -171,12 +172,13 @@ const cases: [what: string, json: unknown, message: string][] = [
   ],
 ];
 
-test.each(cases)("%s is refused by name", (_, json, message) => {
+test.each(cases)("%s is refused by name", (what, json, message) => {
   const refusal = refusalOf(() => createTokenizer(json));
   expect(refusal.code).toBe("tokenizer-invalid");
   expect(refusal.message).toContain(message);
   expect(refusal.message).toMatch(/^tokenizer\.json: /);
   expect(refusal.hint).toBeTruthy();
+  refused("Tokenizers", what, "tokenizer-invalid");
 });
 
 function refusalOf(act: () => unknown): OpenFlamingoError {

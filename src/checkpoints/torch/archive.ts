@@ -6,13 +6,13 @@
  * has the same parts; its `code/` is never looked at.
  */
 
-import { bytesOf } from "../../base/dtypes.js";
+import { bytesOf, type DType } from "../../base/dtypes.js";
 import { quoted } from "../../base/json.js";
 import { type Checkpoint, checkpointOf } from "../checkpoint.js";
 import { defaultLimits, type OpenOptions } from "../limits.js";
 import { damaged, refused } from "../messages.js";
 import { type ByteSource, utf8 } from "../source.js";
-import type { TensorView } from "../view.js";
+import { elementCount, type TensorView } from "../view.js";
 import { unpickle } from "./pickle.js";
 import { stateDictIn } from "./stateDict.js";
 import { readEntry, readZip, requireReadable } from "./zip.js";
@@ -44,6 +44,7 @@ export async function openTorchZip(source: ByteSource, options: OpenOptions = {}
     limits,
   );
   const views = new Map<string, TensorView>();
+  const types = new Map<string, DType>(); // of storages
   for (const [name, { storage, offset, shape, strides }] of stateDictIn(value, source.name)) {
     const { key, dtype, size } = storage;
     const entry = entries.get(`${root}data/${key}`);
@@ -52,6 +53,15 @@ export async function openTorchZip(source: ByteSource, options: OpenOptions = {}
     requireReadable(source, entry);
     if (Math.floor(entry.size / bytesOf[dtype]) !== size) {
       throw damaged(source.name, `${what} should hold ${size} of ${dtype}, and is ${entry.size} bytes long`);
+    }
+    const first = types.get(key) ?? dtype;
+    if (first !== dtype) throw damaged(source.name, `${what} is ${first} for another tensor, here ${dtype}`);
+    types.set(key, dtype);
+    const count = elementCount(shape);
+    if (count > Math.max(size, limits.repeatedElements)) {
+      const repeats = `${quoted(name)} makes ${count} elements out of ${size}`;
+      const hint = "Save it as a tensor of its own: tensor.clone().";
+      throw refused(source.name, `${repeats}; at most ${limits.repeatedElements} may repeat`, hint);
     }
     views.set(name, { dtype, shape, strides, start: entry.start + offset * bytesOf[dtype] });
   }

@@ -50,7 +50,8 @@ export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimi
     stack.push(value);
   };
   const pop = (): PickleValue => {
-    if (stack.length <= (marks.at(-1) ?? 0)) throw faults.damaged("takes a value where there is none");
+    if (stack.length === 0) throw faults.damaged("takes a value where there is none");
+    if (stack.length === marks.at(-1)) throw faults.damaged("takes a value from under a mark");
     return stack.pop()!;
   };
   /** The uppermost value, which stays. */
@@ -59,11 +60,11 @@ export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimi
     return stack.at(-1)!;
   };
 
-  const tooDeep = () => faults.refused(`nests values more than ${limits.pickleDepth} deep`);
+  const tooDeep = (what: string) => faults.refused(`nests ${what} more than ${limits.pickleDepth} deep`);
   /** Notes that `items` now stand in `container`. */
   const nest = (container: PickleValue, items: readonly PickleValue[]): void => {
     const depth = items.reduce<number>((most, item) => Math.max(most, 1 + (depths.get(item) ?? 0)), 1);
-    if (depth > limits.pickleDepth) throw tooDeep();
+    if (depth > limits.pickleDepth) throw tooDeep("values");
     depths.set(container, Math.max(depth, depths.get(container) ?? 0));
   };
 
@@ -72,6 +73,7 @@ export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimi
     /** The next opcode. */
     next(): number {
       opcodeAt = position;
+      if (position === bytes.length) throw faults.damaged("ends without a STOP");
       if (++steps > limits.pickleSteps) throw faults.refused(`has more than ${limits.pickleSteps} opcodes`);
       return u8();
     },
@@ -98,7 +100,7 @@ export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimi
     pop,
     top,
     mark(): void {
-      if (marks.push(stack.length) > limits.pickleDepth) throw tooDeep();
+      if (marks.push(stack.length) > limits.pickleDepth) throw tooDeep("marks");
     },
     popToMark(): PickleValue[] {
       const mark = marks.pop();

@@ -145,10 +145,12 @@ export function setAttributes(object: PickleValue, state: PickleValue, faults: F
 
 /** The storage that a persistent id names: ("storage", type, key, device, elements). */
 export function findStorage(id: PickleValue, faults: Faults): StorageRecord {
-  const [tag, type, key, , size] = Array.isArray(id) ? id : [];
+  const [tag, type, key, , size] = Array.isArray(id) && id.length === 5 ? id : [];
   const dtype = isRecord(type, "global") ? storageTypes.get(type.name) : undefined;
   if (tag !== "storage" || dtype === undefined || typeof key !== "string" || !isNatural(size)) {
-    throw faults.refused("has a persistent id that is no storage");
+    const isList = Array.isArray(id) && id.length > 0;
+    const parts = isList ? id.slice(0, 6).map(kindOf).join(", ") : kindOf(id);
+    throw faults.refused(`has a persistent id that is no storage: ${parts}`);
   }
   return { kind: "storage", key, dtype, size };
 }
@@ -158,8 +160,11 @@ function rebuildTensor(given: readonly PickleValue[], faults: Faults): TensorRec
   const [storage, offset, shape, strides] = given;
   if (given.length !== 6) throw faults.refused(`builds a tensor from ${given.length} values; 6 are known`);
   if (!isRecord(storage, "storage")) throw faults.damaged(`builds a tensor on ${kindOf(storage)}`);
-  if (!isNatural(offset) || !isNaturals(shape) || !isNaturals(strides) || shape.length !== strides.length) {
-    throw faults.damaged("builds a tensor with an offset, shape or strides that are no counts");
+  if (!isNatural(offset)) throw faults.damaged("builds a tensor at an offset that is no count");
+  if (!isNaturals(shape)) throw faults.damaged("builds a tensor of a shape that is no list of counts");
+  if (!isNaturals(strides)) throw faults.damaged("builds a tensor with strides that are no list of counts");
+  if (shape.length !== strides.length) {
+    throw faults.damaged(`builds a tensor of ${shape.length} axes with ${strides.length} strides`);
   }
   const count = elementCount(shape);
   if (!Number.isSafeInteger(count)) throw faults.damaged(`builds a tensor of ${count} elements`);
@@ -167,7 +172,25 @@ function rebuildTensor(given: readonly PickleValue[], faults: Faults): TensorRec
   if (count > 0 && last >= storage.size) {
     throw faults.damaged(`builds a tensor that reaches element ${last} of a storage of ${storage.size}`);
   }
+  if (overlaps(shape, strides)) throw faults.refused("builds a tensor whose elements overlap");
   return { kind: "tensor", storage, offset, shape: [...shape], strides: [...strides] };
+}
+
+/**
+ * Whether an axis steps on what those of smaller strides reach; such a view would be read many times over. An axis of
+ * stride 0 repeats what is read once.
+ */
+function overlaps(shape: readonly number[], strides: readonly number[]): boolean {
+  const axes = shape.map((size, axis) => ({ size, stride: strides[axis]! }));
+  let reach = 0;
+  return axes
+    .filter(({ size, stride }) => size > 1 && stride > 0)
+    .sort((a, b) => a.stride - b.stride)
+    .some(({ size, stride }) => {
+      const free = stride > reach;
+      reach += (size - 1) * stride;
+      return !free;
+    });
 }
 
 export const isTensor = (value: PickleValue | undefined): value is TensorRecord => isRecord(value, "tensor");

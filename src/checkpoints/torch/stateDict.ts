@@ -60,6 +60,8 @@ function tensorsOf(root: ModuleRecord, file: string): Map<string, TensorRecord> 
     met.add(attributes);
     for (const [key, value] of attributes) {
       const name = `${prefix}${String(key)}`;
+      if (typeof key !== "string") throw refused(file, `has a name that is no text: ${quoted(name)}`, advice);
+      if (tensors.has(name)) throw damaged(file, `holds the tensor ${quoted(name)} twice`);
       if (name.length > longestName) throw refused(file, `has a name of ${name.length} characters`, advice);
       if (isTensor(value)) tensors.set(name, value);
       else if (isModule(value)) waiting.push([`${name}.`, value]);

@@ -49,7 +49,7 @@ export async function readZip(
         `${quoted(name)} should start at byte ${localStart}, which is in the directory or behind it`,
       );
     }
-    const start = await checkLocalHeader(source, header);
+    const start = await checkLocalHeader(source, header, directory.start);
     free = start + size;
     if (free > directory.start) throw fail(`${quoted(name)} of ${size} bytes reaches into the directory`);
     entries.set(name, { name, start, size, crc, unreadable });
@@ -91,8 +91,13 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   while (at >= 0 && !isEnd(at)) at--;
   if (at < 0) throw fail("end record is missing, as when the file was cut off");
 
+  // Numbers of disks: of this record's, and of the directory's first. Entries on this disk, and on all.
+  if (u32(tail, at + 4) !== 0) throw fail("other parts are in other files");
+  const [counted, count] = [u16(tail, at + 8), u16(tail, at + 10)];
+  if (counted !== count) throw fail(`end record says ${counted} entries, and ${count}`);
+
   let end = at;
-  let directory = { count: u16(tail, at + 10), size: u32(tail, at + 12), start: u32(tail, at + 16) };
+  let directory = { count, size: u32(tail, at + 12), start: u32(tail, at + 16) };
   if (at >= 76 && u32(tail, at - 20) === wideLocatorSignature) {
     const narrow = directory;
     end = at - 76;
@@ -100,6 +105,8 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
     if (u32(tail, end) !== wideEndSignature || u64(tail, at - 12) !== tailStart + end) {
       throw fail("zip64 end record is not where its locator says");
     }
+    const follow = u64(tail, end + 4);
+    if (follow !== 44) throw fail(`zip64 end record says that ${follow} bytes follow in it, not 44`);
     const agree = (short: number, none: number, wide: number) => short === none || short === wide;
     if (
       !agree(narrow.count, 0xffff, directory.count) ||
@@ -123,6 +130,8 @@ interface CentralHeader extends Omit<ZipEntry, "start"> {
   readonly nameBytes: Uint8Array;
   readonly flags: number;
   readonly method: number;
+  /** Bytes when decompressed. */
+  readonly unpacked: number;
   /** Byte of the file where the entry's own header starts. */
   readonly localStart: number;
 }
@@ -151,10 +160,7 @@ async function readDirectory(
 
     // The zip64 field holds those of these three that have no room in their own, in this order.
     const wide = zip64Values(numbers, nameEnd, extraEnd);
-    const [unpacked, packed, localStart] = [24, 20, 42].map((field) => {
-      const value = u32(numbers, at + field);
-      return value === elsewhere ? wide.shift() : value;
-    });
+    const [unpacked, packed, localStart] = widened(numbers, [at + 24, at + 20, at + 42], wide);
     if (unpacked === undefined || packed === undefined || localStart === undefined) {
       throw fail(`points to a zip64 field that is not there, ${here}`);
     }
@@ -172,6 +178,7 @@ async function readDirectory(
       method,
       crc: u32(numbers, at + 16),
       size: packed,
+      unpacked,
       localStart,
       unreadable,
     });
@@ -180,6 +187,10 @@ async function readDirectory(
   if (headers.length !== count) throw fail(`holds ${headers.length} entries, its end record says ${count}`);
   return headers;
 }
+
+/** 32-bit fields, those that are elsewhere being the next of `wide`. */
+const widened = (numbers: DataView, fields: readonly number[], wide: number[]): (number | undefined)[] =>
+  fields.map((field) => (u32(numbers, field) === elsewhere ? wide.shift() : u32(numbers, field)));
 
 /** The numbers in the zip64 field (kind 1) of an extra field; none where there is no such field. */
 function zip64Values(numbers: DataView, start: number, end: number): number[] {
@@ -196,23 +207,30 @@ function zip64Values(numbers: DataView, start: number, end: number): number[] {
 }
 
 /** Compares an entry's own header with the directory's; gives the byte where its data starts. */
-async function checkLocalHeader(source: ByteSource, header: CentralHeader): Promise<number> {
-  const { name, nameBytes, localStart, flags, method, crc, size } = header;
-  const bytes = await source.read(localStart, 30 + nameBytes.length);
-  const numbers = numbersIn(bytes);
-  const sizesKnown = (flags & sizesFollowFlag) === 0;
-  const agree =
+async function checkLocalHeader(source: ByteSource, header: CentralHeader, limit: number): Promise<number> {
+  const { name, nameBytes, localStart, flags, method, crc, size, unpacked } = header;
+  const fail = (what: string) => damaged(source.name, `the archive's ${quoted(name)} ${what}`);
+  const nameEnd = 30 + nameBytes.length;
+  const numbers = numbersIn(await source.read(localStart, nameEnd));
+  const isThere =
     u32(numbers, 0) === localSignature &&
     u16(numbers, 6) === flags &&
     u16(numbers, 8) === method &&
-    (!sizesKnown || (u32(numbers, 14) === crc && [size, elsewhere].includes(u32(numbers, 18)))) &&
     u16(numbers, 26) === nameBytes.length &&
-    nameBytes.every((byte, i) => byte === bytes[30 + i]);
-  if (!agree) {
-    const what = `the archive's ${quoted(name)} is not at byte ${localStart} as its directory describes it`;
-    throw damaged(source.name, what);
+    nameBytes.every((byte, i) => byte === numbers.getUint8(30 + i));
+  if (!isThere) throw fail(`is not at byte ${localStart} as its directory describes it`);
+  const extraEnd = nameEnd + u16(numbers, 28);
+  if (localStart + extraEnd > limit) throw fail("has a header that reaches into the directory");
+
+  const extra = numbersIn(await source.read(localStart + nameEnd, extraEnd - nameEnd));
+  const sizes = widened(numbers, [22, 18], zip64Values(extra, 0, extra.byteLength));
+  const said = [u32(numbers, 14), ...sizes.map((value) => value ?? "none")];
+  const sizesFollow = (flags & sizesFollowFlag) !== 0;
+  const meant = [crc, unpacked, size];
+  if (!meant.every((value, i) => said[i] === value || (sizesFollow && said[i] === 0))) {
+    throw fail(`says CRC and sizes [${said.join(", ")}] of itself, its directory [${meant.join(", ")}]`);
   }
-  return localStart + bytes.length + u16(numbers, 28);
+  return localStart + extraEnd;
 }
 
 /** @throws OpenFlamingoError "checkpoint-refused" for an entry that is compressed or encrypted */

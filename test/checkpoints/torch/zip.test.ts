@@ -17,6 +17,7 @@ async function readAll(content: string): Promise<Record<string, string>> {
 
 const a: Entry = { name: "m/a", data: "first" };
 const b: Entry = { name: "m/b", data: "second" };
+const late = { flags: 0x0808, local: { crc: 0, size: 0 } };
 
 test("entries are found by name, with and without zip64 fields, and before a comment", async () => {
   const expected = { "m/a": "first", "m/b": "second" };
@@ -29,7 +30,6 @@ test("entries are found by name, with and without zip64 fields, and before a com
 });
 
 test("sizes that follow the data, as torch writes them, are taken from the directory", async () => {
-  const late = { flags: 0x0808, local: { crc: 0, size: 0 } };
   expect(await readAll(zip([{ ...a, ...late }, b]))).toEqual({ "m/a": "first", "m/b": "second" });
 });
 
@@ -102,8 +102,8 @@ const broken: [what: string, content: string, message: string, code?: ErrorCode]
     zip([{ ...a, local: { name: "m/aa" } }]),
     '"m/a" is not at byte 0',
   ],
-  ["another CRC in the local header", zip([{ ...a, local: { crc: 1 } }]), '"m/a" is not at byte 0'],
-  ["another size in the local header", zip([{ ...a, local: { size: 1 } }]), '"m/a" is not at byte 0'],
+  ["another CRC in the local header", zip([{ ...a, local: { crc: 1 } }]), '"m/a" says CRC and sizes ['],
+  ["another size in the local header", zip([{ ...a, local: { size: 1 } }]), '"m/a" says CRC and sizes ['],
   ["other flags in the local header", zip([{ ...a, local: { flags: 1 } }]), '"m/a" is not at byte 0'],
   [
     "a local header where there is none",
@@ -113,12 +113,12 @@ const broken: [what: string, content: string, message: string, code?: ErrorCode]
   ["two entries in one place", zip([a, { ...b, central: { offset: 0 } }]), "overlaps the entry before"],
   [
     "an entry that reaches into the next",
-    zip([{ ...a, flags: 8, central: { size: 30 } }, b]),
+    zip([{ ...a, ...late, central: { size: 30 } }, b]),
     '"m/b" overlaps',
   ],
   [
     "an entry that reaches into the directory",
-    zip([{ ...a, flags: 8, central: { size: 30 } }]),
+    zip([{ ...a, ...late, central: { size: 30 } }]),
     "into the directory",
   ],
   [
