@@ -6,7 +6,7 @@
 import { OpenFlamingoError } from "../../base/errors.js";
 import type { Checkpoint } from "../../checkpoints/checkpoint.js";
 import { encodeOnce } from "../../engine/encodeOnce.js";
-import type { Engine } from "../../engine/engine.js";
+import { type Engine, tensorNames } from "../../engine/engine.js";
 import type { EncodedPicture, Prompt } from "../../engine/pool.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
@@ -122,20 +122,19 @@ export function createOriginalModel(parts: OriginalModelParts): OriginalModel {
     file: string,
     { strict = true, signal }: { strict?: boolean | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<LoadedKeys> {
-    const open = (path: string) => parts.openCheckpoint(path, { signal });
-    const given = await open(file);
-    const keys = compareKeys(config, given, strict);
-    const trained = [withoutUnexpected(config, given)];
+    const names = tensorNames(config);
+    const trained: Checkpoint[] = [];
     try {
-      for (const before of stateDicts.toReversed())
-        trained.unshift(withoutUnexpected(config, await open(before)));
+      for (const path of [...stateDicts, file]) trained.push(await parts.openCheckpoint(path, { signal }));
+      const keys = compareKeys(names, trained.at(-1)!, strict);
       await close();
-      model = await parts.open(trained, signal);
+      const wanted = trained.map((checkpoint) => withoutUnexpected(names, checkpoint));
+      model = await parts.open(wanted, signal);
+      stateDicts.push(file);
+      return keys;
     } finally {
       for (const checkpoint of trained) await checkpoint.close();
     }
-    stateDicts.push(file);
-    return keys;
   }
 
   async function generate(

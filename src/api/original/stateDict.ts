@@ -2,8 +2,6 @@
 import { OpenFlamingoError } from "../../base/errors.js";
 import type { Checkpoint } from "../../checkpoints/checkpoint.js";
 import { isPassedOver, placesIn } from "../../checkpoints/match.js";
-import { tensorNames } from "../../engine/engine.js";
-import type { FlamingoConfig } from "../../models/flamingo.js";
 
 export interface LoadedKeys {
   /** The model's tensors that the file does not hold: with a released checkpoint, the frozen ones. */
@@ -11,13 +9,15 @@ export interface LoadedKeys {
   readonly unexpectedKeys: readonly string[];
 }
 
-/** @throws OpenFlamingoError `checkpoint-mismatch` if strict and there are some */
+/**
+ * @param names of the model's tensors
+ * @throws OpenFlamingoError `checkpoint-mismatch` if strict and there are some
+ */
 export function compareKeys(
-  config: FlamingoConfig,
+  names: ReadonlySet<string>,
   { name: file, tensors }: Checkpoint,
   strict: boolean,
 ): LoadedKeys {
-  const names = tensorNames(config);
   const placeOf = placesIn(names);
   const keys = [...tensors.keys()];
   const held = new Set(keys.map(placeOf));
@@ -36,8 +36,8 @@ export function compareKeys(
 }
 
 /** The checkpoint as if it held only what the model wants. */
-export function withoutUnexpected(config: FlamingoConfig, checkpoint: Checkpoint): Checkpoint {
-  const placeOf = placesIn(tensorNames(config));
+export function withoutUnexpected(names: ReadonlySet<string>, checkpoint: Checkpoint): Checkpoint {
+  const placeOf = placesIn(names);
   const tensors = new Map([...checkpoint.tensors].filter(([name]) => placeOf(name) !== undefined));
   return { ...checkpoint, tensors };
 }
