@@ -8,7 +8,7 @@ export const floors = [
   { models: 1500, onnx: 700 },
   { engine: 1500 },
   { generate: 1400 },
-  { api: 2200 },
+  { api: 2300 },
   {},
   { cli: 1300 },
 ];

@@ -40,6 +40,7 @@ export {
 export type { GenerateOptions } from "./api/settings.js";
 export { shots } from "./api/shots.node.js";
 export { type ErrorCode, exitCodes, OpenFlamingoError } from "./base/errors.js";
+export type { ReaderLimits } from "./checkpoints/limits.js";
 export type { Answer } from "./generate/answers.js";
 export type { LogitsProcessor, RowState } from "./generate/processors.js";
 export type { FinishReason, Piece } from "./generate/stream.js";

@@ -2,6 +2,7 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import { parseJson } from "../base/json.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
+import { defaultLimits, type OpenOptions, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ModelDescription } from "../checkpoints/modelFolder.js";
 import { type Engine, openEngine } from "../engine/engine.js";
 import { createFeatures } from "../engine/features.js";
@@ -33,6 +34,8 @@ export interface LoadOptions {
   readonly engine?: string | undefined;
   /** What reading one picture may cost. */
   readonly pictures?: PictureLimits | undefined;
+  /** What may be taken from a checkpoint before it is known to be sound. */
+  readonly checkpoints?: Partial<ReaderLimits> | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called while weights are read, with bytes done and in all. */
   readonly onProgress?: LoadProgress | undefined;
@@ -50,7 +53,7 @@ export interface Platform {
   beside(path: string, name: string): string;
   /** A file with this name in a folder. */
   inside(folder: string, name: string): string;
-  openCheckpoint(path: string, options: { signal?: AbortSignal | undefined }): Promise<Checkpoint>;
+  openCheckpoint(path: string, options: OpenOptions): Promise<Checkpoint>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
   decodePicture(
     source: PictureSource,
@@ -77,13 +80,13 @@ export async function loadModel(
     tokenizer: language.tokenizer,
     crossAttentionEvery: flamingo.crossAttentionEvery,
   });
-  const open = (path: string) => platform.openCheckpoint(path, { signal: options.signal });
+  const open = checkpointOpener(platform, options);
   await using visionFile = await open(vision.weights);
   await using languageFile = await open(language.weights);
   await using flamingoFile = await open(flamingo.checkpoint);
   const checkpoints = { vision: visionFile, language: languageFile, flamingo: flamingoFile };
   const model = await openOnRuntime(platform, parts, checkpoints, options);
-  const openVision = () => platform.openCheckpoint(vision.weights, {});
+  const openVision = () => checkpointOpener(platform, { checkpoints: options.checkpoints })(vision.weights);
   return createFlamingo({
     ...parts,
     ...model,
@@ -100,6 +103,15 @@ export async function loadModel(
     readPicture: pictureReader(platform, parts, options),
   });
 }
+
+/** What opens the checkpoints of a model. */
+export const checkpointOpener =
+  (
+    platform: Pick<Platform, "openCheckpoint">,
+    { checkpoints, signal }: Pick<LoadOptions, "checkpoints" | "signal">,
+  ): ((path: string) => Promise<Checkpoint>) =>
+  (path) =>
+    platform.openCheckpoint(path, { signal, limits: { ...defaultLimits, ...checkpoints } });
 
 /** What reads pictures for a model: see `FlamingoParts`. */
 export const pictureReader =

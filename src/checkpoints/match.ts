@@ -12,7 +12,7 @@ import { listed } from "./messages.js";
 
 export interface Wanted {
   readonly shape: readonly number[];
-  /** "any": the first axis may be longer or shorter, as an embedding's is before it is cut or grown. */
+  /** "any": where a checkpoint says so, the first axis may be longer or shorter, as an embedding's before it is cut or grown. */
   readonly rows?: "any";
 }
 
@@ -21,6 +21,8 @@ export interface NamedCheckpoint {
   readonly checkpoint: Checkpoint;
   /** The model's name of a tensor, undefined for one that is passed over; left out: names are the same. */
   readonly rename?: (name: string) => string | undefined;
+  /** Whether tensors that may have any rows may have them here; false when left out. */
+  readonly anyRows?: boolean;
 }
 
 /** Where a wanted tensor is. */
@@ -55,7 +57,7 @@ export function matchTensors(
   const misshaped = new Map<string, string>();
   const unexpected: string[] = [];
   const placeOf = placesIn(wanted);
-  for (const { checkpoint, rename = (name: string) => name } of checkpoints) {
+  for (const { checkpoint, rename = (name: string) => name, anyRows = false } of checkpoints) {
     for (const [name, info] of checkpoint.tensors) {
       const given = rename(name);
       if (given === undefined) continue;
@@ -63,8 +65,8 @@ export function matchTensors(
       const want = wanted.get(place);
       if (want === undefined) {
         if (!isPassedOver(name)) unexpected.push(`${quoted(name)} in ${checkpoint.name}`);
-      } else if (!fits(info.shape, want)) {
-        const shapes = `${quoted(info.shape)} in ${checkpoint.name}, ${wish(want)} in the model`;
+      } else if (!fits(info.shape, want, anyRows)) {
+        const shapes = `${quoted(info.shape)} in ${checkpoint.name}, ${wish(want, anyRows)} in the model`;
         misshaped.set(place, `${quoted(name)}: ${shapes}`);
       } else if (place === given || matches.get(place)?.checkpoint !== checkpoint) {
         matches.set(place, { checkpoint, name, info });
@@ -108,9 +110,9 @@ export const isPassedOver = (name: string): boolean => passedOver.some((pattern)
 const secondName = (name: string): string =>
   name.replace(/^(lang_encoder)\..+\.(\d+)\.(gated_cross_attn_layer)\./, "$1.$3s.$2.");
 
-const fits = (shape: readonly number[], { shape: wish, rows }: Wanted): boolean =>
+const fits = (shape: readonly number[], { shape: wish, rows }: Wanted, anyRows: boolean): boolean =>
   shape.length === wish.length &&
-  shape.every((size, axis) => size === wish[axis] || (axis === 0 && rows === "any"));
+  shape.every((size, axis) => size === wish[axis] || (axis === 0 && anyRows && rows === "any"));
 
-const wish = ({ shape: [first, ...others], rows }: Wanted): string =>
-  `[${[...(first === undefined ? [] : [rows === "any" ? "any" : first]), ...others]}]`;
+const wish = ({ shape: [first, ...others], rows }: Wanted, anyRows = false): string =>
+  `[${[...(first === undefined ? [] : [anyRows && rows === "any" ? "any" : first]), ...others]}]`;

@@ -89,6 +89,7 @@ export function findWeights(
   const found = new Map<string, FoundWeight>();
   for (const [tensor, match] of matchTensors(wanted, namedAs(checkpoints))) {
     const { shape } = wanted.get(tensor)!;
+    requireNear(match, shape);
     found.set(tensor, { ...match, shape });
   }
   return found;
@@ -98,7 +99,7 @@ export function findWeights(
 function namedAs({ vision, language, flamingo, further = [] }: ModelCheckpoints): readonly NamedCheckpoint[] {
   return [
     { checkpoint: vision, rename: visionName },
-    { checkpoint: language, rename: (name) => `lang_encoder.${name}` },
+    { checkpoint: language, rename: (name) => `lang_encoder.${name}`, anyRows: true },
     ...[flamingo, ...further].map((checkpoint) => ({ checkpoint })),
   ];
 }
@@ -165,6 +166,19 @@ function findTower(
     const hint = `Features of ${tower === "text" ? "texts" : "pictures"} need the whole of CLIP, as open_clip and OpenAI publish it.`;
     throw new OpenFlamingoError(error.code, error.message, { hint, cause: error });
   }
+}
+
+/** More new rows than any model adds mean that the tokenizer is another model's, and could ask for all memory. */
+const mostNewRows = 1024;
+
+function requireNear({ checkpoint, name, info }: Match, [needed = 0]: readonly number[]): void {
+  const [given = 0] = info.shape;
+  if (needed - given <= mostNewRows) return;
+  throw new OpenFlamingoError(
+    "checkpoint-mismatch",
+    `${checkpoint.name}: ${name} has ${given} rows, and the tokenizer ${needed} tokens`,
+    { hint: `At most ${mostNewRows} rows are added: is this the language model's own tokenizer?` },
+  );
 }
 
 /** New rows of an embedding that is shorter than the tokenizer, as the original's library begins them. */

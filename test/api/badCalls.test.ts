@@ -195,6 +195,13 @@ describe("what is strange and not wrong is answered", () => {
   });
 });
 
+test("limits of readers can be set", async () => {
+  await expect(load(undefined, { checkpoints: { pickleSteps: 100 } })).rejects.toMatchObject({
+    code: "checkpoint-refused",
+    message: expect.stringContaining("more than 100"),
+  });
+});
+
 test("a closed model says so", async () => {
   const closed = await load();
   await closed.close();

@@ -75,3 +75,16 @@ describe("an embedding of 4 tokens", () => {
     expect(await load(2, { [tensor]: 4 })).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 });
+
+test("a tokenizer with many more tokens than the embedding has rows is another model's", async () => {
+  const many = { name: tensor, tensor, shape: [4000, 2], from: [4000, 2] };
+  const checkpoints = {
+    vision: checkpoint("vision", {}),
+    language: checkpoint("language", { [language.embedding]: 4 }),
+    flamingo: checkpoint("trained", {}),
+  };
+  await expect(loadWeights([many], checkpoints, language)).rejects.toMatchObject({
+    code: "checkpoint-mismatch",
+    message: `language: ${language.embedding} has 4 rows, and the tokenizer 4000 tokens`,
+  });
+});

@@ -8,6 +8,7 @@ import { isObject, quoted } from "../../base/json.js";
 import type { PictureSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
 import {
+  checkpointOpener,
   type LoadOptions,
   openOnRuntime,
   type Platform,
@@ -83,13 +84,15 @@ export async function createOnPlatform(
     config,
     tokenizer,
     defaults: await languageDefaults(platform, langEncoderPath, tokenizer.special.endOfChunk),
-    openCheckpoint: platform.openCheckpoint,
+    openCheckpoint: (path, signal) =>
+      checkpointOpener(platform, { ...load, signal: signal ?? load.signal })(path),
     async open([flamingo, ...further], signal) {
-      const stopped = { signal: signal ?? load.signal };
-      await using vision = await platform.openCheckpoint(clipVisionEncoderPretrained, stopped);
-      await using language = await platform.openCheckpoint(langEncoderPath, stopped);
+      const stopped = { ...load, signal: signal ?? load.signal };
+      const open = checkpointOpener(platform, stopped);
+      await using vision = await open(clipVisionEncoderPretrained);
+      await using language = await open(langEncoderPath);
       const checkpoints = { vision, language, flamingo: flamingo!, further };
-      return await openOnRuntime(platform, parts, checkpoints, { ...load, ...stopped });
+      return await openOnRuntime(platform, parts, checkpoints, stopped);
     },
   });
   return {

@@ -85,7 +85,7 @@ export interface OriginalModelParts {
   readonly config: FlamingoConfig;
   readonly tokenizer: FlamingoTokenizer;
   readonly defaults: LanguageDefaults;
-  openCheckpoint(path: string, options: { signal?: AbortSignal | undefined }): Promise<Checkpoint>;
+  openCheckpoint(path: string, signal: AbortSignal | undefined): Promise<Checkpoint>;
   /** @param trained checkpoints of the trained part, in the order in which they are loaded */
   open(trained: readonly Checkpoint[], signal: AbortSignal | undefined): Promise<OpenModel>;
 }
@@ -125,7 +125,7 @@ export function createOriginalModel(parts: OriginalModelParts): OriginalModel {
     const names = tensorNames(config);
     const trained: Checkpoint[] = [];
     try {
-      for (const path of [...stateDicts, file]) trained.push(await parts.openCheckpoint(path, { signal }));
+      for (const path of [...stateDicts, file]) trained.push(await parts.openCheckpoint(path, signal));
       const keys = compareKeys(names, trained.at(-1)!, strict);
       await close();
       const wanted = trained.map((checkpoint) => withoutUnexpected(names, checkpoint));
