@@ -1,8 +1,12 @@
 /** Calls that make no sense, as a program in JavaScript can make them: each is told what is wrong and what to do. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ErrorCode, type Flamingo, image, load, OpenFlamingoError } from "../../src/index.js";
 import { golden } from "../goldens.js";
 import { refused } from "../reliability.js";
+import { twinFolder } from "../twin.js";
 
 const photo = golden("photos/rocket.jpg");
 let flamingo: Flamingo;
@@ -193,6 +197,21 @@ describe("what is strange and not wrong is answered", () => {
     const { logProbs } = await flamingo.classify(photo, ["__proto__", "a"]);
     expect(Object.keys(logProbs)).toEqual(["__proto__", "a"]);
   });
+});
+
+test("a configuration that says a thing twice is refused, whichever of the two would be read", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "bad-calls-"));
+  try {
+    cpSync(twinFolder, folder, { recursive: true });
+    const config = join(folder, "lang/config.json");
+    writeFileSync(config, readFileSync(config, "utf8").replace("{", '{"n_layers": 8, "n_layers": 9, '));
+    await expect(load(folder)).rejects.toMatchObject({
+      code: "model-invalid",
+      message: `${config}: holds the name "n_layers" twice`,
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("limits of readers can be set", async () => {
