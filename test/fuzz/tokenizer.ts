@@ -43,8 +43,7 @@ const words = [
   "(a+)+$",
   "\\s+",
 ];
-const text =
-  "A photo of <image> two cats, don't 'a' \u00e9\ud800 <|endofchunk|> \n\n  日本語 " + "aaaaaaaa".repeat(20);
+const text = `A photo of <image> two cats, don't 'a' \u00e9\ud800 <|endofchunk|> \n\n  日本語 ${"aaaaaaaa".repeat(20)}`;
 
 export const tokenizerKind: FuzzKind = {
   name: "tokenizer",
