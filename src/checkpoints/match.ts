@@ -4,7 +4,6 @@
  * What a file may hold beyond the model: contract, "openflamingo.json". Second names: a live model of the
  * original registers each block twice (open_flamingo/src/flamingo_lm.py, `init_flamingo`).
  */
-
 import { OpenFlamingoError } from "../base/errors.js";
 import { quoted } from "../base/json.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";

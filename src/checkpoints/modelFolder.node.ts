@@ -1,5 +1,4 @@
 /** A model folder on disk: its `openflamingo.json`, with every path found. Contract: "openflamingo.json". */
-
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";

@@ -1,5 +1,4 @@
 /** `openflamingo.json`, the description of a model folder. Contract: "openflamingo.json". */
-
 import { OpenFlamingoError } from "../base/errors.js";
 import { isObject, parseJsonObject, quoted } from "../base/json.js";
 import { listed } from "./messages.js";

@@ -4,7 +4,6 @@
  * Original: transformers 4.33.3, modeling_utils.py, `from_pretrained` (names and their order) and
  * `load_sharded_checkpoint` (`weight_map`: tensor → file).
  */
-
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";

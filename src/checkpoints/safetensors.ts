@@ -5,7 +5,6 @@
  * Format: github.com/huggingface/safetensors, README, "Format". All of its rules are checked before anything
  * is read.
  */
-
 import { bytesOf, type DType } from "../base/dtypes.js";
 import { isObject, parseJsonObject, quoted } from "../base/json.js";
 import { type Checkpoint, checkpointOf } from "./checkpoint.js";

@@ -1,5 +1,4 @@
 /** From generated tokens to text as it becomes certain: whole characters only, cut before a stop string. */
-
 import { createStopMatcher } from "../text/stopStrings.js";
 import { createStreamDecoder } from "../text/streamDecoder.js";
 import type { Tokenizer } from "../text/tokenizer.js";

@@ -5,7 +5,6 @@
  * Original: torch/serialization.py, `_save`, and caffe2/serialize/inline_container.cc. A TorchScript archive
  * has the same parts; its `code/` is never looked at.
  */
-
 import { bytesOf, type DType } from "../../base/dtypes.js";
 import { quoted } from "../../base/json.js";
 import { type Checkpoint, checkpointOf } from "../checkpoint.js";

@@ -5,7 +5,6 @@
  * Original: torch/_utils.py (`_rebuild_tensor_v2`, `_rebuild_parameter`), torch/serialization.py
  * (`persistent_id`); for TorchScript archives torch/csrc/jit/serialization (classes under `__torch__.`).
  */
-
 import { bytesOf, type DType } from "../../base/dtypes.js";
 import type { OpenFlamingoError } from "../../base/errors.js";
 import { quoted } from "../../base/json.js";
