@@ -36,8 +36,6 @@ export function faultOf({ message, hint }: Pick<Message, "message" | "hint">): s
 /** Places that need more than a test of this process to make an error. */
 const elsewhere: Readonly<Record<string, string>> = {
   "src/cli/": "read by the tests of the command line, which is a process of its own",
-  "src/runtime/ort": "an installation that is damaged in a certain way",
-  "src/api/load.node.ts": "an installation without sharp's binary",
 };
 const isElsewhere = (place: string) => Object.keys(elsewhere).some((start) => place.startsWith(start));
 

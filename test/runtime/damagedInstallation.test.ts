@@ -1,0 +1,90 @@
+/** Packages that are missing, damaged or of another version: each is told with what to install. */
+import { createRequire } from "node:module";
+import { afterEach, expect, test, vi } from "vitest";
+import * as errors from "../../src/base/errors.js";
+import { golden } from "../goldens.js";
+import { chain } from "./programs.js";
+
+// The one class of errors, whose messages are noted, also for modules that are loaded anew.
+vi.doMock("../../src/base/errors.js", () => errors);
+
+afterEach(() => {
+  vi.doUnmock("koffi");
+  vi.doUnmock("../../src/runtime/workerCalls.node.js");
+  vi.doUnmock("../../src/images/decode.node.js");
+  vi.resetModules();
+  vi.unstubAllEnvs();
+});
+
+const openFfi = async () => (await import("../../src/runtime/ortFfi.node.js")).openOrtFfi();
+const real = createRequire(import.meta.url)("koffi");
+const koffiWith = (changes: object) => vi.doMock("koffi", () => ({ default: { ...real, ...changes } }));
+
+test("koffi without its binary", async () => {
+  vi.doMock("koffi", () => {
+    throw new Error("Cannot find the native Koffi module");
+  });
+  await expect(openFfi()).rejects.toMatchObject({
+    code: "engine",
+    message: "the package koffi, which calls ONNX Runtime, cannot be loaded",
+    hint: expect.stringContaining("npm install"),
+  });
+});
+
+test("an ONNX Runtime that is too old", async () => {
+  koffiWith({ call: () => "1.9.0" });
+  await expect(openFfi()).rejects.toMatchObject({
+    code: "engine",
+    message: expect.stringMatching(/^ONNX Runtime is 1\.9\.0, needed is 1\.\d+ or later$/),
+  });
+});
+
+test("a koffi that somebody else has set up with too small a stack", async () => {
+  koffiWith({
+    config: (changes?: object) => {
+      if (changes) throw new Error("Cannot change configuration once Koffi has been used");
+      return { async_stack_size: 65_536 };
+    },
+  });
+  await expect(openFfi()).rejects.toMatchObject({
+    code: "engine",
+    message: "koffi was used before with a stack that is too small for the engine",
+    hint: expect.stringContaining("koffi.config({ async_stack_size: 2097152 })"),
+  });
+});
+
+test("no folder for temporary files", async () => {
+  await using runtime = await openFfi();
+  for (const name of ["TMPDIR", "TEMP", "TMP"]) vi.stubEnv(name, "/nowhere/at/all");
+  await expect(runtime.load(chain(1, 64))).rejects.toMatchObject({
+    code: "disk",
+    message: "no temporary files can be made in /nowhere/at/all",
+  });
+});
+
+test("an onnxruntime-node that does not load", async () => {
+  vi.doMock("../../src/runtime/workerCalls.node.js", () => ({
+    WorkerCalls: class {
+      call = () => Promise.reject(new Error("Cannot find module"));
+      close = async () => {};
+    },
+  }));
+  const { openOrtBinding } = await import("../../src/runtime/ortBinding.node.js");
+  await expect(openOrtBinding()).rejects.toMatchObject({
+    code: "engine",
+    message: "the package onnxruntime-node cannot be loaded: Cannot find module",
+  });
+});
+
+test("sharp without its binary: the model loads, and the first picture says so", async () => {
+  vi.doMock("../../src/images/decode.node.js", () => {
+    throw new Error("Could not load the sharp module");
+  });
+  const { load } = await import("../../src/api/load.node.js");
+  await using flamingo = await load();
+  await expect(flamingo.caption(golden("photos/rocket.jpg"))).rejects.toMatchObject({
+    code: "engine",
+    message: "the package sharp, which decodes pictures, cannot be loaded",
+    hint: expect.stringContaining("npm install"),
+  });
+});
