@@ -206,12 +206,17 @@ function zip64Values(numbers: DataView, start: number, end: number): number[] {
   return values;
 }
 
+/** torch fills up to 64 bytes, so that tensors begin at a multiple of them; zip64 needs 20 more. */
+const usualExtra = 128;
+
 /** Compares an entry's own header with the directory's; gives the byte where its data starts. */
 async function checkLocalHeader(source: ByteSource, header: CentralHeader, limit: number): Promise<number> {
   const { name, nameBytes, localStart, flags, method, crc, size, unpacked } = header;
   const fail = (what: string) => damaged(source.name, `the archive's ${quoted(name)} ${what}`);
   const nameEnd = 30 + nameBytes.length;
-  const numbers = numbersIn(await source.read(localStart, nameEnd));
+  // With the extra fields in the same reading, as far as they are of the usual length: an archive has hundreds of these.
+  const ahead = Math.max(nameEnd, Math.min(nameEnd + usualExtra, limit - localStart));
+  let numbers = numbersIn(await source.read(localStart, ahead));
   const isThere =
     u32(numbers, 0) === localSignature &&
     u16(numbers, 6) === flags &&
@@ -222,8 +227,8 @@ async function checkLocalHeader(source: ByteSource, header: CentralHeader, limit
   const extraEnd = nameEnd + u16(numbers, 28);
   if (localStart + extraEnd > limit) throw fail("has a header that reaches into the directory");
 
-  const extra = numbersIn(await source.read(localStart + nameEnd, extraEnd - nameEnd));
-  const sizes = widened(numbers, [22, 18], zip64Values(extra, 0, extra.byteLength));
+  if (extraEnd > ahead) numbers = numbersIn(await source.read(localStart, extraEnd));
+  const sizes = widened(numbers, [22, 18], zip64Values(numbers, nameEnd, extraEnd));
   const said = [u32(numbers, 14), ...sizes.map((value) => value ?? "none")];
   const sizesFollow = (flags & sizesFollowFlag) !== 0;
   const meant = [crc, unpacked, size];
