@@ -24,7 +24,7 @@ import {
   type QuestionShot,
   type Shot,
 } from "./prompt.js";
-import { type GenerateOptions, type ModelDefaults, settingsOf } from "./settings.js";
+import { type GenerateOptions, type ModelDefaults, requireSignal, settingsOf } from "./settings.js";
 
 export interface TemplateOptions extends GenerateOptions {
   /** The pictures of a template's `<image>`s, in order. */
@@ -199,6 +199,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     answers: readonly string[],
     { normalize, signal }: RankOptions,
   ) {
+    requireSignal(signal);
     signal?.throwIfAborted();
     const tokens = answers.map((answer) => tokenizer.encode(answer, { specialTokens: false }));
     const room = Math.max(0, ...tokens.map(({ length }) => length));
@@ -238,6 +239,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
       rankPrepared(prepare(prompt, images), answers, options),
     async embed(input, options) {
       requireOpen();
+      requireSignal(options?.signal);
       return embedder(input, options);
     },
     close,

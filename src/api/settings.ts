@@ -136,7 +136,8 @@ function strategyOf(options: GenerateOptions, returnSequences: number): Strategy
 const given = (options: Readonly<Record<string, unknown>>): string | undefined =>
   Object.keys(options).find((name) => options[name] !== undefined);
 
-function requireCount(name: string, value: number, least: number): void {
+/** @throws OpenFlamingoError `usage` */
+export function requireCount(name: string, value: number, least: number): void {
   if (Number.isSafeInteger(value) && value >= least) return;
   throw usage(`${name} is ${value}, not a whole number from ${least} on`, "Leave it out for the default.");
 }

@@ -145,6 +145,16 @@ const rows: readonly Row[] = [
     () => flamingo.stream("a", { temperature: 1, returnSequences: 2 }).next(),
     "a stream is one answer, and returnSequences is 2",
   ],
+  [
+    "a signal that is none, for labels",
+    () => flamingo.classify(photo, ["a"], any({ signal: {} })),
+    "no AbortSignal",
+  ],
+  [
+    "a signal that is none, for features",
+    () => flamingo.embed({ images: [photo] }, any({ signal: {} })),
+    "no AbortSignal",
+  ],
   ["no labels", () => flamingo.classify(photo, []), "there are no answers to rank"],
   ["an empty label", () => flamingo.classify(photo, ["a", ""]), "answer 2 of 2 is empty"],
   [

@@ -8,6 +8,7 @@ import type { Engine } from "../../engine/engine.js";
 import type { EncodedPicture, Prompt } from "../../engine/pool.js";
 import { logSumOfExponentials } from "../../generate/logits.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
+import { requireKnown, requireSignal } from "../settings.js";
 import { type Ids, type Mask, type TextRow, textRows, usage, type VisionX } from "./inputs.js";
 import { firstPast, furtherPast, type Past, type PastKeyValues, requireWhole } from "./pastKeyValues.js";
 import type { Tensor } from "./tensor.js";
@@ -63,14 +64,17 @@ export interface ForwardParts {
 /** `forward`, and a function that gives back what the results' `pastKeyValues` hold. */
 export function createForward({ config, imageToken, conditioning, engine, encode }: ForwardParts) {
   const { vocabulary, positions } = config.language;
-  const pasts = new Map<PastKeyValues, { readonly past: Past; readonly media: Media | undefined }>();
+  const pasts = new WeakMap<PastKeyValues, { readonly past: Past; readonly media: Media | undefined }>();
+  const open = new Set<Past>(); // the first of each memory
   const keep = (past: Past, media: Media | undefined): PastKeyValues => {
     pasts.set(past, { past, media });
     return past;
   };
 
   async function forward(args: ForwardArguments): Promise<ForwardResult> {
+    requireKnown("forward", args, known);
     const { langX, attentionMask, labels, clearConditionedLayers = true, signal } = args;
+    requireSignal(signal);
     const rows = textRows(langX, attentionMask, { vocabulary, padding: "either" });
     const shown = await show(await args.visionX, langX, signal);
     const { logits: ofRows, pastKeyValues } = args.pastKeyValues
@@ -147,7 +151,11 @@ export function createForward({ config, imageToken, conditioning, engine, encode
     let kept: PastKeyValues | undefined;
     try {
       const logits = await decoder.logits({ texts: textsOf(rows, before), signal });
-      if (useCache) kept = keep(firstPast(decoder, lengths), media);
+      if (useCache) {
+        const past = firstPast(decoder, lengths, () => open.delete(past));
+        open.add(past);
+        kept = keep(past, media);
+      }
       return { logits, pastKeyValues: kept };
     } finally {
       if (!kept) decoder.close();
@@ -183,12 +191,16 @@ export function createForward({ config, imageToken, conditioning, engine, encode
   }
 
   function close(): void {
-    for (const past of pasts.keys()) past.close();
-    pasts.clear();
+    for (const past of open) past.close();
   }
 
   return { forward, close };
 }
+
+const known: ReadonlySet<string> = new Set<keyof ForwardArguments>([
+  ...(["visionX", "langX", "attentionMask", "labels"] as const),
+  ...(["clearConditionedLayers", "pastKeyValues", "useCache", "signal"] as const),
+]);
 
 interface Shown {
   readonly pictures: Media["pictures"];

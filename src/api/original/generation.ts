@@ -7,9 +7,10 @@ import type { Engine } from "../../engine/engine.js";
 import type { Prompt } from "../../engine/pool.js";
 import { beamSearch } from "../../generate/beams.js";
 import { greedy } from "../../generate/greedy.js";
-import type { LogitsProcessor, RowState } from "../../generate/processors.js";
+import type { LogitsProcessor, Processing, RowState } from "../../generate/processors.js";
 import type { GenerationLimits } from "../../generate/rows.js";
 import { sample } from "../../generate/sample.js";
+import { requireCount, requireSignal } from "../settings.js";
 import { type Ids, usage } from "./inputs.js";
 
 /** Sees a row's scores at one step and changes them in place. */
@@ -95,6 +96,62 @@ export interface LanguageDefaults {
   readonly endOfChunk: number;
 }
 
+/** What a call's arguments come to. */
+export interface Plan extends GenerationArguments {
+  readonly doSample: boolean;
+  readonly numBeams: number;
+  readonly numReturnSequences: number;
+  readonly maxNewTokens: number;
+  readonly endTokens: readonly number[];
+  readonly padding: number;
+  readonly useCache: boolean;
+  readonly processing: Processing & { readonly processors: readonly LogitsProcessor[] };
+}
+
+/**
+ * Before any work on pictures: arguments that make no sense should not cost their time.
+ *
+ * @param langX the rows as they were given, padding included
+ * @throws OpenFlamingoError `usage`
+ */
+export function planOf(langX: Ids, options: GenerationArguments, defaults: LanguageDefaults): Plan {
+  const { doSample = false, numBeams = 1, numReturnSequences = 1, maxLength = 20, signal } = options;
+  requireCount("numBeams", numBeams, 1);
+  requireCount("numReturnSequences", numReturnSequences, 1);
+  requireSignal(signal);
+  const width = langX[0]!.length;
+  const maxNewTokens = options.maxNewTokens ?? maxLength - width;
+  if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 1)) {
+    throw usage(
+      `${maxNewTokens} new tokens are asked for: rows have ${width} ids, maxLength is ${maxLength}`,
+      "Give maxNewTokens: maxLength counts the prompt too.",
+    );
+  }
+  if (numBeams > 1 && doSample) {
+    throw usage(
+      `numBeams is ${numBeams} and doSample true: there is no sampling of beams`,
+      "Give one of the two.",
+    );
+  }
+  if (numReturnSequences > 1 && numBeams === 1) {
+    if (!doSample) {
+      throw usage(
+        `numReturnSequences is ${numReturnSequences}, and there is one likeliest sequence`,
+        "Give numBeams, or doSample.",
+      );
+    }
+    if (langX.length > 1) {
+      throw usage(
+        `numReturnSequences is ${numReturnSequences} with ${langX.length} prompts: the pictures are not repeated`,
+        "Give one prompt at a time, or repeat rows and pictures.",
+      );
+    }
+  }
+  const useCache = options.useCache ?? defaults.useCache;
+  const counts = { doSample, numBeams, numReturnSequences, maxNewTokens, useCache };
+  return { ...options, ...counts, ...ends(options, defaults), processing: processingOf(options) };
+}
+
 /**
  * @param langX the rows as they were given, padding included
  * @param prompts the same without padding, with their pictures
@@ -102,36 +159,20 @@ export interface LanguageDefaults {
  */
 export async function generateSequences(
   engine: Engine,
-  defaults: LanguageDefaults,
   langX: Ids,
   prompts: readonly Prompt[],
-  options: GenerationArguments,
+  plan: Plan,
 ): Promise<GeneratedSequences> {
-  const { doSample = false, numBeams = 1, numReturnSequences = 1 } = options;
-  const width = langX[0]!.length;
-  const maxNewTokens = options.maxNewTokens ?? (options.maxLength ?? 20) - width;
-  if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 1)) {
-    throw usage(
-      `${maxNewTokens} new tokens are asked for: rows have ${width} ids, maxLength is ${options.maxLength ?? 20}`,
-      "Give maxNewTokens: maxLength counts the prompt too.",
-    );
-  }
-  const { endTokens, padding } = ends(options, defaults);
+  const { doSample, numBeams, numReturnSequences, maxNewTokens, endTokens, padding } = plan;
   const scores: (Float32Array | undefined)[][] = [];
   const record = (state: RowState, row = state.row) => {
     scores[state.step] ??= [];
     scores[state.step]![row] = state.logits.slice();
   };
-  const recording = options.outputScores === true;
-  const limits = { ...processing(options), maxNewTokens, endTokens, signal: options.signal };
+  const recording = plan.outputScores === true;
+  const limits = { ...plan.processing, maxNewTokens, endTokens, signal: plan.signal };
 
   if (numBeams > 1) {
-    if (doSample) {
-      throw usage(
-        `numBeams is ${numBeams} and doSample true: there is no sampling of beams`,
-        "Give one of the two.",
-      );
-    }
     const found = [];
     for (const [b, prompt] of prompts.entries()) {
       const rowOf = ({ row }: { readonly row: number }) => b * numBeams + row;
@@ -141,9 +182,9 @@ export async function generateSequences(
           processors: limits.processors.map((process) => (state) => process({ ...state, row: rowOf(state) })),
           ...(recording && { onScores: (state) => record(state, rowOf(state)) }),
           beams: numBeams,
-          lengthPenalty: options.lengthPenalty,
-          earlyStopping: options.earlyStopping,
-          beamLength: options.beamLength,
+          lengthPenalty: plan.lengthPenalty,
+          earlyStopping: plan.earlyStopping,
+          beamLength: plan.beamLength,
           returnSequences: numReturnSequences,
           before: langX[b],
         })),
@@ -157,24 +198,11 @@ export async function generateSequences(
     };
   }
 
-  if (numReturnSequences > 1 && !doSample) {
-    throw usage(
-      `numReturnSequences is ${numReturnSequences}, and there is one likeliest sequence`,
-      "Give numBeams, or doSample.",
-    );
-  }
-  if (numReturnSequences > 1 && prompts.length > 1) {
-    throw usage(
-      `numReturnSequences is ${numReturnSequences} with ${prompts.length} prompts: the pictures are not repeated`,
-      "Give one prompt at a time, or repeat rows and pictures.",
-    );
-  }
   const rows = prompts.flatMap((prompt) => Array.from({ length: numReturnSequences }, () => prompt));
   const before = langX.flatMap((row) => Array.from({ length: numReturnSequences }, () => row));
-  const useCache = options.useCache ?? defaults.useCache;
   const decoder = await engine.decoder(rows, {
     room: maxNewTokens,
-    writtenImages: useCache ? "restart" : "add",
+    writtenImages: plan.useCache ? "restart" : "add",
   });
   try {
     const sequences = before.map((row) => [...row]);
@@ -183,7 +211,7 @@ export async function generateSequences(
       before,
       ...(recording && { onScores: (state) => record(state) }),
     };
-    const { temperature, topK = 50, topP, minP, seed = 0 } = options;
+    const { temperature, topK = 50, topP, minP, seed = 0 } = plan;
     const steps = doSample
       ? sample(decoder, { ...rowLimits, temperature, topK, topP, minP, seed })
       : greedy(decoder, rowLimits);
@@ -196,7 +224,7 @@ export async function generateSequences(
   }
 }
 
-function processing(options: GenerationArguments) {
+function processingOf(options: GenerationArguments) {
   const {
     logitsProcessor = [],
     repetitionPenalty,

@@ -11,7 +11,7 @@ import type { EncodedPicture, Prompt } from "../../engine/pool.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import type { OpenModel } from "../load.js";
-import { requireKnown } from "../settings.js";
+import { requireKnown, requireSignal } from "../settings.js";
 import {
   type Conditioning,
   createForward,
@@ -24,6 +24,7 @@ import {
   type GenerationArguments,
   generateSequences,
   type LanguageDefaults,
+  planOf,
 } from "./generation.js";
 import { type Ids, type Mask, pixelsOf, textRows, usage, type VisionX } from "./inputs.js";
 import { compareKeys, type LoadedKeys, withoutUnexpected } from "./stateDict.js";
@@ -43,7 +44,8 @@ export interface OriginalModel extends AsyncDisposable {
   /** The id of `<image>`. */
   readonly mediaTokenId: number;
   /**
-   * Loads trained weights over those of before, and with the first of them the frozen ones.
+   * Loads trained weights over those of before, and with the first of them the frozen ones. Where it fails after the
+   * keys were compared, the model is without weights: there is no room in memory for the old ones and the new.
    *
    * @param file a local path: a state dict, or a training checkpoint with its `model_state_dict`
    * @param options.strict whether missing and unexpected keys are an error; true, as in torch. The released checkpoints
@@ -148,9 +150,11 @@ export function createOriginalModel(parts: OriginalModelParts): OriginalModel {
     const visionX = await args.visionX;
     if (!visionX)
       throw usage("generate has no visionX", "A text without <image> needs one too: give any picture.");
+    const plan = planOf(langX, args, defaults);
+    engine().requireRoom(Math.max(...rows.map(({ ids }) => ids.length)), plan.maxNewTokens);
     const pictures = await encode(visionX, rows.length, signal);
     const prompts = rows.map(({ ids }, row): Prompt => ({ ids, pictures: pictures[row]! }));
-    const found = await generateSequences(engine(), defaults, langX, prompts, args);
+    const found = await generateSequences(engine(), langX, prompts, plan);
     conditioning.media = undefined; // the original clears its layers
     return outputScores ? found : found.sequences;
   }
@@ -169,6 +173,7 @@ export function createOriginalModel(parts: OriginalModelParts): OriginalModel {
     forward,
     generate,
     async cacheMedia({ inputIds, visionX, signal }) {
+      requireSignal(signal);
       const pictures = await encode(await visionX, inputIds.length, signal);
       conditioning.media = { pictures, images: imagesOf(inputIds, imageToken) };
     },

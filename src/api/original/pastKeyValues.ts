@@ -17,8 +17,9 @@ export interface PastKeyValues extends Disposable {
 /** The memory that several pasts share. */
 interface Memory {
   readonly decoder: Decoder;
-  /** The last that was written. */
-  latest?: Past;
+  /** The last that was written; none once the memory was given back. */
+  latest?: Past | undefined;
+  readonly onClosed: () => void;
 }
 
 export interface Past extends PastKeyValues {
@@ -27,9 +28,12 @@ export interface Past extends PastKeyValues {
   readonly parent: Past | undefined;
 }
 
-/** @param decoder has read the tokens; it is closed with the past */
-export const firstPast = (decoder: Decoder, lengths: readonly number[]): Past =>
-  write({ decoder }, lengths, undefined);
+/**
+ * @param decoder has read the tokens; it is closed with the past, and with all that go on from it
+ * @param onClosed called then
+ */
+export const firstPast = (decoder: Decoder, lengths: readonly number[], onClosed: () => void): Past =>
+  write({ decoder, onClosed }, lengths, undefined);
 
 /** After a further text of so many tokens has been read. */
 export const furtherPast = (parent: Past, tokens: number): Past =>
@@ -40,13 +44,19 @@ export const furtherPast = (parent: Past, tokens: number): Past =>
   );
 
 function write(memory: Memory, lengths: readonly number[], parent: Past | undefined): Past {
-  const close = () => memory.decoder.close();
+  const close = () => {
+    memory.latest = undefined;
+    memory.decoder.close();
+    memory.onClosed();
+  };
   memory.latest = { lengths, memory, parent, close, [Symbol.dispose]: close };
   return memory.latest;
 }
 
-/** @throws OpenFlamingoError `usage` for a past whose memory holds something else by now */
+/** @throws OpenFlamingoError `usage` for a past that is closed, or whose memory holds something else by now */
 export function requireWhole(asked: Past): void {
+  if (!asked.memory.latest)
+    throw usage("pastKeyValues are closed", "Close them when nothing goes on from them.");
   for (let each: Past | undefined = asked.memory.latest; each; each = each.parent) {
     if (each === asked) return;
   }

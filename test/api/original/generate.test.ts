@@ -143,6 +143,9 @@ describe.each(twinsWith("generation.json", "the second door's generate"))("$name
     [{ numBeams: 2, numReturnSequences: 3 }, "3 sequences are asked for, of 2 beams"],
     [{ maxNewTokens: undefined, maxLength: 4 }, "maxLength is 4"],
     [{ doSample: true, topK: 0 }, "topK is 0"],
+    [{ numBeams: 0 }, "numBeams is 0"],
+    [{ numReturnSequences: 0 }, "numReturnSequences is 0"],
+    [{ signal: {} }, "signal is no AbortSignal"],
     [{ logitsProcessor: [5] }, "logitsProcessor is no function"],
     [{ visionX: null }, "generate has no visionX"],
   ])("%j is refused by name", async (extra, message) => {
