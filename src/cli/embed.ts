@@ -48,16 +48,19 @@ Examples:
           if (output !== undefined) await requireWritable(output);
           const { signal } = terminal;
           const rows: { readonly name: string; readonly features: Float32Array }[] = [];
-          const take = (what: { image: string } | { text: string }, [found]: readonly Float32Array[]) => {
-            const features = normalize ? ofLengthOne(found!) : found!;
+          const take = (what: { image: string } | { text: string }, found: Float32Array) => {
+            const features = normalize ? ofLengthOne(found) : found;
             if (output === undefined) {
               terminal.line(JSON.stringify({ ...what, features: Array.from(features, shortest) }));
             } else rows.push({ name: "image" in what ? what.image : what.text, features });
           };
+          // Texts first, though they come last: what is wrong with them should not cost the pictures' work.
+          const ofTexts = texts.length > 0 ? await flamingo.embed({ texts }, { signal }) : [];
           const code = await forEachPicture(terminal, images, async (image) => {
-            take({ image }, await flamingo.embed({ images: [image] }, { signal }));
+            const [found] = await flamingo.embed({ images: [image] }, { signal });
+            take({ image }, found!);
           });
-          for (const text of texts) take({ text }, await flamingo.embed({ texts: [text] }, { signal }));
+          for (const [i, text] of texts.entries()) take({ text }, ofTexts[i]!);
           if (output !== undefined && rows.length > 0) {
             const width = rows[0]!.features.length;
             const data = new Float32Array(rows.length * width);

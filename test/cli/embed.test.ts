@@ -116,7 +116,8 @@ test("a picture that cannot be read does not keep the others back, and 3 comes a
 });
 
 test("a text without CLIP's tokenizer is the model's fault, told as JSON under --json", async () => {
-  const { stdout, stderr, code } = await run(["embed", "--quiet", "--json", "--text", "a cat"]);
+  // Before the picture, whose work would be for nothing.
+  const { stdout, stderr, code } = await run(["embed", "--quiet", "--json", cat, "--text", "a cat"]);
   expect(stdout).toBe("");
   expect(JSON.parse(stderr).error).toMatchObject({
     code: "model-missing",
