@@ -1,7 +1,7 @@
 /**
  * What do 3 beams cost beside greedy, for the same number of new tokens? A language model of 32 blocks, width 512 (4
  * heads of 128, as wide as the 9B's), with gated cross-attention before every fourth block and random weights; a prompt
- * of 64 tokens with one picture, 64 new ones. Nothing ends a sequence, so that both write all of them.
+ * of 64 tokens with one image, 64 new ones. Nothing ends a sequence, so that both write all of them.
  *
  *     npx tsx bench/beams.ts [threads] [width]
  */

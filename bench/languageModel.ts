@@ -1,4 +1,4 @@
-/** A language model of 32 blocks with random weights, and a prompt with one picture, for benches of generation. */
+/** A language model of 32 blocks with random weights, and a prompt with one image, for benches of generation. */
 import { createBranches } from "../src/engine/branches.js";
 import { createDecoder } from "../src/engine/decoder.js";
 import type { Engine } from "../src/engine/engine.js";
@@ -28,7 +28,7 @@ export const blocks32 = (width: number, heads: number): FlamingoConfig => ({
   language: mpt({ layers: 32, width, heads, expansion: 4, vocabulary, positions: 2048, alibiMax: 8 }),
 });
 
-/** A picture as its encoding, and made-up text after it. */
+/** An image as its encoding, and made-up text after it. */
 export function promptOf(config: FlamingoConfig, length: number): Prompt {
   const { heads, headWidth } = config.crossAttention;
   const media = gatedBlocks(config).map(() => ({
@@ -36,7 +36,7 @@ export function promptOf(config: FlamingoConfig, length: number): Prompt {
     values: new Float32Array(heads * config.perceiver.latents * headWidth).fill(0.1),
   }));
   const text = Array.from({ length: length - 1 }, (_, i) => (i * 97) % 50000);
-  return { ids: [imageToken, ...text], pictures: [{ media }] };
+  return { ids: [imageToken, ...text], images: [{ media }] };
 }
 
 export interface RandomLanguage extends AsyncDisposable {
@@ -61,7 +61,7 @@ export async function openRandomLanguage(config: FlamingoConfig, threads: number
   };
 }
 
-/** What generation sees of an engine. Its prompts come with their pictures, so that none is ever encoded. */
+/** What generation sees of an engine. Its prompts come with their images, so that none is ever encoded. */
 export const engineOn = (
   runtime: Runtime,
   session: Session,
@@ -70,7 +70,7 @@ export const engineOn = (
   decoder: (prompts, options) =>
     createDecoder(runtime, session, config, imageToken, prompts, {
       ...options,
-      zeroPicture: async () => prompts[0]!.pictures[0]!,
+      zeroImage: async () => prompts[0]!.images[0]!,
     }),
   branches: (prompt, room) => createBranches(runtime, session, config, imageToken, prompt, room),
 });

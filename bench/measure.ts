@@ -18,7 +18,7 @@ export function median(values: readonly number[]): number {
   return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.ceil((sorted.length - 1) / 2)]!) / 2;
 }
 
-/** Writes a figure with its spread, e.g. `one picture: 812 ms (790 to 901, 7 runs)`. */
+/** Writes a figure with its spread, e.g. `one image: 812 ms (790 to 901, 7 runs)`. */
 export function report(what: string, times: readonly number[], unit = "ms", digits = 1): void {
   const [low, high] = [Math.min(...times), Math.max(...times)];
   const shown = (value: number) => value.toFixed(digits);

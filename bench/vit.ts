@@ -1,5 +1,5 @@
 /**
- * How long do pictures take, one and eight at a time? ViT-L/14 at full size with random weights, pictures of 224 pixels
+ * How long do images take, one and eight at a time? ViT-L/14 at full size with random weights, images of 224 pixels
  * a side; beside PyTorch with open_clip's tower, turn by turn, where a Python has both.
  *
  *     npx tsx bench/vit.ts [threads] [prepack] [--python PATH]
@@ -61,7 +61,7 @@ async function compare(batch: number, runs: number, peer: Peer | undefined): Pro
     if (other !== undefined) theirs.push(other / batch);
   }
   const how = `${threads} threads${prepack ? ", weights packed" : ""}`;
-  report(`ViT-L/14, ${batch} at a time, ${how}, a picture`, own, "ms", 0);
+  report(`ViT-L/14, ${batch} at a time, ${how}, an image`, own, "ms", 0);
   console.log(`  processor time ${median(processor).toFixed(0)} ms, ${speed(Math.min(...own))}`);
   if (theirs.length === 0) return;
   report("  PyTorch", theirs, "ms", 0);
@@ -71,7 +71,7 @@ async function compare(batch: number, runs: number, peer: Peer | undefined): Pro
 }
 
 reportMachine(runtime);
-console.log(`${(operations / 1e9).toFixed(0)} GFLOP a picture`);
+console.log(`${(operations / 1e9).toFixed(0)} GFLOP an image`);
 const python = pythonOf(values.python);
 const lacking = missing(python, ["torch", "open_clip"]);
 const temporary = mkdtempSync(join(tmpdir(), "openflamingo-peer-"));

@@ -14,8 +14,8 @@ import { addUp, groupOf, type Note, notesVariable, readNotes, shown } from "../t
 
 /** The tables, in their order, and what stands above each. Groups that are not here come last. */
 const groups: Readonly<Record<string, string>> = {
-  vision: "Patch tokens of the picture tower, without the class token.",
-  resampler: "The 64 latents of a picture.",
+  vision: "Patch tokens of the image tower, without the class token.",
+  resampler: "The 64 latents of an image.",
   logits:
     "After every token of a prompt read at once; and after its last three, each read alone, by the cache.",
   gradients: "Of the training loss, relative to the largest value of each parameter; and the loss itself.",
@@ -26,7 +26,7 @@ const groups: Readonly<Record<string, string>> = {
   modules: "The parts of the models by themselves. Relative to the largest value where that is above 1.",
   checkpoints:
     "Every tensor of the files; names and shapes of the released models against what the graphs ask for.",
-  pictures: "From files to normalised tensors. Whole pictures are compared by their SHA-256.",
+  images: "From files to normalised tensors. Whole images are compared by their SHA-256.",
   tokenizers: "Token ids one by one; a text counts as one value.",
   "first door": "What a user of `load` gets.",
   "second door": "What a user of the original's own function names gets.",

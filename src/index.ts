@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * Few-shot vision-language models: pictures and text in any order in, text out.
+ * Few-shot vision-language models: images and text in any order in, text out.
  *
  * @module
  */
@@ -30,9 +30,9 @@ export {
   askPrompt,
   captionPrompt,
   classifyPrompt,
+  type Image,
   image,
   type LabelShot,
-  type Picture,
   type PromptInput,
   type QuestionShot,
   type Shot,
@@ -44,4 +44,4 @@ export type { ReaderLimits } from "./checkpoints/limits.js";
 export type { Answer } from "./generate/answers.js";
 export type { LogitsProcessor, RowState } from "./generate/processors.js";
 export type { FinishReason, Piece } from "./generate/stream.js";
-export type { PictureLimits, PictureSource } from "./images/index.js";
+export type { ImageLimits, ImageSource } from "./images/index.js";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { readModelFolder } from "../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
 import { type Engine, openEngine } from "../src/engine/engine.js";
-import type { EncodedPicture } from "../src/engine/pool.js";
+import type { EncodedImage } from "../src/engine/pool.js";
 import type { ModelCheckpoints } from "../src/engine/weights.js";
 import { languageModel, visionConfiguration } from "../src/models/configuration.js";
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
@@ -25,8 +25,8 @@ const json = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 
 export interface Twin {
   readonly engine: Engine;
-  /** The encoding of a golden picture by its name: `p0` … `p4`. */
-  picture(name: string): Promise<EncodedPicture>;
+  /** The encoding of a golden image by its name: `p0` … `p4`. */
+  image(name: string): Promise<EncodedImage>;
   close(): Promise<void>;
 }
 
@@ -82,12 +82,12 @@ export function twin(name: string, on: EngineName = "ort.ffi"): GoldenTwin {
     const engine = await openEngine(runtime, config, checkpoints, ids.image);
     await close();
     const inputs = await goldenTensors("inputs.safetensors");
-    const encoded = new Map<string, Promise<EncodedPicture>>();
+    const encoded = new Map<string, Promise<EncodedImage>>();
     return {
       engine,
-      picture(picture) {
-        const known = encoded.get(picture) ?? engine.encode(inputs.get(`pixels.${picture}`)!.data);
-        encoded.set(picture, known);
+      image(image) {
+        const known = encoded.get(image) ?? engine.encode(inputs.get(`pixels.${image}`)!.data);
+        encoded.set(image, known);
         return known;
       },
       async close() {

@@ -1,7 +1,7 @@
 /**
- * Do we give the tokens that the original gives, and how long does each take for a picture? The original's Python code
- * and this project, side by side: fifty pictures, two twins, greedy and 3 beams, `<image>Output:`, at most 20 new tokens,
- * 2 threads each. A picture's time goes from its file to its ids, models loaded. The models are tiny: times are those of
+ * Do we give the tokens that the original gives, and how long does each take for an image? The original's Python code
+ * and this project, side by side: fifty images, two twins, greedy and 3 beams, `<image>Output:`, at most 20 new tokens,
+ * 2 threads each. An image's time goes from its file to its ids, models loaded. The models are tiny: times are those of
  * everything around the arithmetic, and say nothing of a real model's speed. With the 9b form the original reads the
  * whole text again for every token (its configuration says `use_cache: false`, as the released one's).
  *
@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Flamingo, load } from "../../src/index.js";
 import { median, report, reportMachine } from "../measure.js";
-import { fiftyPictures } from "./fiftyPictures.js";
+import { fiftyImages } from "./fiftyImages.js";
 import { missing, pythonOf, pythonVariable, startPeer } from "./python.js";
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -48,17 +48,15 @@ try {
 }
 
 async function compare(): Promise<void> {
-  const { files, photographs } = await fiftyPictures(temporary);
+  const { files, photographs } = await fiftyImages(temporary);
   const made = files.length - photographs;
   reportMachine();
   console.log(
     `load average ${loadavg()[0]!.toFixed(1)}, ${threads} threads each. When other programs run too, the`,
   );
   console.log("original slows down far more with 2 threads than we do; with --threads 1 it does not.");
-  console.log(
-    `${files.length} pictures: ${photographs} photographs, ${made} made up; none AVIF, whose pixels`,
-  );
-  console.log("depend on the decoder. Times are medians without the first picture.");
+  console.log(`${files.length} images: ${photographs} photographs, ${made} made up; none AVIF, whose pixels`);
+  console.log("depend on the decoder. Times are medians without the first image.");
   for (const folder of twins) {
     if (!existsSync(folder)) {
       console.log(`skipped: ${basename(folder)} is not at hand`);
@@ -79,8 +77,8 @@ async function byOriginal(folder: string, files: readonly string[], beams: numbe
   using peer = startPeer(python, [script, folder, ...files, ...options], temporary);
   const captions: Captioned[] = [];
   for (const file of files) {
-    const { picture, ids, seconds } = JSON.parse(await peer.line());
-    if (picture !== file) throw new Error(`the original answers for ${picture}, asked for ${file}`);
+    const { image, ids, seconds } = JSON.parse(await peer.line());
+    if (image !== file) throw new Error(`the original answers for ${image}, asked for ${file}`);
     captions.push({ ids, seconds });
   }
   return captions;
@@ -114,7 +112,7 @@ function print(
   }
   for (const [name, side] of Object.entries({ original, ours })) {
     const [first, ...rest] = milliseconds(side);
-    report(`  ${name}, a picture`, rest, "ms", 0);
+    report(`  ${name}, an image`, rest, "ms", 0);
     console.log(`    the first ${first!.toFixed(0)} ms, all ${files.length} ${secondsOf(side).toFixed(2)} s`);
   }
   const [own, theirs] = [milliseconds(ours).slice(1), milliseconds(original).slice(1)];

@@ -1,4 +1,4 @@
-"""One picture tower, timed on request, for `bench/vit.ts`: open_clip's ViT-L-14 with random weights, in float32.
+"""One image tower, timed on request, for `bench/vit.ts`: open_clip's ViT-L-14 with random weights, in float32.
 
     python vit.py THREADS
 

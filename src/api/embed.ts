@@ -1,13 +1,13 @@
-/** Pictures and texts as CLIP sees them: one vector each, in a space that the two share. */
+/** Images and texts as CLIP sees them: one vector each, in a space that the two share. */
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Features } from "../engine/features.js";
-import type { PictureSource } from "../images/index.js";
+import type { ImageSource } from "../images/index.js";
 import type { ClipTextConfig } from "../models/clipText.js";
 import { createTokenizer } from "../text/tokenizer.js";
 
-/** Pictures, or texts. */
+/** Images, or texts. */
 export type EmbedInput =
-  | { readonly images: readonly PictureSource[]; readonly texts?: undefined }
+  | { readonly images: readonly ImageSource[]; readonly texts?: undefined }
   | { readonly texts: readonly string[]; readonly images?: undefined };
 
 export interface EmbedOptions {
@@ -22,7 +22,7 @@ export type ClipTokenizer = (text: string) => readonly number[];
 /** @param clipTokenizer asked for when the first texts come */
 export function createEmbed(
   features: Features,
-  readPicture: (source: PictureSource, signal: AbortSignal | undefined) => Promise<Float32Array>,
+  readImage: (source: ImageSource, signal: AbortSignal | undefined) => Promise<Float32Array>,
   clipTokenizer: () => Promise<ClipTokenizer>,
 ): Embed {
   let tokenizer: ClipTokenizer | undefined;
@@ -42,7 +42,7 @@ export function createEmbed(
     const found: Float32Array[] = [];
     for (const source of images ?? []) {
       signal?.throwIfAborted();
-      found.push(await features.ofPicture(await readPicture(source, signal), { signal }));
+      found.push(await features.ofImage(await readImage(source, signal), { signal }));
     }
     if (texts) tokenizer ??= await clipTokenizer();
     for (const text of texts ?? []) found.push(await features.ofText(tokenizer!(text), { signal }));

@@ -5,11 +5,11 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { encodeOnce } from "../engine/encodeOnce.js";
 import type { Engine } from "../engine/engine.js";
 import type { Features } from "../engine/features.js";
-import type { EncodedPicture, Prompt } from "../engine/pool.js";
+import type { EncodedImage, Prompt } from "../engine/pool.js";
 import { type Answer, collectAnswers, generatePieces } from "../generate/answers.js";
 import { rank } from "../generate/rank.js";
 import type { Piece } from "../generate/stream.js";
-import type { PictureSource } from "../images/index.js";
+import type { ImageSource } from "../images/index.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { type ClipTokenizer, createEmbed, type EmbedInput, type EmbedOptions } from "./embed.js";
 import {
@@ -27,13 +27,13 @@ import {
 import { type GenerateOptions, type ModelDefaults, requireSignal, settingsOf } from "./settings.js";
 
 export interface TemplateOptions extends GenerateOptions {
-  /** The pictures of a template's `<image>`s, in order. */
-  readonly images?: readonly PictureSource[] | undefined;
+  /** The images of a template's `<image>`s, in order. */
+  readonly images?: readonly ImageSource[] | undefined;
 }
 
 export interface CaptionOptions extends GenerateOptions {
   readonly shots?: readonly Shot[] | undefined;
-  /** What stands between picture and caption, in query and shots; `Output:` unless the model says otherwise. */
+  /** What stands between image and caption, in query and shots; `Output:` unless the model says otherwise. */
   readonly prompt?: string | undefined;
 }
 
@@ -69,9 +69,9 @@ export interface Flamingo extends AsyncDisposable {
   /** The runtime that computes, such as `ort.ffi 1.30.0`. */
   readonly engine: string;
   /**
-   * Continues a prompt of pictures and texts.
+   * Continues a prompt of images and texts.
    *
-   * @throws OpenFlamingoError `picture-count`, `picture-missing`, `picture-unreadable`, `picture-unsupported`,
+   * @throws OpenFlamingoError `image-count`, `image-missing`, `image-unreadable`, `image-unsupported`,
    *   `prompt-too-long`, `usage`, `engine`, `logits-not-finite`, `memory`, `network`
    * @example
    * const { text } = await flamingo.generate("<image>An image of", { images: ["cat.jpg"], beams: 3 });
@@ -82,16 +82,12 @@ export interface Flamingo extends AsyncDisposable {
    * `returnSequences` belongs to `generate`.
    */
   stream(prompt: PromptInput, options?: TemplateOptions): AsyncGenerator<Piece, void>;
-  /** Says what is in a picture. */
-  caption(picture: PictureSource, options?: CaptionOptions): Promise<Answer>;
-  /** Answers a question about a picture. */
-  ask(picture: PictureSource, question: string, options?: AskOptions): Promise<Answer>;
-  /** Says which of the labels fits a picture best, by log-likelihood; labels are scored exactly as written. */
-  classify(
-    picture: PictureSource,
-    labels: readonly string[],
-    options?: ClassifyOptions,
-  ): Promise<Classification>;
+  /** Says what is in an image. */
+  caption(image: ImageSource, options?: CaptionOptions): Promise<Answer>;
+  /** Answers a question about an image. */
+  ask(image: ImageSource, question: string, options?: AskOptions): Promise<Answer>;
+  /** Says which of the labels fits an image best, by log-likelihood; labels are scored exactly as written. */
+  classify(image: ImageSource, labels: readonly string[], options?: ClassifyOptions): Promise<Classification>;
   /**
    * How likely each answer is after a prompt, in their order: the mean log-probability of its tokens, or the sum.
    * Tokens with which several answers begin are computed once.
@@ -102,14 +98,14 @@ export interface Flamingo extends AsyncDisposable {
     options?: RankOptions & Pick<TemplateOptions, "images">,
   ): Promise<readonly number[]>;
   /**
-   * Pictures, or texts, as CLIP sees them: one vector each, in their order. As the original's `encode_image` and
+   * Images, or texts, as CLIP sees them: one vector each, in their order. As the original's `encode_image` and
    * `encode_text` give them, that is, not normalised: for cosines, divide each by its length.
    *
-   * Pictures use the vision encoder that is in memory; the first texts load CLIP's text tower, and need CLIP's
+   * Images use the vision encoder that is in memory; the first texts load CLIP's text tower, and need CLIP's
    * `tokenizer.json` beside the vision encoder's configuration. A text that is too long is cut.
    *
    * @returns of the width that the vision encoder's configuration calls `embed_dim`
-   * @throws OpenFlamingoError `usage` unless there is at least one picture or one text; `picture-…`, `network`;
+   * @throws OpenFlamingoError `usage` unless there is at least one image or one text; `image-…`, `network`;
    *   `model-…`, `tokenizer-invalid`, `checkpoint-mismatch`, `weights-not-finite`, `engine`, `memory`
    * @example
    * const [cat, dog] = await flamingo.embed({ images: ["cat.jpg", "dog.jpg"] });
@@ -117,7 +113,7 @@ export interface Flamingo extends AsyncDisposable {
    */
   embed(input: EmbedInput, options?: EmbedOptions): Promise<readonly Float32Array[]>;
   /** The prompt of `caption`, with the model's own words: for `stream`. */
-  captionPrompt(picture: PictureSource, options?: Pick<CaptionOptions, "shots" | "prompt">): PreparedPrompt;
+  captionPrompt(image: ImageSource, options?: Pick<CaptionOptions, "shots" | "prompt">): PreparedPrompt;
   close(): Promise<void>;
 }
 
@@ -133,13 +129,13 @@ export interface FlamingoParts {
   /** The model's own words for `caption`, and its own defaults. */
   readonly prompt: string | undefined;
   readonly generation: ModelDefaults;
-  /** From a picture to what the vision encoder takes, float32 (3, S, S). */
-  readonly readPicture: (source: PictureSource, signal: AbortSignal | undefined) => Promise<Float32Array>;
+  /** From an image to what the vision encoder takes, float32 (3, S, S). */
+  readonly readImage: (source: ImageSource, signal: AbortSignal | undefined) => Promise<Float32Array>;
   close(): Promise<void>;
 }
 
 export function createFlamingo(parts: FlamingoParts): Flamingo {
-  const { engine, tokenizer, readPicture } = parts;
+  const { engine, tokenizer, readImage } = parts;
 
   let closed = false;
   const requireOpen = () => {
@@ -150,7 +146,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     }
   };
 
-  /** The ids of a prompt and the encodings of its pictures. */
+  /** The ids of a prompt and the encodings of its images. */
   async function encode(
     prompt: PreparedPrompt,
     room: number,
@@ -158,15 +154,15 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
   ): Promise<Prompt> {
     requireOpen();
     const ids = idsOf(tokenizer, prompt);
-    // Before any work on pictures: a prompt that cannot fit should not cost their time.
+    // Before any work on images: a prompt that cannot fit should not cost their time.
     engine.requireRoom(ids.length, room);
-    const encodePicture = encodeOnce(engine);
-    const pictures: EncodedPicture[] = [];
-    for (const source of prompt.pictures) {
+    const encodeImage = encodeOnce(engine);
+    const images: EncodedImage[] = [];
+    for (const source of prompt.images) {
       signal?.throwIfAborted();
-      pictures.push(await encodePicture(await readPicture(source, signal), { signal }));
+      images.push(await encodeImage(await readImage(source, signal), { signal }));
     }
-    return { ids, pictures };
+    return { ids, images };
   }
 
   async function* pieces(prompt: PromptInput, options: TemplateOptions) {
@@ -206,10 +202,10 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     return rank(engine, await encode(prompt, room, signal), tokens, { normalize, signal });
   }
 
-  const ownCaptionPrompt: Flamingo["captionPrompt"] = (picture, { shots = [], prompt = parts.prompt } = {}) =>
-    captionPrompt(picture, { shots, ...(prompt !== undefined && { prompt }) });
+  const ownCaptionPrompt: Flamingo["captionPrompt"] = (image, { shots = [], prompt = parts.prompt } = {}) =>
+    captionPrompt(image, { shots, ...(prompt !== undefined && { prompt }) });
 
-  const embedder = createEmbed(parts.features, readPicture, parts.clipTokenizer);
+  const embedder = createEmbed(parts.features, readImage, parts.clipTokenizer);
 
   async function close(): Promise<void> {
     if (closed) return;
@@ -224,12 +220,12 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     generate,
     stream,
     captionPrompt: ownCaptionPrompt,
-    caption: async (picture, { shots, prompt, ...options } = {}) =>
-      generate(ownCaptionPrompt(picture, { shots, prompt }), options),
-    ask: async (picture, question, { shots = [], ...options } = {}) =>
-      generate(askPrompt(picture, question, { shots }), options),
-    async classify(picture, labels, { shots = [], prompt = parts.prompt, normalize = true, signal } = {}) {
-      const asked = classifyPrompt(picture, { shots, ...(prompt !== undefined && { prompt }) });
+    caption: async (image, { shots, prompt, ...options } = {}) =>
+      generate(ownCaptionPrompt(image, { shots, prompt }), options),
+    ask: async (image, question, { shots = [], ...options } = {}) =>
+      generate(askPrompt(image, question, { shots }), options),
+    async classify(image, labels, { shots = [], prompt = parts.prompt, normalize = true, signal } = {}) {
+      const asked = classifyPrompt(image, { shots, ...(prompt !== undefined && { prompt }) });
       const scores = await rankPrepared(asked, labels, { normalize, signal });
       const best = scores.indexOf(Math.max(...scores));
       const logProbs = Object.fromEntries(labels.map((label, i) => [label, scores[i]!]));

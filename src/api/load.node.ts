@@ -1,4 +1,4 @@
-/** Loading on Node: files of the disk, sharp for pictures, ONNX Runtime for the work. */
+/** Loading on Node: files of the disk, sharp for images, ONNX Runtime for the work. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
-import { fetchPicture } from "./fetchPicture.js";
+import { fetchImage } from "./fetchImage.js";
 import type { Flamingo } from "./flamingo.js";
 import { type LoadOptions, loadModel, type Platform } from "./load.js";
 
@@ -43,13 +43,13 @@ export const node: Platform = {
   inside: join,
   openCheckpoint,
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
-  async decodePicture(source, options) {
-    const { decodePicture } = await import("../images/decode.node.js").catch((cause: unknown) => {
-      throw new OpenFlamingoError("engine", "the package sharp, which decodes pictures, cannot be loaded", {
+  async decodeImage(source, options) {
+    const { decodeImage } = await import("../images/decode.node.js").catch((cause: unknown) => {
+      throw new OpenFlamingoError("engine", "the package sharp, which decodes images, cannot be loaded", {
         hint: "Run npm install again with optional dependencies: its binaries come in one for each platform.",
         cause,
       });
     });
-    return decodePicture(source, { ...options, fetchPicture });
+    return decodeImage(source, { ...options, fetchImage });
   },
 };

@@ -8,8 +8,8 @@ import { type Engine, openEngine } from "../engine/engine.js";
 import { createFeatures } from "../engine/features.js";
 import type { LoadProgress, ModelCheckpoints } from "../engine/weights.js";
 import {
-  type PictureLimits,
-  type PictureSource,
+  type ImageLimits,
+  type ImageSource,
   type Preprocessing,
   preprocess,
   type Raster,
@@ -32,8 +32,8 @@ export interface LoadOptions {
    * Left out: the first, or the second where the first does not work.
    */
   readonly engine?: string | undefined;
-  /** What reading one picture may cost. */
-  readonly pictures?: PictureLimits | undefined;
+  /** What reading one image may cost. */
+  readonly images?: ImageLimits | undefined;
   /** What may be taken from a checkpoint before it is known to be sound. */
   readonly checkpoints?: Partial<ReaderLimits> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -55,9 +55,9 @@ export interface Platform {
   inside(folder: string, name: string): string;
   openCheckpoint(path: string, options: OpenOptions): Promise<Checkpoint>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
-  decodePicture(
-    source: PictureSource,
-    options: PictureLimits & { signal?: AbortSignal | undefined },
+  decodeImage(
+    source: ImageSource,
+    options: ImageLimits & { signal?: AbortSignal | undefined },
   ): Promise<Raster>;
 }
 
@@ -100,7 +100,7 @@ export async function loadModel(
     words: description.words,
     prompt: description.prompt,
     generation: description.generation ?? {},
-    readPicture: pictureReader(platform, parts, options),
+    readImage: imageReader(platform, parts, options),
   });
 }
 
@@ -113,15 +113,15 @@ export const checkpointOpener =
   (path) =>
     platform.openCheckpoint(path, { signal, limits: { ...defaultLimits, ...checkpoints } });
 
-/** What reads pictures for a model: see `FlamingoParts`. */
-export const pictureReader =
+/** What reads images for a model: see `FlamingoParts`. */
+export const imageReader =
   (
-    platform: Pick<Platform, "decodePicture">,
+    platform: Pick<Platform, "decodeImage">,
     { preprocessing }: Pick<ModelParts, "preprocessing">,
-    { pictures }: Pick<LoadOptions, "pictures">,
-  ): FlamingoParts["readPicture"] =>
+    { images }: Pick<LoadOptions, "images">,
+  ): FlamingoParts["readImage"] =>
   async (source, signal) => {
-    const raster = await platform.decodePicture(source, { ...pictures, signal });
+    const raster = await platform.decodeImage(source, { ...images, signal });
     return preprocess(await toSquare(raster, preprocessing.size, { signal }), preprocessing);
   };
 

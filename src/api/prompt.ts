@@ -1,26 +1,26 @@
 /**
- * Prompts: pictures and texts in any order, as a user writes them, and the token ids that they become.
+ * Prompts: images and texts in any order, as a user writes them, and the token ids that they become.
  *
  * The strings are fixed: contract, "The easy commands build these prompts". Original: the prompts of
  * open_flamingo/open_flamingo/eval/eval_model.py.
  */
 import { OpenFlamingoError } from "../base/errors.js";
-import type { PictureSource } from "../images/index.js";
+import type { ImageSource } from "../images/index.js";
 import { endOfChunkToken, type FlamingoTokenizer, imageToken } from "../text/flamingoTokens.js";
 
-/** A picture inside a prompt. */
-export interface Picture {
-  readonly picture: PictureSource;
+/** An image inside a prompt. */
+export interface Image {
+  readonly image: ImageSource;
 }
 
 /**
- * Marks a picture in a prompt's list, where a plain text is a text.
+ * Marks an image in a prompt's list, where a plain text is a text.
  *
- * @param source a path, a `file:` URL, or the bytes of a picture file
+ * @param source a path, a `file:` URL, or the bytes of an image file
  * @example
  * await flamingo.generate([image("cats.jpg"), "An image of two cats.", image("query.jpg"), "An image of"]);
  */
-export const image = (source: PictureSource): Picture => ({ picture: source });
+export const image = (source: ImageSource): Image => ({ image: source });
 
 /** Special tokens that we write; whatever a user wrote beside them is plain text. */
 type Segment = string | { readonly special: "image" | "endOfChunk" };
@@ -29,55 +29,59 @@ type Segment = string | { readonly special: "image" | "endOfChunk" };
 export interface PreparedPrompt {
   /** A template has its special tokens in the text; segments have them apart. */
   readonly content: { readonly template: string } | { readonly segments: readonly Segment[] };
-  readonly pictures: readonly PictureSource[];
+  readonly images: readonly ImageSource[];
 }
 
 /**
- * A list of pictures and texts; or a template text with `<image>`s, whose pictures come beside it; or what
+ * A list of images and texts; or a template text with `<image>`s, whose images come beside it; or what
  * `captionPrompt` and `askPrompt` make.
  */
-export type PromptInput = string | readonly (Picture | string)[] | PreparedPrompt;
+export type PromptInput = string | readonly (Image | string)[] | PreparedPrompt;
 
-/** An example in a prompt: a picture with the text that is wanted for it. */
+/** An example in a prompt: an image with the text that is wanted for it. */
 export interface Shot {
-  readonly image: PictureSource;
+  readonly image: ImageSource;
   readonly text: string;
 }
 
-/** An example of a question about a picture. */
+/** An example of a question about an image. */
 export interface QuestionShot {
-  readonly image: PictureSource;
+  readonly image: ImageSource;
   readonly question: string;
   readonly answer: string;
 }
 
-/** An example of a picture with its label. */
+/** An example of an image with its label. */
 export interface LabelShot {
-  readonly image: PictureSource;
+  readonly image: ImageSource;
   readonly label: string;
 }
 
-const picture: Segment = { special: "image" };
+const imageSegment: Segment = { special: "image" };
 const chunkEnd: Segment = { special: "endOfChunk" };
 
 /** `<image>Output:{text}<|endofchunk|>` a shot, then `<image>Output:`; `prompt` replaces `Output:`. */
 export function captionPrompt(
-  query: PictureSource,
+  query: ImageSource,
   { shots = [], prompt = "Output:" }: { readonly shots?: readonly Shot[]; readonly prompt?: string } = {},
 ): PreparedPrompt {
   requireShots(shots, ["text"]);
   requireText("prompt", prompt);
   return {
     content: {
-      segments: [...shots.flatMap(({ text }) => [picture, prompt + text, chunkEnd]), picture, prompt],
+      segments: [
+        ...shots.flatMap(({ text }) => [imageSegment, prompt + text, chunkEnd]),
+        imageSegment,
+        prompt,
+      ],
     },
-    pictures: [...shots.map((shot) => shot.image), query],
+    images: [...shots.map((shot) => shot.image), query],
   };
 }
 
 /** `<image>Output:{label}<|endofchunk|>` a shot, then `<image>Output:`, after which labels are scored. */
 export const classifyPrompt = (
-  query: PictureSource,
+  query: ImageSource,
   { shots = [], prompt }: { readonly shots?: readonly LabelShot[]; readonly prompt?: string } = {},
 ): PreparedPrompt => {
   requireShots(shots, ["label"]);
@@ -89,7 +93,7 @@ export const classifyPrompt = (
 
 /** `<image>Question:{question} Short answer:{answer}<|endofchunk|>` a shot, then the same up to `Short answer:`. */
 export function askPrompt(
-  query: PictureSource,
+  query: ImageSource,
   question: string,
   { shots = [] }: { readonly shots?: readonly QuestionShot[] } = {},
 ): PreparedPrompt {
@@ -99,38 +103,38 @@ export function askPrompt(
   return {
     content: {
       segments: [
-        ...shots.flatMap((shot) => [picture, asked(shot.question) + shot.answer, chunkEnd]),
-        picture,
+        ...shots.flatMap((shot) => [imageSegment, asked(shot.question) + shot.answer, chunkEnd]),
+        imageSegment,
         asked(question),
       ],
     },
-    pictures: [...shots.map((shot) => shot.image), query],
+    images: [...shots.map((shot) => shot.image), query],
   };
 }
 
 /** `<image>{text}<|endofchunk|>` a shot, then the template as it is. */
 export function templatePrompt(
   template: string,
-  pictures: readonly PictureSource[],
+  images: readonly ImageSource[],
   { shots = [] }: { readonly shots?: readonly Shot[] } = {},
 ): PreparedPrompt {
   requireShots(shots, ["text"]);
   const before = shots.map(({ text }) => `${imageToken}${text}${endOfChunkToken}`).join("");
   return {
     content: { template: before + template },
-    pictures: [...shots.map((shot) => shot.image), ...pictures],
+    images: [...shots.map((shot) => shot.image), ...images],
   };
 }
 
 /**
- * Each picture stands for `<image>`; a text that is followed by a picture ends with `<|endofchunk|>`, which is written
+ * Each image stands for `<image>`; a text that is followed by an image ends with `<|endofchunk|>`, which is written
  * for it unless it is there; the last text is left open.
  */
-function listPrompt(parts: readonly (Picture | string)[]): PreparedPrompt {
-  const wrong = parts.findIndex((part) => typeof part !== "string" && !(part && "picture" in Object(part)));
+function listPrompt(parts: readonly (Image | string)[]): PreparedPrompt {
+  const wrong = parts.findIndex((part) => typeof part !== "string" && !(part && "image" in Object(part)));
   if (wrong >= 0) {
     throw new OpenFlamingoError("usage", `the prompt's part ${wrong} is neither a text nor an image(…)`, {
-      hint: 'Mark pictures: image("photo.jpg"). A plain text is a text.',
+      hint: 'Mark images: image("photo.jpg"). A plain text is a text.',
     });
   }
   const template = parts.map((part, i) => {
@@ -141,18 +145,18 @@ function listPrompt(parts: readonly (Picture | string)[]): PreparedPrompt {
   });
   return {
     content: { template: template.join("") },
-    pictures: parts.flatMap((part) => (typeof part === "string" ? [] : [part.picture])),
+    images: parts.flatMap((part) => (typeof part === "string" ? [] : [part.image])),
   };
 }
 
 /**
  * Any form of prompt with its strings settled.
  *
- * @param images the pictures of a template
+ * @param images the images of a template
  * @throws OpenFlamingoError `usage` for what is no prompt
  */
-export function prepare(prompt: PromptInput, images: readonly PictureSource[] | undefined): PreparedPrompt {
-  if (images !== undefined && !Array.isArray(images)) throw noList("images", "pictures");
+export function prepare(prompt: PromptInput, images: readonly ImageSource[] | undefined): PreparedPrompt {
+  if (images !== undefined && !Array.isArray(images)) throw noList("images", "images");
   if (typeof prompt === "string") return templatePrompt(prompt, images ?? []);
   if (typeof prompt !== "object" || prompt === null) {
     throw new OpenFlamingoError("usage", `the prompt is ${prompt === null ? "null" : `a ${typeof prompt}`}`, {
@@ -161,19 +165,16 @@ export function prepare(prompt: PromptInput, images: readonly PictureSource[] | 
   }
   if (images === undefined) return "content" in prompt ? prompt : listPrompt(prompt);
   throw new OpenFlamingoError("usage", "`images` belong to a prompt that is a text with <image>s", {
-    hint: "In a list, write image(source) where the picture stands.",
+    hint: "In a list, write image(source) where the image stands.",
   });
 }
 
 /**
  * The token ids of a prompt.
  *
- * @throws OpenFlamingoError `picture-count` when it has not one `<image>` for each picture; `usage` when it is empty
+ * @throws OpenFlamingoError `image-count` when it has not one `<image>` for each image; `usage` when it is empty
  */
-export function idsOf(
-  tokenizer: FlamingoTokenizer,
-  { content, pictures }: PreparedPrompt,
-): readonly number[] {
+export function idsOf(tokenizer: FlamingoTokenizer, { content, images }: PreparedPrompt): readonly number[] {
   const { special } = tokenizer;
   // Of segments, each text between two special tokens is encoded as a whole, and a special token in it stays text.
   const ids =
@@ -185,16 +186,16 @@ export function idsOf(
             : [special[segment.special]],
         );
   const places = ids.filter((id) => id === special.image).length;
-  if (places !== pictures.length) {
+  if (places !== images.length) {
     const count = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;
     throw new OpenFlamingoError(
-      "picture-count",
-      `the prompt has ${count(places, "<image>")} and ${count(pictures.length, "picture")}`,
-      { hint: "Give one picture for each <image>, in their order." },
+      "image-count",
+      `the prompt has ${count(places, "<image>")} and ${count(images.length, "image")}`,
+      { hint: "Give one image for each <image>, in their order." },
     );
   }
   if (ids.length === 0) {
-    throw new OpenFlamingoError("usage", "the prompt is empty", { hint: "Give it a picture and some text." });
+    throw new OpenFlamingoError("usage", "the prompt is empty", { hint: "Give it an image and some text." });
   }
   return ids;
 }

@@ -5,7 +5,7 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { parseShots, type ShotOf } from "./shots.js";
 
 /**
- * The examples of a file, with the paths of their pictures made absolute.
+ * The examples of a file, with the paths of their images made absolute.
  *
  * @param kind `"caption"`: a JSON list of `{image, text}`; `"ask"`: of `{image, question, answer}`; `"classify"`: of
  *   `{image, label}`

@@ -11,12 +11,12 @@ export const exitCodes = {
   "logits-not-finite": 1,
 
   usage: 2, // unknown option, impossible setting
-  "picture-count": 2, // pictures and <image>s differ
+  "image-count": 2, // images and <image>s differ
   "prompt-too-long": 2,
 
-  "picture-missing": 3,
-  "picture-unreadable": 3, // empty, truncated, not a picture
-  "picture-unsupported": 3, // a picture of a format that is not read
+  "image-missing": 3,
+  "image-unreadable": 3, // empty, truncated, not an image
+  "image-unsupported": 3, // an image of a format that is not read
   "shots-invalid": 3,
 
   "model-missing": 4,
@@ -41,7 +41,7 @@ export type ErrorCode = keyof typeof exitCodes;
  *
  * @example
  * try { await flamingo.caption("cat.jpg") }
- * catch (error) { if (error instanceof OpenFlamingoError && error.code === "picture-missing") … }
+ * catch (error) { if (error instanceof OpenFlamingoError && error.code === "image-missing") … }
  */
 export class OpenFlamingoError extends Error {
   override readonly name = "OpenFlamingoError";

@@ -16,7 +16,7 @@ export interface ModelDescription {
   readonly licence?: string;
   /** A Markdown file. */
   readonly card?: string;
-  /** What this model wants between picture and caption, in place of `Output:`. */
+  /** What this model wants between image and caption, in place of `Output:`. */
   readonly prompt?: string;
   /** This model's own defaults. */
   readonly generation?: {

@@ -1,4 +1,4 @@
-/** `openflamingo ask IMAGE QUESTION`: answers a question about a picture. */
+/** `openflamingo ask IMAGE QUESTION`: answers a question about an image. */
 import type { Command } from "commander";
 import { askPrompt } from "../api/prompt.js";
 import { shots } from "../api/shots.node.js";
@@ -8,9 +8,9 @@ import { addOptions, type GenerationFlags, generationOptions, modelOptions } fro
 export function ask(program: Command): void {
   const command = program
     .command("ask")
-    .summary("answer a question about a picture")
-    .description("Answers a question about a picture.")
-    .argument("<image>", "a picture file")
+    .summary("answer a question about an image")
+    .description("Answers a question about an image.")
+    .argument("<image>", "an image file")
     .argument("<question>", "the question");
   addOptions(command, generationOptions(), modelOptions())
     .addHelpText(

@@ -1,7 +1,7 @@
-/** `openflamingo caption IMAGE…`: says what is in each picture, as it is generated. */
+/** `openflamingo caption IMAGE…`: says what is in each image, as it is generated. */
 import type { Command } from "commander";
 import { shots } from "../api/shots.node.js";
-import { forEachPicture, withModel, writeAnswer } from "./command.js";
+import { forEachImage, withModel, writeAnswer } from "./command.js";
 import { addOptions, type GenerationFlags, generationOptions, modelOptions } from "./options.js";
 
 interface CaptionFlags extends GenerationFlags {
@@ -11,10 +11,10 @@ interface CaptionFlags extends GenerationFlags {
 export function caption(program: Command): void {
   const command = program
     .command("caption")
-    .summary("say what is in each picture")
-    .description("Says what is in each picture.")
-    .argument("<image...>", "picture files")
-    .option("--prompt <text>", "what stands between picture and caption (default: Output:)");
+    .summary("say what is in each image")
+    .description("Says what is in each image.")
+    .argument("<image...>", "image files")
+    .option("--prompt <text>", "what stands between image and caption (default: Output:)");
   addOptions(command, generationOptions(), modelOptions())
     .addHelpText(
       "after",
@@ -29,7 +29,7 @@ Examples:
     .action(async (images: readonly string[], { prompt, ...flags }: CaptionFlags) => {
       await withModel(flags, async (flamingo, terminal) => {
         const examples = flags.shots === undefined ? [] : await shots(flags.shots);
-        return forEachPicture(terminal, images, async (image) => {
+        return forEachImage(terminal, images, async (image) => {
           const asked = flamingo.captionPrompt(image, { shots: examples, prompt });
           const label = images.length > 1 ? image : undefined;
           await writeAnswer(terminal, flamingo, asked, flags, { image, label });

@@ -1,8 +1,8 @@
-/** `openflamingo classify IMAGE… --labels a,b,c`: says which label fits each picture best. */
+/** `openflamingo classify IMAGE… --labels a,b,c`: says which label fits each image best. */
 import { type Command, InvalidArgumentError } from "commander";
 import { shots } from "../api/shots.node.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { forEachPicture, withModel } from "./command.js";
+import { forEachImage, withModel } from "./command.js";
 import { addOptions, type ModelFlags, modelOptions, repeated, shotsOption } from "./options.js";
 
 interface ClassifyFlags extends ModelFlags {
@@ -21,14 +21,14 @@ const commaSeparated = (text: string): readonly string[] => {
 export function classify(program: Command): void {
   const command = program
     .command("classify")
-    .summary("say which label fits each picture best")
+    .summary("say which label fits each image best")
     .description(
-      "Says which label fits each picture best, by log-likelihood. Labels are scored exactly as written.",
+      "Says which label fits each image best, by log-likelihood. Labels are scored exactly as written.",
     )
-    .argument("<image...>", "picture files")
+    .argument("<image...>", "image files")
     .option("--labels <a,b,c>", "the labels", commaSeparated)
     .option("--label <text>", "one label, which may hold a comma; may be repeated", repeated)
-    .option("--prompt <text>", "what stands between picture and label (default: Output:)");
+    .option("--prompt <text>", "what stands between image and label (default: Output:)");
   addOptions(command, [shotsOption()], modelOptions())
     .addHelpText(
       "after",
@@ -47,7 +47,7 @@ Examples:
         }
         const examples = flags.shots === undefined ? [] : await shots(flags.shots, "classify");
         const { signal } = terminal;
-        return forEachPicture(terminal, images, async (image) => {
+        return forEachImage(terminal, images, async (image) => {
           const found = await flamingo.classify(image, labels, { shots: examples, prompt, signal });
           if (terminal.json) terminal.line(JSON.stringify({ image, ...found }));
           else terminal.line(images.length > 1 ? `${image}: ${found.label}` : found.label);

@@ -31,8 +31,8 @@ export async function withModel(flags: ModelFlags, answer: Answering): Promise<v
   }
 }
 
-/** Does something for each picture; one that cannot be read does not keep the others from it. @returns the exit code */
-export async function forEachPicture(
+/** Does something for each image; one that cannot be read does not keep the others from it. @returns the exit code */
+export async function forEachImage(
   terminal: Terminal,
   images: readonly string[],
   work: (image: string) => Promise<void>,
@@ -42,9 +42,9 @@ export async function forEachPicture(
     try {
       await work(image);
     } catch (error) {
-      const ofPicture =
-        error instanceof OpenFlamingoError && exitCodes[error.code] === exitCodes["picture-missing"];
-      if (!ofPicture) throw error;
+      const ofImage =
+        error instanceof OpenFlamingoError && exitCodes[error.code] === exitCodes["image-missing"];
+      if (!ofImage) throw error;
       code = terminal.error(error);
     }
   }
@@ -54,8 +54,8 @@ export async function forEachPicture(
 /**
  * Writes what is generated: as text while it comes, or as JSON, a line for each of the returned sequences.
  *
- * @param image what the JSON names as its picture
- * @param label written before the text, where there are several pictures
+ * @param image what the JSON names as its image
+ * @param label written before the text, where there are several images
  */
 export async function writeAnswer(
   terminal: Terminal,

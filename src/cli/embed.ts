@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { OpenFlamingoError } from "../base/errors.js";
 import { requireWritable } from "../base/wholeFile.node.js";
 import { writeSafetensors } from "../checkpoints/writeSafetensors.node.js";
-import { forEachPicture, withModel } from "./command.js";
+import { forEachImage, withModel } from "./command.js";
 import { addOptions, type ModelFlags, modelOptions, repeated } from "./options.js";
 
 interface EmbedFlags extends ModelFlags {
@@ -15,11 +15,11 @@ interface EmbedFlags extends ModelFlags {
 export function embed(program: Command): void {
   const command = program
     .command("embed")
-    .summary("write pictures and texts as vectors")
+    .summary("write images and texts as vectors")
     .description(
-      "Writes pictures and texts as CLIP's vectors, in a space that the two share: a line of JSON each.",
+      "Writes images and texts as CLIP's vectors, in a space that the two share: a line of JSON each.",
     )
-    .argument("[image...]", "picture files")
+    .argument("[image...]", "image files")
     .option("--text <text>", "a text; may be repeated", repeated)
     .option("--output <file>", "write all vectors to a safetensors file in place of lines")
     .option("--normalize", "divide each vector by its length, so that products are cosines");
@@ -27,7 +27,7 @@ export function embed(program: Command): void {
     .addHelpText(
       "after",
       `
-Lines: {"image": path, "features": [numbers]} or {"text": text, "features": [numbers]}, pictures first.
+Lines: {"image": path, "features": [numbers]} or {"text": text, "features": [numbers]}, images first.
 With --json, errors are JSON too. A file has one tensor, "features", a row each, and in its metadata "names", a JSON
 list of paths and texts.
 Texts need CLIP's tokenizer.json beside the model's open_clip_config.json.
@@ -41,7 +41,7 @@ Examples:
       async (images: readonly string[], { text: texts = [], normalize, output, ...flags }: EmbedFlags) => {
         await withModel(flags, async (flamingo, terminal) => {
           if (images.length + texts.length === 0) {
-            throw new OpenFlamingoError("usage", "embed: no picture and no text given", {
+            throw new OpenFlamingoError("usage", "embed: no image and no text given", {
               hint: 'openflamingo embed photo.jpg, or --text "a cat"',
             });
           }
@@ -54,9 +54,9 @@ Examples:
               terminal.line(JSON.stringify({ ...what, features: Array.from(features, shortest) }));
             } else rows.push({ name: "image" in what ? what.image : what.text, features });
           };
-          // Texts first, though they come last: what is wrong with them should not cost the pictures' work.
+          // Texts first, though they come last: what is wrong with them should not cost the images' work.
           const ofTexts = texts.length > 0 ? await flamingo.embed({ texts }, { signal }) : [];
-          const code = await forEachPicture(terminal, images, async (image) => {
+          const code = await forEachImage(terminal, images, async (image) => {
             const [found] = await flamingo.embed({ images: [image] }, { signal });
             take({ image }, found!);
           });

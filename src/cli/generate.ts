@@ -1,4 +1,4 @@
-/** `openflamingo generate --prompt TEXT --image FILE…`: continues a prompt of pictures and texts. */
+/** `openflamingo generate --prompt TEXT --image FILE…`: continues a prompt of images and texts. */
 import type { Command } from "commander";
 import { templatePrompt } from "../api/prompt.js";
 import { shots } from "../api/shots.node.js";
@@ -13,10 +13,10 @@ interface GenerateFlags extends GenerationFlags {
 export function generate(program: Command): void {
   const command = program
     .command("generate")
-    .summary("continue a prompt of pictures and texts")
-    .description("Continues a prompt of pictures and texts.")
-    .requiredOption("--prompt <text>", "the whole prompt, with <image> where a picture stands")
-    .option("--image <file>", "a picture; once for each <image>, in order", repeated);
+    .summary("continue a prompt of images and texts")
+    .description("Continues a prompt of images and texts.")
+    .requiredOption("--prompt <text>", "the whole prompt, with <image> where an image stands")
+    .option("--image <file>", "an image; once for each <image>, in order", repeated);
   addOptions(command, generationOptions(), modelOptions())
     .addHelpText(
       "after",

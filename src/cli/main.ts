@@ -14,7 +14,7 @@ const { version } = createRequire(import.meta.url)("../../package.json") as { ve
 const wantsJson = process.argv.includes("--json");
 
 const program = new Command("openflamingo")
-  .description("Few-shot vision-language models: pictures and text in, text out.")
+  .description("Few-shot vision-language models: images and text in, text out.")
   .version(version)
   .showHelpAfterError("(--help tells more)")
   .exitOverride()

@@ -52,7 +52,7 @@ interface Node {
   readonly images: number;
 }
 
-/** @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage` for an empty prompt */
+/** @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage` for an empty prompt */
 export async function createBranches(
   runtime: Runtime,
   session: Session,
@@ -66,8 +66,8 @@ export async function createBranches(
   checkPrompts([prompt], imageToken);
   requireRoom(language, ids.length, depth);
 
-  // A prompt alone has no neighbour with more pictures, so that no picture of zeros is shown.
-  const noOther = () => Promise.reject(mistake("internal", "one prompt asks for zero pictures"));
+  // A prompt alone has no neighbour with more images, so that no image of zeros is shown.
+  const noOther = () => Promise.reject(mistake("internal", "one prompt asks for zero images"));
   const pool = await createPool(runtime, config, [prompt], noOther);
   const cache = createKvCache(runtime, language, 1, ids.length + capacity);
   const V = language.vocabulary;
@@ -78,7 +78,7 @@ export async function createBranches(
   const run = (call: Call, signal: AbortSignal | undefined) =>
     runDecode(session, { ...pool.feeds, ...cache.all.feeds }, cache.all.outputs, call, signal);
 
-  /** Slots of the pool and places for new nodes: where they all see the same picture, that one alone. */
+  /** Slots of the pool and places for new nodes: where they all see the same image, that one alone. */
   function sightOf(added: readonly Node[]) {
     const place = Int32Array.from(added, ({ images }) => placeAfter(images, pool.perPrompt));
     if (place.some((each) => each !== place[0])) return { slots: pool.slotsOf(0), place };

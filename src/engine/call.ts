@@ -2,12 +2,12 @@
 import { type HostTensor, zeros } from "../runtime/hostTensor.js";
 import type { BoundTensor, Session } from "../runtime/runtime.js";
 
-/** Sizes: b rows, t new tokens of each, s pictures of a row, w rows whose logits are wanted. */
+/** Sizes: b rows, t new tokens of each, s images of a row, w rows whose logits are wanted. */
 export interface Call {
   readonly ids: Int32Array; // (b, t)
   /** Which of its row's slots a token sees. */
   readonly place: Int32Array; // (b, t)
-  /** Which pictures of the pool each row may look at. */
+  /** Which images of the pool each row may look at. */
   readonly slots: Int32Array; // (b, s)
   /** The cache's slot of each row's first new token. */
   readonly start: Int32Array; // (b)

@@ -13,7 +13,7 @@ import type { Runtime, Session } from "../runtime/runtime.js";
 import { type Call, readPrompt, runDecode } from "./call.js";
 import { type BoundCache, createKvCache } from "./kvCache.js";
 import { placeAfter, placesOf } from "./places.js";
-import { createPool, type EncodedPicture, type Prompt } from "./pool.js";
+import { createPool, type EncodedImage, type Prompt } from "./pool.js";
 
 export interface Decoder {
   /** What is continued, a row each. */
@@ -61,8 +61,8 @@ export interface DecoderOptions {
 }
 
 /**
- * @param zeroPicture as for `createPool`
- * @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage` for an empty prompt
+ * @param zeroImage as for `createPool`
+ * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage` for an empty prompt
  */
 export async function createDecoder(
   runtime: Runtime,
@@ -70,18 +70,14 @@ export async function createDecoder(
   config: FlamingoConfig,
   imageToken: number,
   prompts: readonly Prompt[],
-  {
-    room,
-    writtenImages = "add",
-    zeroPicture,
-  }: DecoderOptions & { zeroPicture: () => Promise<EncodedPicture> },
+  { room, writtenImages = "add", zeroImage }: DecoderOptions & { zeroImage: () => Promise<EncodedImage> },
 ): Promise<Decoder> {
   const { language } = config;
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   checkPrompts(prompts, imageToken);
   requireRoom(language, longest, room);
 
-  const pool = await createPool(runtime, config, prompts, zeroPicture);
+  const pool = await createPool(runtime, config, prompts, zeroImage);
   const cache = createKvCache(runtime, language, prompts.length, longest + room);
   let images = prompts.map(({ ids }) => ids.filter((id) => id === imageToken).length); // of each row so far
   const lengths = prompts.map(() => 0); // tokens of each row in the cache
@@ -167,7 +163,7 @@ export async function createDecoder(
   };
 }
 
-/** @throws OpenFlamingoError `usage` for an empty prompt, `picture-count` for an `<image>` without any picture */
+/** @throws OpenFlamingoError `usage` for an empty prompt, `image-count` for an `<image>` without any image */
 export function checkPrompts(prompts: readonly Prompt[], imageToken: number): void {
   for (const { ids } of prompts) {
     if (ids.length === 0)
@@ -178,9 +174,9 @@ export function checkPrompts(prompts: readonly Prompt[], imageToken: number): vo
 
 function checkImages(texts: readonly Text[], prompts: readonly Prompt[], imageToken: number): void {
   texts.forEach(({ ids }, row) => {
-    if (prompts[row]!.pictures.length > 0 || !ids.includes(imageToken)) return;
-    throw new OpenFlamingoError("picture-count", "the prompt has an <image> and no picture", {
-      hint: "Give one picture for each <image>, in their order.",
+    if (prompts[row]!.images.length > 0 || !ids.includes(imageToken)) return;
+    throw new OpenFlamingoError("image-count", "the prompt has an <image> and no image", {
+      hint: "Give one image for each <image>, in their order.",
     });
   });
 }

@@ -1,12 +1,12 @@
-/** Pictures that are alike are encoded once, however often they come in a call. */
+/** Images that are alike are encoded once, however often they come in a call. */
 import type { Engine } from "./engine.js";
-import type { EncodedPicture } from "./pool.js";
+import type { EncodedImage } from "./pool.js";
 
 /** As `engine.encode`; keeps what it has encoded, and the pixels, as long as it lives itself. */
 export function encodeOnce(engine: Pick<Engine, "encode">): Engine["encode"] {
-  const known: { readonly pixels: Float32Array; readonly encoded: Promise<EncodedPicture> }[] = [];
+  const known: { readonly pixels: Float32Array; readonly encoded: Promise<EncodedImage> }[] = [];
   return (pixels, options) => {
-    // Two pictures mostly differ in their first pixels, so that comparing costs less than naming each by a digest.
+    // Two images mostly differ in their first pixels, so that comparing costs less than naming each by a digest.
     const same = known.find((other) => areEqual(other.pixels, pixels));
     if (same) return same.encoded;
     const encoded = engine.encode(pixels, options);

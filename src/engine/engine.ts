@@ -1,5 +1,5 @@
 /**
- * A model with its weights on a runtime: pictures in, keys and values out; tokens in, logits out. The only place that
+ * A model with its weights on a runtime: images in, keys and values out; tokens in, logits out. The only place that
  * knows both graphs and runtimes.
  */
 import type { FlamingoConfig } from "../models/flamingo.js";
@@ -10,7 +10,7 @@ import type { Runtime, Session } from "../runtime/runtime.js";
 import { type Branches, type BranchRoom, createBranches } from "./branches.js";
 import { createDecoder, type Decoder, type DecoderOptions, requireRoom } from "./decoder.js";
 import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
-import type { EncodedPicture, Prompt } from "./pool.js";
+import type { EncodedImage, Prompt } from "./pool.js";
 import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
 export interface Engine extends AsyncDisposable {
@@ -19,17 +19,17 @@ export interface Engine extends AsyncDisposable {
   /** The memory that it computes in, by its programs' names: another program may be lent it. */
   readonly weights: ReadonlyMap<string, HostTensor>;
   /** @param pixels float32 (3, S, S), normalised */
-  encode(pixels: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<EncodedPicture>;
+  encode(pixels: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<EncodedImage>;
   /**
    * Makes ready to generate for a batch of prompts. The caller closes the decoder.
    *
-   * @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage`
+   * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`
    */
   decoder(prompts: readonly Prompt[], options: DecoderOptions): Promise<Decoder>;
   /**
    * Makes ready for several continuations of one prompt. The caller closes the branches.
    *
-   * @throws OpenFlamingoError `prompt-too-long`, `picture-count`, `usage`
+   * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`
    */
   branches(prompt: Prompt, room: BranchRoom): Promise<Branches>;
   /** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
@@ -101,7 +101,7 @@ export async function openEngine(
     };
   };
 
-  let zeroPicture: Promise<EncodedPicture> | undefined;
+  let zeroImage: Promise<EncodedImage> | undefined;
   return {
     config,
     runtime,
@@ -110,7 +110,7 @@ export async function openEngine(
     decoder: (prompts, options) =>
       createDecoder(runtime, decoding, config, imageToken, prompts, {
         ...options,
-        zeroPicture: () => (zeroPicture ??= encode(new Float32Array(3 * config.vision.imageSize ** 2))),
+        zeroImage: () => (zeroImage ??= encode(new Float32Array(3 * config.vision.imageSize ** 2))),
       }),
     branches: (prompt, room) => createBranches(runtime, decoding, config, imageToken, prompt, room),
     requireRoom: (tokens, room) => requireRoom(config.language, tokens, room),

@@ -1,6 +1,6 @@
 /**
- * CLIP's features of pictures and texts, pooled and projected, in the space that the two share. Most users never ask
- * for them: until the first picture or text comes, nothing of them is read, compiled or in memory.
+ * CLIP's features of images and texts, pooled and projected, in the space that the two share. Most users never ask
+ * for them: until the first image or text comes, nothing of them is read, compiled or in memory.
  *
  * Original: open_clip 2.20.0, src/open_clip/model.py, `CLIP.encode_image` and `CLIP.encode_text`.
  * Sizes: S pixels a side, t tokens, f width of the features.
@@ -22,11 +22,11 @@ export interface Features {
    * @returns (f), not normalised
    * @throws OpenFlamingoError `model-invalid`, `checkpoint-mismatch`, `weights-not-finite`, `memory`, `engine`
    */
-  ofPicture(pixels: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
+  ofImage(pixels: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
   /**
    * @param ids of one text (t), with start and end token; the end token has the largest id of all
    * @returns (f), not normalised
-   * @throws OpenFlamingoError as `ofPicture`, and `model-unsupported`
+   * @throws OpenFlamingoError as `ofImage`, and `model-unsupported`
    */
   ofText(ids: readonly number[], options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
 }
@@ -51,7 +51,7 @@ export function createFeatures(
     return runtime.load(withWeights(compiled, weights), threads === undefined ? {} : { threads });
   };
 
-  const pictures = onFirstUse(() => load("vision", imageFeaturesGraph(clip.vit, clip.featureWidth())));
+  const images = onFirstUse(() => load("vision", imageFeaturesGraph(clip.vit, clip.featureWidth())));
   const texts = onFirstUse(() => load("text", textFeaturesGraph(clip.text())));
 
   const run = async (
@@ -65,8 +65,8 @@ export function createFeatures(
   };
   const { imageSize } = clip.vit;
   return {
-    ofPicture: (data, { signal } = {}) =>
-      run(pictures, { pixels: { dtype: "float32", shape: [1, 3, imageSize, imageSize], data } }, signal),
+    ofImage: (data, { signal } = {}) =>
+      run(images, { pixels: { dtype: "float32", shape: [1, 3, imageSize, imageSize], data } }, signal),
     ofText: (ids, { signal } = {}) =>
       run(texts, { ids: { dtype: "int32", shape: [1, ids.length], data: Int32Array.from(ids) } }, signal),
   };

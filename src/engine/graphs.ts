@@ -24,13 +24,13 @@ export function encodeGraph(config: FlamingoConfig): Graph {
   return graph;
 }
 
-/** New tokens, pictures and caches → logits of the wanted rows, and the caches with the new tokens in them. */
+/** New tokens, images and caches → logits of the wanted rows, and the caches with the new tokens in them. */
 export function decodeGraph(config: FlamingoConfig): Graph {
   const graph = createGraph("decode");
   const { language, crossAttention, perceiver } = config;
   const { heads, headWidth } = crossAttention;
-  const pictures = gatedBlocks(config).map((_, i) => {
-    const shape = ["pictures", heads, perceiver.latents, headWidth];
+  const images = gatedBlocks(config).map((_, i) => {
+    const shape = ["images", heads, perceiver.latents, headWidth];
     return {
       keys: input(graph, numbered("keys", i), "float32", shape),
       values: input(graph, numbered("values", i), "float32", shape),
@@ -44,7 +44,7 @@ export function decodeGraph(config: FlamingoConfig): Graph {
     params(graph),
     {
       ids: input(graph, "ids", "int32", ["b", "t"]),
-      pool: pictures,
+      pool: images,
       slots: input(graph, "slots", "int32", ["b", "s"]),
       place: input(graph, "place", "int32", ["b", "t"]),
       position: input(graph, "position", "float32", ["b", "total"]),

@@ -1,7 +1,7 @@
 /**
- * Which picture each token of a prompt sees.
+ * Which image each token of a prompt sees.
  *
- * Original: open_flamingo/src/helpers.py, `MaskedCrossAttention`: a token sees the picture of the last `<image>` up to
+ * Original: open_flamingo/src/helpers.py, `MaskedCrossAttention`: a token sees the image of the last `<image>` up to
  * and including itself.
  */
 import { seesAll, seesNone } from "../models/crossAttention.js";
@@ -9,26 +9,21 @@ import { seesAll, seesNone } from "../models/crossAttention.js";
 /**
  * @param ids of one prompt
  * @param imageToken the id of `<image>`
- * @param pictures how many pictures the prompt may look at; in a batch, as many as the prompt that has most
+ * @param images how many images the prompt may look at; in a batch, as many as the prompt that has most
  * @param before how many `<image>`s count as read before the first of the ids
- * @returns for each token the number of its picture from 0, `seesNone` before the first `<image>`, or `seesAll` after
- *   more `<image>`s than there are pictures
+ * @returns for each token the number of its image from 0, `seesNone` before the first `<image>`, or `seesAll` after
+ *   more `<image>`s than there are images
  */
-export function placesOf(
-  ids: readonly number[],
-  imageToken: number,
-  pictures: number,
-  before = 0,
-): Int32Array {
-  let images = before;
+export function placesOf(ids: readonly number[], imageToken: number, images: number, before = 0): Int32Array {
+  let imageTokens = before;
   return Int32Array.from(ids, (id) => {
-    if (id === imageToken) images++;
-    return placeAfter(images, pictures);
+    if (id === imageToken) imageTokens++;
+    return placeAfter(imageTokens, images);
   });
 }
 
 /** What a token sees after so many `<image>`s, itself included. */
-export function placeAfter(images: number, pictures: number): number {
-  if (images === 0 || pictures === 0) return seesNone;
-  return images > pictures ? seesAll : images - 1;
+export function placeAfter(imageTokens: number, images: number): number {
+  if (imageTokens === 0 || images === 0) return seesNone;
+  return imageTokens > images ? seesAll : imageTokens - 1;
 }

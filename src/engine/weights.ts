@@ -163,7 +163,7 @@ function findTower(
     return new Map([...matches].map(([tensor, match]) => [tensor, { ...match, shape: match.info.shape }]));
   } catch (error) {
     if (!(error instanceof OpenFlamingoError)) throw error;
-    const hint = `Features of ${tower === "text" ? "texts" : "pictures"} need the whole of CLIP, as open_clip and OpenAI publish it.`;
+    const hint = `Features of ${tower === "text" ? "texts" : "images"} need the whole of CLIP, as open_clip and OpenAI publish it.`;
     throw new OpenFlamingoError(error.code, error.message, { hint, cause: error });
   }
 }

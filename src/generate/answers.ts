@@ -1,4 +1,4 @@
-/** From a prompt with its pictures encoded to answers: pieces as they become certain, and whole answers. */
+/** From a prompt with its images encoded to answers: pieces as they become certain, and whole answers. */
 import type { Engine } from "../engine/engine.js";
 import type { Prompt } from "../engine/pool.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
@@ -52,7 +52,7 @@ export async function* generatePieces(
 ): AsyncGenerator<SequencePiece, void> {
   const { strategy, maxNewTokens, processing, stop, logProbs, signal } = settings;
   const { special } = tokenizer;
-  // The model may not write `<image>` itself: there is no picture for it.
+  // The model may not write `<image>` itself: there is no image for it.
   const limits = {
     ...processing,
     maxNewTokens,

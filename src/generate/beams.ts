@@ -61,7 +61,7 @@ interface Beam {
 
 /**
  * @returns the best sequences, best first
- * @throws OpenFlamingoError `usage`, `prompt-too-long`, `picture-count`, `logits-not-finite`, `engine`;
+ * @throws OpenFlamingoError `usage`, `prompt-too-long`, `image-count`, `logits-not-finite`, `engine`;
  *   `signal.reason` when stopped
  */
 export async function beamSearch(

@@ -22,7 +22,7 @@ const chunkLength = 64;
 /**
  * @param answers the tokens of each
  * @returns the mean or sum of the log-probabilities of each answer's tokens
- * @throws OpenFlamingoError `usage` for no answers or one without tokens; `prompt-too-long`, `picture-count`,
+ * @throws OpenFlamingoError `usage` for no answers or one without tokens; `prompt-too-long`, `image-count`,
  *   `logits-not-finite`, `engine`; `signal.reason` when stopped
  */
 export async function rank(

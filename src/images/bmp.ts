@@ -2,13 +2,13 @@
  * BMP, which sharp does not read: 24 and 32 bits a pixel and 8 bits with a colour table, not compressed.
  *
  * Facts: Windows' BITMAPFILEHEADER and BITMAPINFOHEADER, and Pillow 12.3.0's BmpImagePlugin.py: the fourth
- * byte of 32 bits is no alpha, and a table of the greys in order makes the picture grey.
+ * byte of 32 bits is no alpha, and a table of the greys in order makes the image grey.
  */
-import type { OpenPicture, Raster } from "./picture.js";
+import type { OpenImage, Raster } from "./image.js";
 import { inTurns, type Steps, samplesOfAStep } from "./turns.js";
 
 /** @throws RangeError where the file is shorter than it says */
-export async function openBmp(file: Uint8Array): Promise<OpenPicture> {
+export async function openBmp(file: Uint8Array): Promise<OpenImage> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const pixels = view.getUint32(10, true);
   const headerLength = view.getUint32(14, true);

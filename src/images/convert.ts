@@ -3,13 +3,13 @@
  *
  * Facts: Pillow 12.3.0, src/libImaging/Convert.c.
  */
-import { type ByteRaster, channelsOf, type Raster, type RgbRaster } from "./picture.js";
+import { type ByteRaster, channelsOf, type Raster, type RgbRaster } from "./image.js";
 
 /** The product of two bytes that stand for 0 to 1, rounded; Pillow's integer formula gives the same. */
 const product = (a: number, b: number): number => Math.round((a * b) / 255);
 
 /**
- * The picture in RGB. Alpha is dropped, no background shows through; 16-bit grey above 255 becomes white, as
+ * The image in RGB. Alpha is dropped, no background shows through; 16-bit grey above 255 becomes white, as
  * in the original, and float grey is cut to whole numbers. Data that are colours already are shared, not copied.
  */
 export function toRgb(raster: Raster): RgbRaster {

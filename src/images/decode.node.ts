@@ -1,22 +1,22 @@
 /**
- * Picture files → pixels, as Pillow 12 decodes them: in full size, not colour managed, not turned by EXIF.
+ * Image files → pixels, as Pillow 12 decodes them: in full size, not colour managed, not turned by EXIF.
  *
- * What is no picture, damaged, too large or of a kind that is not read is refused by name.
+ * What is no image, damaged, too large or of a kind that is not read is refused by name.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { openBmp } from "./bmp.js";
 import { within } from "./deadline.js";
 import { type Format, formatOf } from "./formats.js";
-import type { OpenPicture, PictureLimits, PictureSource, Raster } from "./picture.js";
+import type { ImageLimits, ImageSource, OpenImage, Raster } from "./image.js";
 import { openGif, openWithSharp } from "./sharp.node.js";
 import { isWeb, nameOf, readSource, type SourceOptions } from "./source.node.js";
 
-/** `maxPixels` is that above which Pillow takes a picture for a decompression bomb. */
+/** `maxPixels` is that above which Pillow takes an image for a decompression bomb. */
 const defaultLimits = { maxBytes: 2 ** 30, maxPixels: 178_956_970, maxSeconds: 30 };
 
 /** The formats that are read; any other format is refused by name. */
 const openers: {
-  readonly [format in Format]?: (file: Uint8Array, signal: AbortSignal) => Promise<OpenPicture>;
+  readonly [format in Format]?: (file: Uint8Array, signal: AbortSignal) => Promise<OpenImage>;
 } = {
   JPEG: (file) => openWithSharp("JPEG", file),
   PNG: (file) => openWithSharp("PNG", file),
@@ -28,28 +28,28 @@ const openers: {
 };
 const formatsRead = `Formats that are read: ${Object.keys(openers).join(", ")}.`;
 
-export interface DecodeOptions extends SourceOptions, PictureLimits {}
+export interface DecodeOptions extends SourceOptions, ImageLimits {}
 
 /**
- * Reads and decodes one picture: JPEG, PNG, WebP, GIF, TIFF, AVIF or BMP; of several in a file the first.
+ * Reads and decodes one image: JPEG, PNG, WebP, GIF, TIFF, AVIF or BMP; of several in a file the first.
  *
  * @returns all its pixels, in the mode in which Pillow opens the file
- * @throws OpenFlamingoError `picture-missing` (no such file), `picture-unreadable` (a folder, empty, not a
- * picture, damaged, cut off, beyond a limit), `picture-unsupported` (a format, or a kind of it, that is not read; a
+ * @throws OpenFlamingoError `image-missing` (no such file), `image-unreadable` (a folder, empty, not a
+ * image, damaged, cut off, beyond a limit), `image-unsupported` (a format, or a kind of it, that is not read; a
  * source that is not), `network` (it could not be fetched), `usage` (a limit that is no number above 0)
- * @throws the signal's reason, at once; what decodes the picture by then ends by itself
+ * @throws the signal's reason, at once; what decodes the image by then ends by itself
  * @example
- * const raster = await decodePicture("cat.jpg");
+ * const raster = await decodeImage("cat.jpg");
  */
-export async function decodePicture(source: PictureSource, options: DecodeOptions = {}): Promise<Raster> {
+export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<Raster> {
   const limits = limitsOf(options);
   const name = nameOf(source);
   let file: Uint8Array | undefined;
   const late = () => {
-    const code = !file && isWeb(name) ? "network" : "picture-unreadable";
+    const code = !file && isWeb(name) ? "network" : "image-unreadable";
     const limit = count(limits.maxSeconds, "second");
     return new OpenFlamingoError(code, `${name}: was not ${file ? "decoded" : "read"} within ${limit}`, {
-      hint: "Scale the picture down, or raise maxSeconds for a picture you trust.",
+      hint: "Scale the image down, or raise maxSeconds for an image you trust.",
     });
   };
   return within(limits.maxSeconds, { signal: options.signal, late }, async (signal) => {
@@ -59,7 +59,7 @@ export async function decodePicture(source: PictureSource, options: DecodeOption
   });
 }
 
-function limitsOf(options: PictureLimits): typeof defaultLimits {
+function limitsOf(options: ImageLimits): typeof defaultLimits {
   const limits = { ...defaultLimits };
   for (const name of ["maxBytes", "maxPixels", "maxSeconds"] as const) {
     const limit = options[name] ?? limits[name];
@@ -73,7 +73,7 @@ function limitsOf(options: PictureLimits): typeof defaultLimits {
   return limits;
 }
 
-/** @param name what errors call the picture */
+/** @param name what errors call the image */
 async function decodeFile(
   file: Uint8Array,
   name: string,
@@ -82,32 +82,32 @@ async function decodeFile(
   const format = recognise(file, name);
   const open = openers[format];
   if (!open) {
-    throw new OpenFlamingoError("picture-unsupported", `${name}: ${format} pictures are not read`, {
-      hint: `Save the picture as PNG. ${formatsRead}`,
+    throw new OpenFlamingoError("image-unsupported", `${name}: ${format} images are not read`, {
+      hint: `Save the image as PNG. ${formatsRead}`,
     });
   }
   const damaged = (cause: unknown): never => {
     throw new OpenFlamingoError(
-      "picture-unreadable",
+      "image-unreadable",
       `${name}: this ${format} of ${count(file.length, "byte")} cannot be decoded: damaged, cut off, or a rare kind`,
-      { hint: "Get the file again, or open it in a picture editor and save it anew.", cause },
+      { hint: "Get the file again, or open it in an image editor and save it anew.", cause },
     );
   };
 
   const { width, height, kind, decode } = await open(file, signal).catch(damaged);
   if (!decode) {
     throw new OpenFlamingoError(
-      "picture-unsupported",
+      "image-unsupported",
       `${name}: a ${format} of ${kind}, a kind that is not read`,
-      { hint: "Save the picture as RGB." },
+      { hint: "Save the image as RGB." },
     );
   }
   if (width * height > maxPixels) {
     const area = count(width * height, "pixel");
     throw new OpenFlamingoError(
-      "picture-unreadable",
+      "image-unreadable",
       `${name}: ${width} × ${height} is ${area}, the limit is ${count(maxPixels, "pixel")}`,
-      { hint: "Scale the picture down, or raise maxPixels for a file you trust." },
+      { hint: "Scale the image down, or raise maxPixels for a file you trust." },
     );
   }
   return decode({ seconds: maxSeconds, signal }).catch(damaged);
@@ -118,14 +118,14 @@ function recognise(file: Uint8Array, name: string): Format {
   if (format) return format;
   const hint = formatsRead;
   if (file.length === 0) {
-    throw new OpenFlamingoError("picture-unreadable", `${name}: is empty (0 bytes)`, { hint });
+    throw new OpenFlamingoError("image-unreadable", `${name}: is empty (0 bytes)`, { hint });
   }
   const start = file.subarray(0, 16);
   const text = String.fromCharCode(...start);
   const found = /^[\t\n\r -~]+$/.test(text)
     ? `text that begins ${JSON.stringify(text)}`
     : `bytes that begin ${Array.from(start, (byte) => byte.toString(16).padStart(2, "0")).join(" ")}`;
-  throw new OpenFlamingoError("picture-unreadable", `${name}: is not a picture but ${found}`, { hint });
+  throw new OpenFlamingoError("image-unreadable", `${name}: is not an image but ${found}`, { hint });
 }
 
 function count(n: number, unit: string): string {

@@ -2,7 +2,7 @@
 
 /** How files of each format begin, whether or not it is read; a character is a byte, and ? is any byte. */
 const beginnings = [
-  ["JPEG", "\xff\xd8\xff"], // MPO and Ultra HDR too: a JPEG with more pictures behind the first
+  ["JPEG", "\xff\xd8\xff"], // MPO and Ultra HDR too: a JPEG with more images behind the first
   ["PNG", "\x89PNG\r\n\x1a\n"],
   ["WebP", "RIFF????WEBP"],
   ["GIF", "GIF8"],

@@ -1,30 +1,30 @@
 /**
- * What sharp leaves open in the first picture of a GIF: its mode, the colours where it gives none, and the canvas,
- * for which it takes the picture where that is of some sizes, such as 640 × 480.
+ * What sharp leaves open in the first image of a GIF: its mode, the colours where it gives none, and the canvas,
+ * for which it takes the image where that is of some sizes, such as 640 × 480.
  *
  * Facts: GIF 89a, and Pillow 12.3.0's GifImagePlugin.py. Nothing shows through there: pixels of the
- * transparent entry have its colour, and so has what the first picture leaves free of the canvas.
+ * transparent entry have its colour, and so has what the first image leaves free of the canvas.
  */
-import type { Raster } from "./picture.js";
+import type { Raster } from "./image.js";
 import type { Box } from "./resize.js";
 import { type Steps, samplesOfAStep } from "./turns.js";
 
-/** A GIF as far as its first picture. */
+/** A GIF as far as its first image. */
 export interface Gif {
-  /** The file without the pictures after the first, of which there may be millions. */
+  /** The file without the images after the first, of which there may be millions. */
   readonly first: Uint8Array;
-  /** In pixels, enlarged where the picture goes beyond it. */
+  /** In pixels, enlarged where the image goes beyond it. */
   readonly canvas: { readonly width: number; readonly height: number };
   /** The mode in which Pillow opens the file; undefined without a colour table: each reader has its own then. */
   readonly mode: "L" | "P" | undefined;
   /** Red, green and blue of each entry. */
   readonly table: Uint8Array;
   readonly transparent: number | undefined;
-  /** The part of the canvas that the picture covers, in pixels. */
+  /** The part of the canvas that the image covers, in pixels. */
   readonly covered: Box;
 }
 
-/** The canvas, from what sharp decodes of it in RGBA: at least what the picture covers. */
+/** The canvas, from what sharp decodes of it in RGBA: at least what the image covers. */
 export function* gifRaster(
   decoded: Raster,
   { mode, table, transparent = 0, canvas, covered }: Gif,
@@ -52,7 +52,7 @@ function isGreys(table: Uint8Array): boolean {
   return table.every((value, i) => value === Math.trunc(i / 3));
 }
 
-/** @throws RangeError where the file is cut off, or has no picture */
+/** @throws RangeError where the file is cut off, or has no image */
 export function* readGif(file: Uint8Array): Steps<Gif> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const short = (at: number) => view.getUint16(at, true);
@@ -72,14 +72,14 @@ export function* readGif(file: Uint8Array): Steps<Gif> {
   const common = tableAt(13, view.getUint8(10));
   let transparent: number | undefined;
   let at = 13 + common.length;
-  // Up to the picture: blocks of a label and a chain of parts.
+  // Up to the image: blocks of a label and a chain of parts.
   for (let block = 1; view.getUint8(at) === 0x21; block++) {
     const isControl = view.getUint8(at + 1) === 0xf9;
     if (isControl && view.getUint8(at + 3) & 1) transparent = view.getUint8(at + 6);
     at = yield* afterParts(at + 2);
     if (block % samplesOfAStep === 0) yield;
   }
-  if (view.getUint8(at) !== 0x2c) throw new RangeError(`no picture at byte ${at}`);
+  if (view.getUint8(at) !== 0x2c) throw new RangeError(`no image at byte ${at}`);
   const own = tableAt(at + 10, view.getUint8(at + 9));
   const table = own.length > 0 ? own : common;
   const covered = { left: short(at + 1), top: short(at + 3), width: short(at + 5), height: short(at + 7) };

@@ -1,12 +1,12 @@
 /**
- * From a decoded picture to what the vision tower sees: resize, centre crop, convert to RGB, normalise.
+ * From a decoded image to what the vision tower sees: resize, centre crop, convert to RGB, normalise.
  *
  * Original: open_clip 2.20.0 `image_transform(size, is_train=False)` on Pillow and torchvision 0.15.2. Its
  * order matters: resize and crop happen in the file's own mode, RGB comes after. EXIF turns nothing.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { toRgb } from "./convert.js";
-import type { Raster, RgbRaster } from "./picture.js";
+import type { Raster, RgbRaster } from "./image.js";
 import { type Box, resize, resizing, type Size } from "./resize.js";
 import { inTurns } from "./turns.js";
 
@@ -20,13 +20,13 @@ export interface Preprocessing {
 }
 
 /**
- * The picture as float32 [3, size, size], bit for bit the original's for evaluation and direct use.
+ * The image as float32 [3, size, size], bit for bit the original's for evaluation and direct use.
  *
  * The original's training data is turned into RGB first, which gives other values for palettes, alpha, CMYK,
  * black and white, and grey in 16 bits or float: `preprocess(toRgb(raster), …)`.
  *
  * @example
- * const pixels = preprocess(await decodePicture("cat.jpg"), { size: 224, mean, std });
+ * const pixels = preprocess(await decodeImage("cat.jpg"), { size: 224, mean, std });
  */
 export function preprocess(raster: Raster, { size, mean, std }: Preprocessing): Float32Array {
   const { resized, kept } = centreCrop(raster, size);
@@ -36,7 +36,7 @@ export function preprocess(raster: Raster, { size, mean, std }: Preprocessing): 
 
 /**
  * The long part of `preprocess`, in turns with others: resize and crop. `preprocess` gives the same for what comes
- * out as for the picture, and has little left to do.
+ * out as for the image, and has little left to do.
  *
  * @param size side of the square in pixels
  * @throws the signal's reason
@@ -52,18 +52,18 @@ export async function toSquare(
   return inTurns(resizing(raster, resized, kept), signal);
 }
 
-/** Pillow's sides are 32-bit numbers: the original refuses such a picture too. */
+/** Pillow's sides are 32-bit numbers: the original refuses such an image too. */
 const longestSide = 2 ** 31 - 1;
 
-/** The size a picture is resized to, its shorter side to `size`, and the square kept of its middle. */
+/** The size an image is resized to, its shorter side to `size`, and the square kept of its middle. */
 export function centreCrop({ width, height }: Size, size: number): { resized: Size; kept: Box } {
   const longer = Math.trunc((size * Math.max(width, height)) / Math.min(width, height));
   if (longer > longestSide) {
     const sides = `${count(width)} × ${count(height)}`;
     throw new OpenFlamingoError(
-      "picture-unsupported",
-      `the picture: ${sides} pixels scaled to ${size} make ${count(longer)} on the longer side`,
-      { hint: `At most ${count(longestSide)} are possible: cut the picture to a less narrow part.` },
+      "image-unsupported",
+      `the image: ${sides} pixels scaled to ${size} make ${count(longer)} on the longer side`,
+      { hint: `At most ${count(longestSide)} are possible: cut the image to a less narrow part.` },
     );
   }
   const resized = width <= height ? { width: size, height: longer } : { width: longer, height: size };

@@ -5,7 +5,7 @@
  * sharp's own cubic gives other bytes.
  */
 import { premultiply, unpremultiply } from "./convert.js";
-import { type ByteRaster, channelsOf, type Raster } from "./picture.js";
+import { type ByteRaster, channelsOf, type Raster } from "./image.js";
 import { atOnce, type Steps, samplesOfAStep } from "./turns.js";
 
 /** In pixels. */
@@ -14,16 +14,16 @@ export interface Size {
   readonly height: number;
 }
 
-/** A part of a picture, in pixels from its left upper corner. */
+/** A part of an image, in pixels from its left upper corner. */
 export interface Box extends Size {
   readonly left: number;
   readonly top: number;
 }
 
 /**
- * The picture resized to `to`, of which only the pixels in `keep` are computed and returned.
+ * The image resized to `to`, of which only the pixels in `keep` are computed and returned.
  *
- * @param keep inside the resized picture; all of it unless given
+ * @param keep inside the resized image; all of it unless given
  * @returns a raster of `keep.width` × `keep.height` in the same mode; always a copy
  */
 export function resize(raster: Raster, to: Size, keep: Box = { left: 0, top: 0, ...to }): Raster {
@@ -75,12 +75,12 @@ function* bicubic(raster: Raster, to: Size, keep: Box): Steps<Raster> {
   const rows = cubicTaps(raster.height, to.height, keep.top, keep.height, arithmetic);
   const seen: Box = { left: columns.from, top: rows.from, width: columns.seen, height: rows.seen };
 
-  // Pillow takes very tall pictures the other way round when they shrink; where bytes are rounded shows it.
+  // Pillow takes very tall images the other way round when they shrink; where bytes are rounded shows it.
   if (raster.height > 100 * raster.width && to.height < raster.height) {
     const flat = yield* alongColumns(partOf(raster, seen), rows, arithmetic);
     return alongRows(flat, columns, arithmetic);
   }
-  // Band by band, so that the copies, of what may be all of a large picture, stay small.
+  // Band by band, so that the copies, of what may be all of a large image, stay small.
   const narrow = emptyLike(raster, { width: keep.width, height: seen.height });
   const most = Math.ceil(samplesOfAStep / (seen.width * channelsOf[raster.mode]));
   for (let y = 0; y < seen.height; y += most) {
@@ -240,7 +240,7 @@ function emptyLike({ mode }: Raster, { width, height }: Size): Raster {
   return { mode, width, height, data: new Uint8Array(length) };
 }
 
-/** A part of a picture, as a copy, with its alpha multiplied in. */
+/** A part of an image, as a copy, with its alpha multiplied in. */
 function partOf(raster: Raster, { left, top, width, height }: Box): Raster {
   const channels = channelsOf[raster.mode];
   const part = emptyLike(raster, { width, height });

@@ -9,7 +9,7 @@
 import sharp, { type Metadata, type Sharp } from "sharp";
 import type { Format } from "./formats.js";
 import { gifRaster, readGif } from "./gif.js";
-import type { Mode, OpenPicture, Raster, Until } from "./picture.js";
+import type { Mode, OpenImage, Raster, Until } from "./image.js";
 import { tiffMode } from "./tiff.js";
 import { inTurns, type Steps, samplesOfAStep } from "./turns.js";
 
@@ -48,7 +48,7 @@ const spaceOf: { readonly [mode in Mode]: string } = {
 };
 
 /** Reads the header. Errors, here and in decoding, are sharp's own and mean a damaged file. */
-export async function openWithSharp(format: keyof typeof modeIn, file: Uint8Array): Promise<OpenPicture> {
+export async function openWithSharp(format: keyof typeof modeIn, file: Uint8Array): Promise<OpenImage> {
   const { image, metadata, kind } = await open(file);
   const modeOf: ModeOf = modeIn[format];
   const mode = modeOf(metadata, file);
@@ -58,8 +58,8 @@ export async function openWithSharp(format: keyof typeof modeIn, file: Uint8Arra
   return { width, height, kind, decode: mode && ((until) => decode(image, mode, until)) };
 }
 
-/** The same for the first picture of a GIF. */
-export async function openGif(file: Uint8Array, signal: AbortSignal): Promise<OpenPicture> {
+/** The same for the first image of a GIF. */
+export async function openGif(file: Uint8Array, signal: AbortSignal): Promise<OpenImage> {
   const gif = await inTurns(readGif(file), signal);
   const { image, kind } = await open(gif.first);
   return {

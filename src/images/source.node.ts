@@ -1,27 +1,27 @@
-/** The bytes of a picture file, from wherever it is: memory, disk, a `data:` URI, or the web by another's hand. */
+/** The bytes of an image file, from wherever it is: memory, disk, a `data:` URI, or the web by another's hand. */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { type ErrorCode, OpenFlamingoError } from "../base/errors.js";
-import type { PictureSource } from "./picture.js";
+import type { ImageSource } from "./image.js";
 
 export interface SourceOptions {
   readonly signal?: AbortSignal | undefined;
   /**
-   * Gets the picture behind a URL object of `http:` or `https:`; without it such a picture is refused.
+   * Gets the image behind a URL object of `http:` or `https:`; without it such an image is refused.
    *
    * Its OpenFlamingoErrors reach the user as they are, other errors as `network`.
    */
-  readonly fetchPicture?:
+  readonly fetchImage?:
     | ((url: URL, options: { signal?: AbortSignal | undefined }) => Promise<Uint8Array>)
     | undefined;
 }
 
 /**
- * What errors call the picture. A path or an address is its own name, but a `data:` URI is too long for one, and
+ * What errors call the image. A path or an address is its own name, but a `data:` URI is too long for one, and
  * control characters, which terminals obey, are left out.
  */
-export function nameOf(source: PictureSource): string {
-  if (source instanceof Uint8Array || source instanceof Blob) return "the picture";
+export function nameOf(source: ImageSource): string {
+  if (source instanceof Uint8Array || source instanceof Blob) return "the image";
   const name = String(source).replace(/\p{Cc}/gu, "");
   return isData(name) && name.length > 40 ? `${name.slice(0, 40)}…` : name;
 }
@@ -30,14 +30,14 @@ export const isWeb = (address: string): boolean => /^https?:/i.test(address);
 const isData = (address: string): boolean => /^data:/i.test(address);
 
 /**
- * @param name what errors call the picture
- * @throws OpenFlamingoError `picture-missing`, `picture-unreadable`, `picture-unsupported`, `network`, `usage`
+ * @param name what errors call the image
+ * @throws OpenFlamingoError `image-missing`, `image-unreadable`, `image-unsupported`, `network`, `usage`
  * @throws the signal's reason, if fetching was aborted
  */
 export async function readSource(
-  source: PictureSource,
+  source: ImageSource,
   name: string,
-  { signal, fetchPicture, maxBytes }: SourceOptions & { readonly maxBytes: number },
+  { signal, fetchImage, maxBytes }: SourceOptions & { readonly maxBytes: number },
 ): Promise<Uint8Array> {
   const refuse: Refuse = ([code, found, hint], cause) => {
     throw new OpenFlamingoError(code, `${name}: ${found}`, { hint, cause });
@@ -50,8 +50,8 @@ export async function readSource(
       source instanceof Blob
     )
   ) {
-    throw new OpenFlamingoError("usage", `a picture is ${source === null ? "null" : `a ${typeof source}`}`, {
-      hint: "Give a path, a URL object, or the bytes of a picture file.",
+    throw new OpenFlamingoError("usage", `an image is ${source === null ? "null" : `a ${typeof source}`}`, {
+      hint: "Give a path, a URL object, or the bytes of an image file.",
     });
   }
   const limited = (size: number) => (size > maxBytes ? refuse(tooLarge(size, maxBytes)) : size);
@@ -61,10 +61,10 @@ export async function readSource(
   else if (source instanceof Blob) file = await readBlob(source, limited, refuse);
   else if (isData(String(source))) file = await readDataUri(source, refuse);
   else if (!isWeb(String(source))) file = await readDisk(source, limited, refuse);
-  else if (!fetchPicture) return refuse(onTheWeb);
+  else if (!fetchImage) return refuse(onTheWeb);
   else if (!(source instanceof URL)) return refuse(webAddressAsText);
   else {
-    file = await fetchPicture(source, { signal }).catch((cause: unknown) => {
+    file = await fetchImage(source, { signal }).catch((cause: unknown) => {
       signal?.throwIfAborted();
       if (cause instanceof OpenFlamingoError) throw cause;
       return refuse(notFetched, cause);
@@ -121,34 +121,34 @@ async function readBytes(file: FileHandle, size: number): Promise<Uint8Array> {
 /** Why there are no bytes: code, what was found, hint. */
 type Reason = readonly [ErrorCode, string, string];
 
-const isFolder: Reason = ["picture-unreadable", "is a folder, not a picture", "Name a picture in it."];
+const isFolder: Reason = ["image-unreadable", "is a folder, not an image", "Name an image in it."];
 const noTrueFile: Reason = [
-  "picture-unreadable",
+  "image-unreadable",
   "is a pipe, a device or a socket, and only files are read, because those may never end",
-  "Write the picture to a file first, or pass its bytes.",
+  "Write the image to a file first, or pass its bytes.",
 ];
 const tooLarge = (size: number, maxBytes: number): Reason => [
-  "picture-unreadable",
+  "image-unreadable",
   `has ${size.toLocaleString("en-US")} bytes, the limit is ${maxBytes.toLocaleString("en-US")}`,
-  "Is it a picture? Save it smaller, or raise maxBytes for a file you trust.",
+  "Is it an image? Save it smaller, or raise maxBytes for a file you trust.",
 ];
 const onTheWeb: Reason = [
-  "picture-unsupported",
+  "image-unsupported",
   "is on the web; only files and data: URIs are read here",
-  "Fetch the picture and pass its bytes.",
+  "Fetch the image and pass its bytes.",
 ];
 const webAddressAsText: Reason = [
-  "picture-unsupported",
+  "image-unsupported",
   "is a web address given as text, and text is a path",
-  "Pass a URL object, new URL(…), or fetch the picture and pass its bytes.",
+  "Pass a URL object, new URL(…), or fetch the image and pass its bytes.",
 ];
 const notFetched: Reason = [
   "network",
   "could not be fetched",
-  "Check the address and the connection, or fetch the picture and pass its bytes.",
+  "Check the address and the connection, or fetch the image and pass its bytes.",
 ];
 const malformedDataUri: Reason = [
-  "picture-unreadable",
+  "image-unreadable",
   "is not a well-formed data: URI",
   'It must be "data:", a type such as image/png, ";base64", a comma, and all of the file in base64.',
 ];
@@ -159,7 +159,7 @@ function reasonOf({ code = "for a reason that was not given" }: NodeJS.ErrnoExce
     case "ENOENT":
     case "ENOTDIR":
       return [
-        "picture-missing",
+        "image-missing",
         "there is no such file",
         "Check the path; a relative one starts at the folder in which the program runs.",
       ];
@@ -167,13 +167,13 @@ function reasonOf({ code = "for a reason that was not given" }: NodeJS.ErrnoExce
       return isFolder;
     case "ERR_INVALID_URL_SCHEME":
       return [
-        "picture-unsupported",
+        "image-unsupported",
         "only file:, data: and web URLs are read",
-        "Pass a path, or the picture's bytes.",
+        "Pass a path, or the image's bytes.",
       ];
     default:
       return [
-        "picture-unreadable",
+        "image-unreadable",
         `cannot be read (${code})`,
         "Check that it is a file and that you may read it.",
       ];

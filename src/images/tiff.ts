@@ -1,9 +1,9 @@
 /**
- * The mode of a TIFF, from the tags of its first picture.
+ * The mode of a TIFF, from the tags of its first image.
  *
  * Facts: TIFF 6.0, "Image File Directory", and the table of kinds in Pillow 12.3.0's TiffImagePlugin.py.
  */
-import type { Mode } from "./picture.js";
+import type { Mode } from "./image.js";
 
 /** The tags by their numbers. */
 const bitsPerSample = 258;

@@ -1,5 +1,5 @@
 /**
- * Long work in steps, between which others have their turn: a picture of the largest size takes seconds, and no
+ * Long work in steps, between which others have their turn: an image of the largest size takes seconds, and no
  * server may stand still for them.
  */
 

@@ -1,9 +1,9 @@
 /**
- * CLIP's two towers side by side: features of pictures and texts in one space, and how well they go together.
+ * CLIP's two towers side by side: features of images and texts in one space, and how well they go together.
  *
  * Paper: CLIP (arXiv:2103.00020), Section "Selecting an Efficient Pre-Training Method". Original: open_clip 2.20.0,
  * src/open_clip/model.py, `CLIP`, and transformer.py, `VisionTransformer`.
- * Sizes: N pictures, b texts, S pixels a side, v patches, d width, f width of the features.
+ * Sizes: N images, b texts, S pixels a side, v patches, d width, f width of the features.
  */
 import {
   div,
@@ -34,6 +34,6 @@ export function imageFeatures(p: Params, pixels: Tensor, config: VitConfig, feat
 /** Features of length 1: (…, f) → (…, f) */
 export const normalized = (x: Tensor): Tensor => div(x, sqrt(sum(mul(x, x), { axes: [-1], keep: true })));
 
-/** Logits of texts for pictures: pictures (N, f) and texts (b, f), both normalised → (N, b) */
-export const similarity = (p: Params, pictures: Tensor, texts: Tensor): Tensor =>
-  mul(matmul(pictures, transposeLast(texts)), exp(p.tensor("logit_scale", [])));
+/** Logits of texts for images: images (N, f) and texts (b, f), both normalised → (N, b) */
+export const similarity = (p: Params, images: Tensor, texts: Tensor): Tensor =>
+  mul(matmul(images, transposeLast(texts)), exp(p.tensor("logit_scale", [])));

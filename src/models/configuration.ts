@@ -71,7 +71,7 @@ const invalid = (file: string, what: string) =>
 export interface VisionConfiguration {
   readonly vit: VitConfig;
   /**
-   * The width of the features that pictures and texts share. Only read when it is asked for: generation does not need
+   * The width of the features that images and texts share. Only read when it is asked for: generation does not need
    * it.
    *
    * @throws OpenFlamingoError `model-invalid`

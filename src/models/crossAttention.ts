@@ -1,10 +1,10 @@
 /**
- * Gated cross-attention: how a frozen language model gets to look at pictures.
+ * Gated cross-attention: how a frozen language model gets to look at images.
  *
  * Paper: Flamingo (arXiv:2204.14198), "Conditioning frozen language models on visual representations", and "Per-image/
- * video attention masking" for which picture a token sees. Original: open_flamingo/src/helpers.py,
+ * video attention masking" for which image a token sees. Original: open_flamingo/src/helpers.py,
  * `MaskedCrossAttention` and `GatedCrossAttentionBlock`.
- * Sizes: b prompts, t tokens, s pictures that a prompt may look at, n latents, d width, h heads, e width of a head.
+ * Sizes: b prompts, t tokens, s images that a prompt may look at, n latents, d width, h heads, e width of a head.
  */
 import {
   add,
@@ -36,13 +36,13 @@ export interface CrossAttentionConfig {
 
 export const releasedCrossAttention: CrossAttentionConfig = { heads: 8, headWidth: 64, multiple: 4 };
 
-/** Keys and values of pictures: (…, h, n, e) each. */
+/** Keys and values of images: (…, h, n, e) each. */
 export interface Media {
   readonly keys: Tensor;
   readonly values: Tensor;
 }
 
-/** A picture's keys and values for one block: latents (N, n, dv) → (N, h, n, e). They serve every token and beam. */
+/** An image's keys and values for one block: latents (N, n, dv) → (N, h, n, e). They serve every token and beam. */
 export function mediaOf(p: Params, latents: Tensor, { heads, headWidth }: CrossAttentionConfig): Media {
   const both = linear(p.at("attn").at("to_kv"), latents, 2 * heads * headWidth); // (N, n, 2·h·e)
   const [keys, values] = split(both, { parts: 2, axis: -1 }).map((t) =>
@@ -51,7 +51,7 @@ export function mediaOf(p: Params, latents: Tensor, { heads, headWidth }: CrossA
   return { keys: keys!, values: values! };
 }
 
-/** Places of a token that are no picture: it sees nothing, or every latent alike. */
+/** Places of a token that are no image: it sees nothing, or every latent alike. */
 export const seesNone = -1;
 export const seesAll = -2;
 
@@ -63,20 +63,20 @@ export interface Sight {
 }
 
 /**
- * @param place int32 (b, t): the token's picture, 0 … s − 1, or `seesNone`, or `seesAll` (the original's evenly spread
- *   attention of a text that has more `<image>` than pictures)
- * @param pictures s
+ * @param place int32 (b, t): the token's image, 0 … s − 1, or `seesNone`, or `seesAll` (the original's evenly spread
+ *   attention of a text that has more `<image>` than images)
+ * @param images s
  * @param latents n
- * @param onlyImmediate whether earlier pictures are hidden (the released models) or seen as well
+ * @param onlyImmediate whether earlier images are hidden (the released models) or seen as well
  */
 export function sightOf(
   place: Tensor,
-  pictures: Tensor["shape"][number],
+  images: Tensor["shape"][number],
   latents: number,
   { onlyImmediate = true } = {},
 ): Sight {
   const [b, t] = place.shape as [never, never];
-  const s = pictures;
+  const s = images;
   const { graph } = place.node;
   const of = reshape(place, { shape: [b, t, 1] });
   const sees = onlyImmediate ? equal(of, iota(graph, s)) : less(iota(graph, s), add(of, 1)); // (b, t, s)
@@ -92,7 +92,7 @@ export function sightOf(
 }
 
 /**
- * h ← tanh(attn_gate) · attention(h, pictures) + h, then h ← tanh(ff_gate) · feedForward(h) + h. Training starts with
+ * h ← tanh(attn_gate) · attention(h, images) + h, then h ← tanh(ff_gate) · feedForward(h) + h. Training starts with
  * both gates at 0, where the block changes nothing.
  *
  * @param x (b, t, d)

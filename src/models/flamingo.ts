@@ -1,12 +1,12 @@
 /**
- * Flamingo: pictures and text in any order in, text out.
+ * Flamingo: images and text in any order in, text out.
  *
  * Paper: Flamingo (arXiv:2204.14198), "Approach". Original: open_flamingo/src/flamingo.py and flamingo_lm.py.
  *
- * Two functions make the whole model. `encode` runs once a picture: vision encoder, resampler, and the keys and values
+ * Two functions make the whole model. `encode` runs once an image: vision encoder, resampler, and the keys and values
  * that each gated block will ask for. `decode` runs over tokens: the language model, with a gated block before every
- * `crossAttentionEvery`-th of its own. Nothing is kept between calls: pictures enter `decode` as an argument.
- * Sizes: N pictures, S pixels a side, v patches, n latents, b prompts, t new tokens, s pictures of a prompt, w rows
+ * `crossAttentionEvery`-th of its own. Nothing is kept between calls: images enter `decode` as an argument.
+ * Sizes: N images, S pixels a side, v patches, n latents, b prompts, t new tokens, s images of a prompt, w rows
  * whose logits are wanted, total slots of keys, d width, h heads, e width of a head, V vocabulary.
  */
 import { gather, rearrange, reshape, type Tensor, times } from "../graph/index.js";
@@ -52,7 +52,7 @@ export interface Encoded {
 export function encode(p: Params, pixels: Tensor, config: FlamingoConfig): Encoded {
   const tokens = vit(p.at("vision_encoder"), pixels, config.vision); // (N, v, dv)
   const [N, v, dv] = tokens.shape as [never, never, number];
-  // Each picture by itself: one picture of one frame.
+  // Each image by itself: one image of one frame.
   const single = reshape(tokens, { shape: [N, 1, 1, v, dv] });
   const resampled = perceiver(p.at("perceiver"), single, config.perceiver); // (N, 1, n, dv)
   const latents = rearrange(resampled, "N T n d -> (N T) n d");
@@ -64,10 +64,10 @@ export function encode(p: Params, pixels: Tensor, config: FlamingoConfig): Encod
 
 export interface Text extends Keys {
   readonly ids: Tensor; // int32 (b, t)
-  /** The pictures' keys and values for each gated block (pictures, h, n, e), and which of them each prompt looks at. */
+  /** The images' keys and values for each gated block (images, h, n, e), and which of them each prompt looks at. */
   readonly pool: readonly Media[];
   readonly slots: Tensor; // int32 (b, s)
-  /** Which of its prompt's pictures a token sees: see `sightOf`. */
+  /** Which of its prompt's images a token sees: see `sightOf`. */
   readonly place: Tensor; // int32 (b, t)
   /** Rows of the flattened (b·t) tokens whose logits are wanted; all of them when absent. */
   readonly wanted?: Tensor; // int32 (w)
@@ -89,9 +89,9 @@ export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
   let x = language.embed(p.at("lang_encoder"), ids); // (b, t, d)
   for (let i = 0; i < language.layers; i++) {
     const block = blockAt(p, config, i);
-    const picture = gated.indexOf(i);
-    if (picture >= 0) {
-      const media = ofPrompts(pool[picture]!, slots); // (b, h, s·n, e)
+    const image = gated.indexOf(i);
+    if (image >= 0) {
+      const media = ofPrompts(pool[image]!, slots); // (b, h, s·n, e)
       x = gatedCrossAttention(block.at("gated_cross_attn_layer"), x, media, sight, crossAttention);
     }
     x = language.block(block, x, attendIn(i)); // (b, t, d)
@@ -101,7 +101,7 @@ export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
   return { logits, cache };
 }
 
-/** The pictures of each prompt, one after the other: pool (pictures, h, n, e), slots (b, s) → (b, h, s·n, e). */
+/** The images of each prompt, one after the other: pool (images, h, n, e), slots (b, s) → (b, h, s·n, e). */
 function ofPrompts({ keys, values }: Media, slots: Tensor): Media {
   const take = (pool: Tensor) => rearrange(gather(pool, slots), "b s h n e -> b h (s n) e");
   return { keys: take(keys), values: take(values) };

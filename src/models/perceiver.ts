@@ -3,7 +3,7 @@
  *
  * Paper: Flamingo (arXiv:2204.14198), "Visual processing and the Perceiver Resampler".
  * Original: open_flamingo/src/helpers.py, `PerceiverAttention` and `PerceiverResampler`.
- * Sizes: b prompts, T pictures of a prompt, F frames, v patches, n latents, d width, h heads, e width of a head.
+ * Sizes: b prompts, T images of a prompt, F frames, v patches, n latents, d width, h heads, e width of a head.
  */
 import {
   add,
@@ -22,14 +22,14 @@ export interface PerceiverConfig {
   readonly depth: number;
   readonly heads: number;
   readonly headWidth: number;
-  /** How many latents stand for a picture, n. */
+  /** How many latents stand for an image, n. */
   readonly latents: number;
   /** How many times wider the feed-forward layer is. */
   readonly multiple: number;
-  /** How many frames of a picture can be told apart; left out, frames have no embedding. */
+  /** How many frames of an image can be told apart; left out, frames have no embedding. */
   readonly frames?: number;
-  /** How many pictures of a prompt can be told apart; left out, pictures have no embedding of their place. */
-  readonly pictures?: number;
+  /** How many images of a prompt can be told apart; left out, images have no embedding of their place. */
+  readonly images?: number;
 }
 
 /** What the original's factory always uses. */
@@ -57,8 +57,8 @@ export function perceiver(p: Params, x: Tensor, config: PerceiverConfig): Tensor
   return layerNorm(p.at("norm"), latents);
 }
 
-/** Adds the embeddings of frames and of pictures, where the model has them: (b, T, F, v, d) → (b, T, F·v, d) */
-function withPlaces(p: Params, x: Tensor, { frames, pictures }: PerceiverConfig): Tensor {
+/** Adds the embeddings of frames and of images, where the model has them: (b, T, F, v, d) → (b, T, F·v, d) */
+function withPlaces(p: Params, x: Tensor, { frames, images }: PerceiverConfig): Tensor {
   const [, T, F] = x.shape as [never, never, never];
   const d = widthOf(x);
   const first = (table: Tensor, count: never) => slice(table, { axis: 0, start: 0, end: count });
@@ -67,11 +67,11 @@ function withPlaces(p: Params, x: Tensor, { frames, pictures }: PerceiverConfig)
     media = add(media, reshape(first(p.tensor("frame_embs", [frames, d]), F), { shape: [F, 1, d] }));
   }
   media = rearrange(media, "b T F v d -> b T (F v) d");
-  if (pictures === undefined) return media;
-  return add(media, first(p.tensor("media_time_embs", [pictures, 1, d]), T));
+  if (images === undefined) return media;
+  return add(media, first(p.tensor("media_time_embs", [images, 1, d]), T));
 }
 
-/** The latents ask; picture and latents answer. The caller adds the result. */
+/** The latents ask; image and latents answer. The caller adds the result. */
 function perceiverAttention(
   p: Params, // norm_media, norm_latents, to_q, to_kv, to_out
   x: Tensor, // (b, T, v, d)

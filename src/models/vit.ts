@@ -3,7 +3,7 @@
  *
  * Paper: "An Image is Worth 16x16 Words" (arXiv:2010.11929), Section "Vision Transformer (ViT)", in the pre-norm form
  * of CLIP (arXiv:2103.00020). Original: open_clip 2.20.0, src/open_clip/transformer.py, `VisionTransformer`.
- * Sizes: N pictures, S pixels a side, v patches, d width, h heads, e width of a head.
+ * Sizes: N images, S pixels a side, v patches, d width, h heads, e width of a head.
  */
 import {
   add,
@@ -34,7 +34,7 @@ export interface VitConfig {
 }
 
 /**
- * Pictures → patch tokens: the last block's raw output without the class token, before `ln_post`. Later versions of
+ * Images → patch tokens: the last block's raw output without the class token, before `ln_post`. Later versions of
  * open_clip normalise these tokens too; the released Flamingos were trained without.
  *
  * @param pixels float32 (N, 3, S, S)
@@ -45,7 +45,7 @@ export function vit(p: Params, pixels: Tensor, config: VitConfig): Tensor {
   return slice(x, { axis: 1, start: 1, end: x.shape[1]! });
 }
 
-/** Pictures → the last block's raw output, the class token first: (N, 3, S, S) → (N, 1 + v, d) */
+/** Images → the last block's raw output, the class token first: (N, 3, S, S) → (N, 1 + v, d) */
 export function vitTokens(p: Params, pixels: Tensor, config: VitConfig): Tensor {
   const { patchSize, width: d, imageSize, layers } = config;
   const N = pixels.shape[0]!;

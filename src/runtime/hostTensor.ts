@@ -50,7 +50,7 @@ export function zeros<D extends DType>(dtype: D, shape: readonly number[]): Host
     return { dtype, shape, data: new arrays[dtype](elements) };
   } catch (cause) {
     const message = `no room for ${elements * bytesOf[dtype]} bytes, a ${dtype} tensor [${shape.join(", ")}]`;
-    const hint = "Use smaller batches, fewer pictures or a shorter prompt.";
+    const hint = "Use smaller batches, fewer images or a shorter prompt.";
     throw new OpenFlamingoError("memory", message, { hint, cause });
   }
 }

@@ -250,7 +250,7 @@ export function engineError(where: string, cause: unknown): OpenFlamingoError {
   if (cause instanceof OpenFlamingoError) return cause;
   const words = tidy(cause instanceof Error ? cause.message : String(cause));
   if (/failed to allocate|allocation failed|bad.?alloc/i.test(words)) {
-    const hint = "Use smaller batches, fewer pictures, a shorter prompt or smaller weights.";
+    const hint = "Use smaller batches, fewer images, a shorter prompt or smaller weights.";
     return new OpenFlamingoError("memory", `${where}: not enough memory: ${words}`, { hint, cause });
   }
   return new OpenFlamingoError("engine", `${where}: ${words}`, {

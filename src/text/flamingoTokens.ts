@@ -6,9 +6,9 @@
 import { isObject } from "../base/json.js";
 import { createTokenizer, type Tokenizer } from "./tokenizer.js";
 
-/** Ends a picture's text. */
+/** Ends an image's text. */
 export const endOfChunkToken = "<|endofchunk|>";
-/** Stands for a picture. */
+/** Stands for an image. */
 export const imageToken = "<image>";
 
 export interface FlamingoTokenizer extends Tokenizer {

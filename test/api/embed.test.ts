@@ -1,4 +1,4 @@
-/** `embed`: CLIP's features of pictures and texts, by the first door. */
+/** `embed`: CLIP's features of images and texts, by the first door. */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { useEngine } from "../graph/evaluate.js";
 import { tensorsOf } from "../tensors.js";
 import { largestDifference, twinFolder } from "../twin.js";
 
-const picture = (name: string) => golden(`tiny-openflamingo-9b/golden/pictures/${name}.png`);
+const image = (name: string) => golden(`tiny-openflamingo-9b/golden/pictures/${name}.png`);
 const engine = useEngine();
 const folder = mkdtempSync(join(tmpdir(), "embed-"));
 const withTexts = join(folder, "with-texts");
@@ -30,8 +30,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test("pictures come as one vector each, in their order, as wide as embed_dim and not normalised", async () => {
-  const [p0, p1, again] = await flamingo.embed({ images: [picture("p0"), picture("p1"), picture("p0")] });
+test("images come as one vector each, in their order, as wide as embed_dim and not normalised", async () => {
+  const [p0, p1, again] = await flamingo.embed({ images: [image("p0"), image("p1"), image("p0")] });
   expect(p0).toBeInstanceOf(Float32Array);
   expect(p0).toHaveLength(24);
   expect(again).toEqual(p0);
@@ -39,12 +39,12 @@ test("pictures come as one vector each, in their order, as wide as embed_dim and
   expect(Math.abs(Math.hypot(...p0!) - 1)).toBeGreaterThan(0.1);
 });
 
-test("a picture beside others has the same features, and generation is not disturbed", async () => {
-  const before = await flamingo.caption(picture("p0"));
-  const [alone] = await flamingo.embed({ images: [picture("p1")] });
+test("an image beside others has the same features, and generation is not disturbed", async () => {
+  const before = await flamingo.caption(image("p0"));
+  const [alone] = await flamingo.embed({ images: [image("p1")] });
   const [[, beside], after] = await Promise.all([
-    flamingo.embed({ images: [picture("p0"), picture("p1")] }),
-    flamingo.caption(picture("p0")),
+    flamingo.embed({ images: [image("p0"), image("p1")] }),
+    flamingo.caption(image("p0")),
   ]);
   expect(beside).toEqual(alone);
   expect(after).toEqual(before);
@@ -93,7 +93,7 @@ test("a text that is too long is cut, with its end token", async () => {
 
 test("ort.binding gives the same features", async () => {
   await using other = await load(withTexts, { engine: "ort.binding" });
-  for (const input of [{ images: [picture("p0")] }, { texts: ["a cat"] }] satisfies EmbedInput[]) {
+  for (const input of [{ images: [image("p0")] }, { texts: ["a cat"] }] satisfies EmbedInput[]) {
     const [ours] = await flamingo.embed(input);
     const [theirs] = await other.embed(input);
     const off = largestDifference(ours!, theirs!);
@@ -105,8 +105,8 @@ test("ort.binding gives the same features", async () => {
 describe("wrong usage", () => {
   test.each([
     ["nothing", {}],
-    ["pictures and texts", { images: [picture("p0")], texts: ["a"] }],
-    ["no picture", { images: [] }],
+    ["images and texts", { images: [image("p0")], texts: ["a"] }],
+    ["no image", { images: [] }],
     ["no text", { texts: [] }],
     ["a text outside of a list", { texts: "a cat" }],
   ])("%s", async (_, input) => {
@@ -116,16 +116,16 @@ describe("wrong usage", () => {
     });
   });
 
-  test("a picture that is not there is refused by name", async () => {
-    await expect(flamingo.embed({ images: [picture("p0"), "none.jpg"] })).rejects.toMatchObject({
-      code: "picture-missing",
+  test("an image that is not there is refused by name", async () => {
+    await expect(flamingo.embed({ images: [image("p0"), "none.jpg"] })).rejects.toMatchObject({
+      code: "image-missing",
       message: expect.stringContaining("none.jpg"),
     });
   });
 
   test("a signal stops it with its own reason", async () => {
     const signal = AbortSignal.abort(new Error("enough"));
-    await expect(flamingo.embed({ images: [picture("p0")] }, { signal })).rejects.toThrow("enough");
+    await expect(flamingo.embed({ images: [image("p0")] }, { signal })).rejects.toThrow("enough");
     await expect(flamingo.embed({ texts: ["a"] }, { signal })).rejects.toThrow("enough");
   });
 });
@@ -136,7 +136,7 @@ describe("texts of a model whose CLIP is not ready for them", () => {
     cpSync(twinFolder, model, { recursive: true });
     change(join(model, "clip"));
     await using changed = await load(model);
-    await changed.embed({ images: [picture("p0")] }); // pictures go on
+    await changed.embed({ images: [image("p0")] }); // images go on
     return changed.embed({ texts: ["a cat"] }).catch((error: unknown) => error);
   };
   const tokenizer = golden("tokenizer/clip.tokenizer.json");

@@ -10,7 +10,7 @@ import { compared } from "../parity.js";
 import { safetensors, tensorsOf } from "../tensors.js";
 import { goldenJson, twinFolder } from "../twin.js";
 
-const picture = (name: string) => golden(`tiny-openflamingo-9b/golden/pictures/${name}.png`);
+const photo = (name: string) => golden(`tiny-openflamingo-9b/golden/pictures/${name}.png`);
 
 let flamingo: Flamingo;
 beforeAll(async () => {
@@ -30,12 +30,12 @@ interface GenerationCase {
 const cases = goldenJson<{ cases: GenerationCase[] }>("generation.json").cases;
 const caseOf = (name: string) => cases.find((each) => each.name === name)!;
 
-test.each(["greedy_single", "greedy_other_picture", "greedy_question", "greedy_three_shot"])(
+test.each(["greedy_single", "greedy_other_image", "greedy_question", "greedy_three_shot"])(
   "generate gives the original's answer: %s",
   async (name) => {
-    const { prompts, pictures, kwargs, text_skip_special_tokens, new_tokens } = caseOf(name);
+    const { prompts, pictures: images, kwargs, text_skip_special_tokens, new_tokens } = caseOf(name);
     const answer = await flamingo.generate(prompts[0]!, {
-      images: pictures[0]!.map(picture),
+      images: images[0]!.map(photo),
       maxNewTokens: kwargs.max_new_tokens,
     });
     compared("first door/greedy answers/tiny-openflamingo-9b", { cases: 1, values: answer.ids.length + 1 });
@@ -45,32 +45,32 @@ test.each(["greedy_single", "greedy_other_picture", "greedy_question", "greedy_t
   },
 );
 
-test("a list of pictures and texts, few-shot, is the template that it stands for", async () => {
+test("a list of images and texts, few-shot, is the template that it stands for", async () => {
   const list = await flamingo.generate([
-    image(picture("p0")),
+    image(photo("p0")),
     "Output:An image of two children.",
-    image(picture("p1")),
+    image(photo("p1")),
     "Output:",
   ]);
   const template = await flamingo.generate(
     "<image>Output:An image of two children.<|endofchunk|><image>Output:",
     {
-      images: [picture("p0"), picture("p1")],
+      images: [photo("p0"), photo("p1")],
     },
   );
-  const caption = await flamingo.caption(picture("p1"), {
-    shots: [{ image: picture("p0"), text: "An image of two children." }],
+  const caption = await flamingo.caption(photo("p1"), {
+    shots: [{ image: photo("p0"), text: "An image of two children." }],
   });
   expect(list).toEqual(template);
   expect(caption).toEqual(template);
 });
 
-test("pictures come as path, file URL, bytes and Blob", async () => {
+test("images come as path, file URL, bytes and Blob", async () => {
   const { readFile } = await import("node:fs/promises");
   const { pathToFileURL } = await import("node:url");
-  const bytes = new Uint8Array(await readFile(picture("p0")));
+  const bytes = new Uint8Array(await readFile(photo("p0")));
   const answers = [];
-  for (const source of [picture("p0"), pathToFileURL(picture("p0")), bytes, new Blob([bytes])]) {
+  for (const source of [photo("p0"), pathToFileURL(photo("p0")), bytes, new Blob([bytes])]) {
     answers.push((await flamingo.caption(source)).text);
   }
   expect(new Set(answers).size).toBe(1);
@@ -78,24 +78,21 @@ test("pictures come as path, file URL, bytes and Blob", async () => {
 
 describe("streaming", () => {
   test("the pieces together are the answer", async () => {
-    const prompt = flamingo.captionPrompt(picture("p0"));
+    const prompt = flamingo.captionPrompt(photo("p0"));
     const [streamed] = await collectAnswers(flamingo.stream(prompt), { logProbs: false, returnSequences: 1 });
-    expect(streamed).toEqual(await flamingo.caption(picture("p0")));
+    expect(streamed).toEqual(await flamingo.caption(photo("p0")));
   });
 
   test("leaving the loop stops the work, and the model stays usable", async () => {
-    for await (const piece of flamingo.stream(flamingo.captionPrompt(picture("p0")))) {
+    for await (const piece of flamingo.stream(flamingo.captionPrompt(photo("p0")))) {
       expect(piece.finishReason).toBeUndefined();
       break;
     }
-    expect((await flamingo.caption(picture("p1"))).text).toBe("A bowl of fruit is seen behind a field");
+    expect((await flamingo.caption(photo("p1"))).text).toBe("A bowl of fruit is seen behind a field");
   });
 
   test("two answers at the same time do not mix", async () => {
-    const [first, second] = await Promise.all([
-      flamingo.caption(picture("p0")),
-      flamingo.caption(picture("p1")),
-    ]);
+    const [first, second] = await Promise.all([flamingo.caption(photo("p0")), flamingo.caption(photo("p1"))]);
     expect(first!.text).toMatch(/^A woman with an umbrella/);
     expect(second!.text).toBe("A bowl of fruit is seen behind a field");
   });
@@ -104,14 +101,14 @@ describe("streaming", () => {
 describe("stopping", () => {
   test("a signal that is aborted already stops before any work", async () => {
     const signal = AbortSignal.abort(new Error("enough"));
-    await expect(flamingo.caption(picture("p0"), { signal })).rejects.toThrow("enough");
+    await expect(flamingo.caption(photo("p0"), { signal })).rejects.toThrow("enough");
   });
 
   test("a signal stops between tokens, with its own reason", async () => {
     const controller = new AbortController();
     const seen: string[] = [];
     const reading = async () => {
-      for await (const piece of flamingo.stream(flamingo.captionPrompt(picture("p0")), {
+      for await (const piece of flamingo.stream(flamingo.captionPrompt(photo("p0")), {
         signal: controller.signal,
       })) {
         seen.push(piece.text);
@@ -131,18 +128,18 @@ describe("stopping", () => {
 
 describe("length and end", () => {
   test("stop strings end the answer and are cut off", async () => {
-    const answer = await flamingo.caption(picture("p0"), { stop: ["umbrella", "never"] });
+    const answer = await flamingo.caption(photo("p0"), { stop: ["umbrella", "never"] });
     expect(answer).toMatchObject({ text: "A woman with an ", finishReason: "stop" });
   });
 
   test("fewest and most tokens", async () => {
-    const short = await flamingo.caption(picture("p0"), { maxNewTokens: 3 });
+    const short = await flamingo.caption(photo("p0"), { maxNewTokens: 3 });
     expect(short.ids).toHaveLength(3);
     expect(short.finishReason).toBe("length");
-    const long = await flamingo.caption(picture("p1"), { minNewTokens: 14, maxNewTokens: 18 });
+    const long = await flamingo.caption(photo("p1"), { minNewTokens: 14, maxNewTokens: 18 });
     expect(long.ids.length).toBeGreaterThan(14);
     expect(long.ids.slice(0, 14)).not.toContain(515);
-    expect(await flamingo.caption(picture("p0"), { maxNewTokens: 0 })).toEqual({
+    expect(await flamingo.caption(photo("p0"), { maxNewTokens: 0 })).toEqual({
       text: "",
       ids: [],
       finishReason: "length",
@@ -150,10 +147,10 @@ describe("length and end", () => {
   });
 
   test("log-probabilities, one for each token, only if asked for", async () => {
-    const { ids, logProbs } = await flamingo.caption(picture("p0"), { logProbs: true });
+    const { ids, logProbs } = await flamingo.caption(photo("p0"), { logProbs: true });
     expect(logProbs).toHaveLength(ids.length);
     expect(logProbs!.every((value) => value <= 0)).toBe(true);
-    expect(await flamingo.caption(picture("p0"))).not.toHaveProperty("logProbs");
+    expect(await flamingo.caption(photo("p0"))).not.toHaveProperty("logProbs");
   });
 
   test.each([
@@ -162,13 +159,13 @@ describe("length and end", () => {
     [{ minNewTokens: 30 }, "minNewTokens is 30, more than maxNewTokens"],
     [{ stop: [""] }, "stop"],
   ])("%o is refused", async (options, message) => {
-    await expect(flamingo.caption(picture("p0"), options)).rejects.toMatchObject({
+    await expect(flamingo.caption(photo("p0"), options)).rejects.toMatchObject({
       code: "usage",
       message: expect.stringContaining(message),
     });
   });
 
-  test("a prompt that does not fit together with its answer is refused before any picture is read", async () => {
+  test("a prompt that does not fit together with its answer is refused before any image is read", async () => {
     const refused = flamingo.generate(`<image>${"word ".repeat(120)}`, {
       images: ["not-there.jpg"],
       maxNewTokens: 20,
@@ -184,9 +181,9 @@ describe("beams", () => {
   test.each(["beams3_single_lp_1", "beams3_three_shot_lp_0", "beams5_return_5_lp_m2"])(
     "generate gives the original's answers and scores: %s",
     async (name) => {
-      const { prompts, pictures, kwargs, text_skip_special_tokens, sequences_scores } = caseOf(name);
+      const { prompts, pictures: images, kwargs, text_skip_special_tokens, sequences_scores } = caseOf(name);
       const answer = await flamingo.generate(prompts[0]!, {
-        images: pictures[0]!.map(picture),
+        images: images[0]!.map(photo),
         maxNewTokens: kwargs.max_new_tokens,
         beams: kwargs.num_beams,
         lengthPenalty: kwargs.length_penalty,
@@ -203,7 +200,7 @@ describe("beams", () => {
   );
 
   test("a stream of a beam search is its one answer", async () => {
-    const prompt = flamingo.captionPrompt(picture("p0"));
+    const prompt = flamingo.captionPrompt(photo("p0"));
     const options = { beams: 3, maxNewTokens: 12 };
     const [streamed] = await collectAnswers(flamingo.stream(prompt, options), {
       logProbs: false,
@@ -216,15 +213,15 @@ describe("beams", () => {
 
 test("a seed gives the same samples every time, and several samples differ", async () => {
   const options = { temperature: 2, seed: 7, returnSequences: 3 };
-  const first = await flamingo.caption(picture("p0"), options);
-  expect(await flamingo.caption(picture("p0"), options)).toEqual(first);
+  const first = await flamingo.caption(photo("p0"), options);
+  expect(await flamingo.caption(photo("p0"), options)).toEqual(first);
   expect(new Set(first.sequences!.map(({ text }) => text)).size).toBe(3);
-  expect((await flamingo.caption(picture("p0"), { ...options, seed: 8 })).text).not.toBe(first.text);
+  expect((await flamingo.caption(photo("p0"), { ...options, seed: 8 })).text).not.toBe(first.text);
 });
 
 test("custom processors see row, step, ids and logits, and decide", async () => {
   const steps: number[] = [];
-  const { ids } = await flamingo.caption(picture("p0"), {
+  const { ids } = await flamingo.caption(photo("p0"), {
     maxNewTokens: 3,
     processors: [
       ({ step, logits }) => {
@@ -251,7 +248,7 @@ describe("ranking", () => {
     const { prompts, pictures, classes, results } = ranked.find((each) => each.prompts.length === 1)!;
     for (const { use_cache, normalize_length, logprobs } of results) {
       if (use_cache || !logprobs) continue;
-      const images = pictures[0]!.map(picture);
+      const images = pictures[0]!.map(photo);
       const ours = await flamingo.rank(prompts[0]!, classes, { images, normalize: normalize_length });
       const largest = Math.max(...ours.map((value, i) => Math.abs(value - logprobs[0]![i]!)));
       const of = { largest, bound: 1e-4 };
@@ -262,8 +259,8 @@ describe("ranking", () => {
 
   test("classify takes the likeliest label", async () => {
     const labels = ["A woman", "a boat"];
-    const { label, logProbs, normalized } = await flamingo.classify(picture("p0"), labels);
-    const scores = await flamingo.rank("<image>Output:", labels, { images: [picture("p0")] });
+    const { label, logProbs, normalized } = await flamingo.classify(photo("p0"), labels);
+    const scores = await flamingo.rank("<image>Output:", labels, { images: [photo("p0")] });
     expect(Object.values(logProbs)).toEqual(scores);
     expect(label).toBe("A woman");
     expect(normalized).toBe(true);
@@ -280,7 +277,7 @@ describe("settings that exclude each other are refused", () => {
     [{ topP: 2 }, "topP"],
     [{ temperature: 1, seed: -1 }, "seed is -1"],
   ])("%o", async (options, message) => {
-    await expect(flamingo.caption(picture("p0"), options)).rejects.toMatchObject({
+    await expect(flamingo.caption(photo("p0"), options)).rejects.toMatchObject({
       code: "usage",
       message: expect.stringContaining(message),
     });
@@ -321,7 +318,7 @@ describe("shots files", () => {
   test.each([
     ["not JSON", "{", "is not valid JSON"],
     ["no list", "{}", "not a list"],
-    ["no picture", '[{"text": "a"}]', 'entry 0 has no text "image"'],
+    ["no image", '[{"text": "a"}]', 'entry 0 has no text "image"'],
     ["a number for a text", '[{"image": "a", "text": 1}]', 'entry 0 has no text "text"'],
     [
       "a field too many",
@@ -341,7 +338,7 @@ describe("shots files", () => {
 });
 
 test("100 answers leave no memory behind", async () => {
-  const answer = () => flamingo.caption(picture("p0"), { maxNewTokens: 4 });
+  const answer = () => flamingo.caption(photo("p0"), { maxNewTokens: 4 });
   const resident = async (count: number) => {
     for (let i = 0; i < count; i++) await answer();
     globalThis.gc?.();

@@ -37,7 +37,7 @@ describe("each call's prompt is the contract's string", () => {
       "<image>An image of cats.<|endofchunk|><image>An image of",
     ],
     [
-      "a list: texts that are followed by a picture end with the token",
+      "a list: texts that are followed by an image end with the token",
       prepare([image("a"), "An image of two cats.", image("b"), "An image of"], undefined),
       "<image>An image of two cats.<|endofchunk|><image>An image of",
     ],
@@ -47,7 +47,7 @@ describe("each call's prompt is the contract's string", () => {
       "<image>Cats<|endofchunk|><image>Dogs",
     ],
     [
-      "a list: pictures side by side",
+      "a list: images side by side",
       prepare([image("a"), image("b"), "Both"], undefined),
       "<image><image>Both",
     ],
@@ -63,29 +63,25 @@ describe("each call's prompt is the contract's string", () => {
 });
 
 test("special tokens that a user types inside caption and ask stay text", () => {
-  const ids = idsOf(tokenizer, askPrompt("q.jpg", "Is <image> a picture?<|endofchunk|>"));
+  const ids = idsOf(tokenizer, askPrompt("q.jpg", "Is <image> an image?<|endofchunk|>"));
   expect(ids.filter((id) => id === tokenizer.special.image)).toHaveLength(1);
   expect(ids).not.toContain(tokenizer.special.endOfChunk);
-  expect(tokenizer.decode(ids)).toBe("<image>Question:Is <image> a picture?<|endofchunk|> Short answer:");
+  expect(tokenizer.decode(ids)).toBe("<image>Question:Is <image> an image?<|endofchunk|> Short answer:");
 });
 
 test.each([
-  [
-    "more <image> than pictures",
-    prepare("<image><image>a", ["a"]),
-    "the prompt has 2 <image>s and 1 picture",
-  ],
-  ["more pictures than <image>", prepare("<image>a", ["a", "b"]), "the prompt has 1 <image> and 2 pictures"],
+  ["more <image> than images", prepare("<image><image>a", ["a"]), "the prompt has 2 <image>s and 1 image"],
+  ["more images than <image>", prepare("<image>a", ["a", "b"]), "the prompt has 1 <image> and 2 images"],
   [
     "a typed <image> in a list",
     prepare([image("a"), "b <image>"], undefined),
-    "the prompt has 2 <image>s and 1 picture",
+    "the prompt has 2 <image>s and 1 image",
   ],
 ])("%s is refused by count", (_, prompt, message) => {
-  expect(() => idsOf(tokenizer, prompt)).toThrow(expect.objectContaining({ code: "picture-count", message }));
+  expect(() => idsOf(tokenizer, prompt)).toThrow(expect.objectContaining({ code: "image-count", message }));
 });
 
-test("an empty prompt, and pictures beside a list, are refused", () => {
+test("an empty prompt, and images beside a list, are refused", () => {
   expect(() => idsOf(tokenizer, prepare("", []))).toThrow(expect.objectContaining({ code: "usage" }));
   expect(() => prepare([image("a")], ["b"])).toThrow(expect.objectContaining({ code: "usage" }));
 });

@@ -44,7 +44,7 @@ for (const name of ["tiny-openflamingo-9b", "tiny-openflamingo-3b", "tiny-openfl
 }
 
 test("what is optional may be there, and paths become absolute", async () => {
-  const prompt = "A picture of";
+  const prompt = "An image of";
   const folder = modelFolder({
     ...whole,
     card: "./README.md",

@@ -63,36 +63,24 @@ type Row = readonly [
 ];
 
 const withModel = (make: () => string) => () => ["caption", good, "--model", make()];
-const withPicture = (make: () => string) => () => ["caption", make()];
+const withImage = (make: () => string) => () => ["caption", make()];
 
 const rows: readonly Row[] = [
-  ["a picture that is not there", withPicture(() => path("none.jpg")), "picture-missing", 3, /none\.jpg/],
-  ["a folder for a picture", withPicture(() => folder), "picture-unreadable", 3, /folder/],
+  ["an image that is not there", withImage(() => path("none.jpg")), "image-missing", 3, /none\.jpg/],
+  ["a folder for an image", withImage(() => folder), "image-unreadable", 3, /folder/],
+  ["an empty image", withImage(() => file("empty.jpg", "")), "image-unreadable", 3, /empty\.jpg.*empty/],
   [
-    "an empty picture",
-    withPicture(() => file("empty.jpg", "")),
-    "picture-unreadable",
-    3,
-    /empty\.jpg.*empty/,
-  ],
-  [
-    "a truncated picture",
-    withPicture(() => file("cut.png", png.subarray(0, 50_000))),
-    "picture-unreadable",
+    "a truncated image",
+    withImage(() => file("cut.png", png.subarray(0, 50_000))),
+    "image-unreadable",
     3,
     /cut\.png/,
   ],
-  [
-    "text for a picture",
-    withPicture(() => file("text.png", "hello there")),
-    "picture-unreadable",
-    3,
-    /text\.png/,
-  ],
+  ["text for an image", withImage(() => file("text.png", "hello there")), "image-unreadable", 3, /text\.png/],
   [
     "a format that is not read",
-    withPicture(() => file("a.pdf", "%PDF-1.7 and so on")),
-    "picture-unsupported",
+    withImage(() => file("a.pdf", "%PDF-1.7 and so on")),
+    "image-unsupported",
     3,
     /PDF/,
   ],
@@ -244,18 +232,18 @@ const rows: readonly Row[] = [
   ],
 
   [
-    "fewer pictures than <image>s",
+    "fewer images than <image>s",
     () => ["generate", "--prompt", "<image><image>a", "--image", good],
-    "picture-count",
+    "image-count",
     2,
-    /2 <image>s and 1 picture/,
+    /2 <image>s and 1 image/,
   ],
   [
-    "more pictures than <image>s",
+    "more images than <image>s",
     () => ["generate", "--prompt", "a", "--image", good],
-    "picture-count",
+    "image-count",
     2,
-    /0 <image>s and 1 picture/,
+    /0 <image>s and 1 image/,
   ],
   [
     "a prompt longer than the model's positions",
@@ -266,7 +254,7 @@ const rows: readonly Row[] = [
   ],
   ["an unknown option", () => ["caption", good, "--colour", "blue"], "usage", 2, /--colour/],
   ["an unknown command", () => ["paint", good], "usage", 2, /paint/],
-  ["no picture", () => ["caption"], "usage", 2, /image/],
+  ["no image", () => ["caption"], "usage", 2, /image/],
   ["a number that is none", () => ["caption", good, "--max-new-tokens", "many"], "usage", 2, /many/],
   [
     "an impossible setting",
@@ -306,7 +294,7 @@ describe.concurrent("each bad input has its code, exit code and message", () => 
   });
 });
 
-test("with several pictures the good ones are answered, and the exit code is that of the bad one", async () => {
+test("with several images the good ones are answered, and the exit code is that of the bad one", async () => {
   const finished = await run([
     "caption",
     "--json",

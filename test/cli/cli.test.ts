@@ -92,7 +92,7 @@ test("--early-stopping is a flag, or =never", async () => {
   expect((await run([...beams, "--early-stopping=often", cat])).code).toBe(2);
 });
 
-test("several pictures are told apart by their names", async () => {
+test("several images are told apart by their names", async () => {
   const { stdout } = await run(["caption", "--quiet", cat, rocket]);
   const lines = stdout.trimEnd().split("\n");
   expect(lines).toHaveLength(2);
@@ -101,9 +101,9 @@ test("several pictures are told apart by their names", async () => {
 });
 
 test("Ctrl-C stops the work with 130 and nothing is shown as an error", async () => {
-  const pictures = Array.from({ length: 200 }, () => cat);
+  const images = Array.from({ length: 200 }, () => cat);
   let asked = false;
-  const { code, stderr, stdout } = await run(["caption", "--quiet", ...pictures], (_, kill) => {
+  const { code, stderr, stdout } = await run(["caption", "--quiet", ...images], (_, kill) => {
     if (!asked) kill("SIGINT");
     asked = true;
   });
@@ -114,8 +114,8 @@ test("Ctrl-C stops the work with 130 and nothing is shown as an error", async ()
 
 test("a reader that goes away ends the work with 0", async () => {
   const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-  const pictures = Array.from({ length: 200 }, () => cat);
-  const child = spawn(process.execPath, [main, "caption", "--quiet", ...pictures], {
+  const images = Array.from({ length: 200 }, () => cat);
+  const child = spawn(process.execPath, [main, "caption", "--quiet", ...images], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stdout.once("data", () => child.stdout.destroy());

@@ -27,7 +27,7 @@ const linesOf = (stdout: string): Line[] =>
     .split("\n")
     .map((line) => JSON.parse(line) as Line);
 
-test("pictures and texts come as lines of JSON, and every number is the library's float32", async () => {
+test("images and texts come as lines of JSON, and every number is the library's float32", async () => {
   const { stdout, stderr, code } = await run([
     "embed",
     "--model",
@@ -50,9 +50,9 @@ test("pictures and texts come as lines of JSON, and every number is the library'
     { text: "a, b" },
   ]);
   await using flamingo = await load(model);
-  const pictures = await flamingo.embed({ images: [cat, rocket] });
+  const images = await flamingo.embed({ images: [cat, rocket] });
   const texts = await flamingo.embed({ texts: ["a cat", "a, b"] });
-  expect(lines.map(({ features }) => Float32Array.from(features))).toEqual([...pictures, ...texts]);
+  expect(lines.map(({ features }) => Float32Array.from(features))).toEqual([...images, ...texts]);
   // Nine digits are enough for any float32; JSON would write the seventeen of a float64.
   const digits = stdout.match(/\d+\.\d+/g)!.map((number) => number.replace(/^0\.0*|\./g, "").length);
   expect(Math.max(...digits)).toBeLessThanOrEqual(9);
@@ -75,7 +75,7 @@ test("--output writes all of them to a safetensors file, with their names", asyn
   ];
   const { stdout, code } = await run(args);
   expect(stdout).toBe("");
-  expect(code).toBe(3); // of the picture that is not there
+  expect(code).toBe(3); // of the image that is not there
   await using flamingo = await load(model);
   const found = [
     ...(await flamingo.embed({ images: [cat, rocket] })),
@@ -108,7 +108,7 @@ test("--normalize writes vectors of length 1 in the same direction", async () =>
   });
 });
 
-test("a picture that cannot be read does not keep the others back, and 3 comes at the end", async () => {
+test("an image that cannot be read does not keep the others back, and 3 comes at the end", async () => {
   const { stdout, stderr, code } = await run(["embed", "--quiet", "none.jpg", cat]);
   expect(linesOf(stdout).map(({ image }) => image)).toEqual([cat]);
   expect(stderr).toContain("none.jpg");
@@ -116,7 +116,7 @@ test("a picture that cannot be read does not keep the others back, and 3 comes a
 });
 
 test("a text without CLIP's tokenizer is the model's fault, told as JSON under --json", async () => {
-  // Before the picture, whose work would be for nothing.
+  // Before the image, whose work would be for nothing.
   const { stdout, stderr, code } = await run(["embed", "--quiet", "--json", cat, "--text", "a cat"]);
   expect(stdout).toBe("");
   expect(JSON.parse(stderr).error).toMatchObject({
@@ -126,9 +126,9 @@ test("a text without CLIP's tokenizer is the model's fault, told as JSON under -
   expect(code).toBe(4);
 });
 
-test("neither picture nor text is wrong usage", async () => {
+test("neither image nor text is wrong usage", async () => {
   const { stderr, code } = await run(["embed"]);
-  expect(stderr).toContain("no picture and no text");
+  expect(stderr).toContain("no image and no text");
   expect(code).toBe(2);
 });
 

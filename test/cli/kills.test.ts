@@ -33,29 +33,29 @@ function killed(args: readonly string[], after: number): Promise<"killed" | "end
 
 test(`embed --output, killed ${kills} times over its whole run`, async () => {
   const file = join(folder, "features.safetensors");
-  const pictures = [golden("photos/rocket.jpg"), golden("photos/chelsea.png")];
-  const args = (picture: string) => [main, "embed", "--quiet", "--output", file, picture];
+  const images = [golden("photos/rocket.jpg"), golden("photos/chelsea.png")];
+  const args = (image: string) => [main, "embed", "--quiet", "--output", file, image];
   const contents = new Map<string, Buffer>();
   let longest = 0;
-  for (const picture of pictures) {
+  for (const image of images) {
     const start = performance.now();
-    expect((await run(args(picture).slice(1))).code).toBe(0);
+    expect((await run(args(image).slice(1))).code).toBe(0);
     longest = Math.max(longest, performance.now() - start);
-    contents.set(picture, readFileSync(file));
+    contents.set(image, readFileSync(file));
   }
   const random = randomStream(seed, "kills");
   const seen = { killed: 0, old: 0, new: 0, ended: 0 };
   // A run that has ended before its kill came is none of them.
   for (let i = 0; seen.killed < kills && i < 10 * kills; i++) {
     const before = readFileSync(file);
-    const picture = pictures[i % 2]!;
+    const image = images[i % 2]!;
     // Half of them near the end, where the file is written.
     const share = i % 4 < 2 ? random.uniform(i) : 0.8 + 0.2 * random.uniform(i);
-    const how = await killed(args(picture), share * longest);
+    const how = await killed(args(image), share * longest);
     seen[how]++;
     const after = readFileSync(file);
     const isOld = after.equals(before);
-    expect(isOld || after.equals(contents.get(picture)!)).toBe(true);
+    expect(isOld || after.equals(contents.get(image)!)).toBe(true);
     if (how === "killed") seen[isOld ? "old" : "new"]++;
   }
   console.log(`embed --output: seed ${seed}: ${JSON.stringify(seen)}`);

@@ -9,12 +9,12 @@ import { compile } from "../../src/onnx/compile.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
 import { largestDifference } from "../twin.js";
-import { config, imageToken, picture } from "./smallModel.js";
+import { config, image, imageToken } from "./smallModel.js";
 
 /** Longer than one piece of reading. */
 const prompt: Prompt = {
   ids: [90, ...Array.from({ length: 299 }, (_, i) => (i * i * 7 + i) % 90)],
-  pictures: [picture(1), picture(2)],
+  images: [image(1), image(2)],
 };
 
 let runtime: Runtime;
@@ -30,10 +30,10 @@ const open = (of: Prompt, room: BranchRoom) => createBranches(runtime, session, 
 /** The logits after the prompt and further tokens, read as one text. */
 async function alone(tokens: readonly number[]): Promise<Float32Array> {
   const whole = { ...prompt, ids: [...prompt.ids, ...tokens] };
-  const zeroPicture = async () => picture(0);
+  const zeroImage = async () => image(0);
   const decoder = await createDecoder(runtime, session, config, imageToken, [whole], {
     room: 0,
-    zeroPicture,
+    zeroImage,
   });
   const [logits] = await decoder.prefill();
   decoder.close();
@@ -66,7 +66,7 @@ const steps: readonly (readonly Child[])[] = [
     { parent: 1, token: 8 },
     { parent: -1, token: 9 },
   ],
-  // A branch writes an <image>, and then sees the second picture; then another, and sees both; its neighbour does not.
+  // A branch writes an <image>, and then sees the second image; then another, and sees both; its neighbour does not.
   [
     { parent: 7, token: 90 },
     { parent: 10, token: 11 },
@@ -116,8 +116,8 @@ test("a signal stops between pieces of a long prompt", async () => {
 });
 
 test.each([
-  ["an empty prompt", { ids: [], pictures: [] }, "usage"],
-  ["an <image> without any picture", { ids: [90, 1], pictures: [] }, "picture-count"],
+  ["an empty prompt", { ids: [], images: [] }, "usage"],
+  ["an <image> without any image", { ids: [90, 1], images: [] }, "image-count"],
 ])("%s is refused", async (_, of, code) => {
   await expect(open(of, { nodes: 1, depth: 1 })).rejects.toMatchObject({ code });
 });

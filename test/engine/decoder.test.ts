@@ -10,9 +10,9 @@ import { compile } from "../../src/onnx/compile.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
 import { largestDifference } from "../twin.js";
-import { config, imageToken, picture } from "./smallModel.js";
+import { config, image, imageToken } from "./smallModel.js";
 
-const zeroPicture = async () => picture(0);
+const zeroImage = async () => image(0);
 const text = (length: number, seed: number) =>
   Array.from({ length }, (_, i) => (i * i * 7 + seed * 13 + i) % 90);
 
@@ -25,28 +25,28 @@ beforeAll(async () => {
 afterAll(() => runtime.close());
 
 const open = (prompts: readonly Prompt[], room = 0) =>
-  createDecoder(runtime, session, config, imageToken, prompts, { room, zeroPicture });
+  createDecoder(runtime, session, config, imageToken, prompts, { room, zeroImage });
 
-describe("which picture a token sees", () => {
+describe("which image a token sees", () => {
   test.each([
     ["before the first place none", [1, 90, 2], 1, [seesNone, 0, 0]],
     ["the last place up to itself", [90, 1, 90, 90, 2], 3, [0, 0, 1, 2, 2]],
-    ["beyond the last picture all", [90, 1, 90, 2], 1, [0, 0, seesAll, seesAll]],
-    ["without pictures none", [1, 2], 0, [seesNone, seesNone]],
-  ])("%s", (_, ids, pictures, places) => {
-    expect([...placesOf(ids, imageToken, pictures)]).toEqual(places);
+    ["beyond the last image all", [90, 1, 90, 2], 1, [0, 0, seesAll, seesAll]],
+    ["without images none", [1, 2], 0, [seesNone, seesNone]],
+  ])("%s", (_, ids, images, places) => {
+    expect([...placesOf(ids, imageToken, images)]).toEqual(places);
   });
 });
 
 test("a long prompt read in pieces is the prompt read token by token", async () => {
   const ids = [90, ...text(299, 1), 90, ...text(320, 2)];
-  const pictures = [picture(1), picture(2)];
-  const whole = await open([{ ids, pictures }]);
+  const images = [image(1), image(2)];
+  const whole = await open([{ ids, images }]);
   const [logits] = await whole.logits();
   whole.close();
 
   // The first 600 at once, the rest step by step.
-  const stepped = await open([{ ids: ids.slice(0, 600), pictures }], ids.length - 600);
+  const stepped = await open([{ ids: ids.slice(0, 600), images }], ids.length - 600);
   let [last] = await stepped.prefill();
   let largest = 0;
   for (let i = 600; i < ids.length; i++) {
@@ -60,9 +60,9 @@ test("a long prompt read in pieces is the prompt read token by token", async () 
 
 test("rows of a batch are what they are alone", async () => {
   const prompts = [
-    { ids: [90, ...text(5, 1)], pictures: [picture(1)] },
-    { ids: [90, ...text(300, 2), 90, 3], pictures: [picture(2), picture(3)] },
-    { ids: text(40, 3), pictures: [] },
+    { ids: [90, ...text(5, 1)], images: [image(1)] },
+    { ids: [90, ...text(300, 2), 90, 3], images: [image(2), image(3)] },
+    { ids: text(40, 3), images: [] },
   ];
   const steps = [
     [1, 2, 3],
@@ -87,35 +87,35 @@ test("rows of a batch are what they are alone", async () => {
   expect(largest).toBeLessThan(1e-5);
 });
 
-test("in a batch, a token beyond its row's pictures sees the pictures of zeros there", async () => {
-  const surplus = { ids: [90, 1, 90, 2], pictures: [picture(1)] };
-  const other = { ids: [90, 1, 90, 2, 3], pictures: [picture(2), picture(3)] };
+test("in a batch, a token beyond its row's images sees the images of zeros there", async () => {
+  const surplus = { ids: [90, 1, 90, 2], images: [image(1)] };
+  const other = { ids: [90, 1, 90, 2, 3], images: [image(2), image(3)] };
   const batch = await open([surplus, other]);
   const [inBatch] = await batch.logits();
   batch.close();
-  const padded = await open([{ ids: surplus.ids, pictures: [picture(1), await zeroPicture()] }]);
+  const padded = await open([{ ids: surplus.ids, images: [image(1), await zeroImage()] }]);
   const [expected] = await padded.logits();
   padded.close();
   expect(largestDifference(inBatch!, expected!)).toBeLessThan(1e-5);
 });
 
 test("a signal stops in the middle of a long prompt", async () => {
-  const decoder = await open([{ ids: text(1500, 1), pictures: [] }]);
+  const decoder = await open([{ ids: text(1500, 1), images: [] }]);
   const controller = new AbortController();
   const run = decoder.prefill({ signal: controller.signal });
   setImmediate(() => controller.abort(new Error("enough")));
   await expect(run).rejects.toThrow("enough");
   decoder.close();
   // The session is as good as before.
-  const next = await open([{ ids: text(10, 1), pictures: [] }]);
+  const next = await open([{ ids: text(10, 1), images: [] }]);
   expect((await next.prefill())[0]!.every(Number.isFinite)).toBe(true);
   next.close();
 });
 
 test.each([
-  ["too long a prompt", [{ ids: text(1501, 1), pictures: [] }], "prompt-too-long"],
-  ["an empty prompt", [{ ids: [], pictures: [] }], "usage"],
-  ["an <image> without any picture", [{ ids: [90, 1], pictures: [] }], "picture-count"],
+  ["too long a prompt", [{ ids: text(1501, 1), images: [] }], "prompt-too-long"],
+  ["an empty prompt", [{ ids: [], images: [] }], "usage"],
+  ["an <image> without any image", [{ ids: [90, 1], images: [] }], "image-count"],
 ])("%s is refused", async (_, prompts, code) => {
   await expect(open(prompts)).rejects.toMatchObject({ code });
 });

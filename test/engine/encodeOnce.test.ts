@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { encodeOnce } from "../../src/engine/encodeOnce.js";
 
-test("pictures with the same pixels are encoded once, also while the first is on its way; others by themselves", async () => {
+test("images with the same pixels are encoded once, also while the first is on its way; others by themselves", async () => {
   const seen: Float32Array[] = [];
   const encode = encodeOnce({
     encode: async (pixels) => {

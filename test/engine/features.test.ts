@@ -36,17 +36,16 @@ const rowsOf = ({ shape, data }: Plain): number[][] => {
   return Array.from({ length: shape[0]! }, (_, i) => data.slice(i * width, (i + 1) * width));
 };
 
-/** Pictures (N, 3, S, S) and texts (b, t), one by one, beside the original's features of all. */
+/** Images (N, 3, S, S) and texts (b, t), one by one, beside the original's features of all. */
 async function compareWithOriginal(
   what: string,
   features: Features,
   { images, texts }: { images: Plain; texts: Plain },
   original: { images: Plain; texts: Plain },
 ) {
-  const pictures: number[] = [];
-  for (const pixels of rowsOf(images))
-    pictures.push(...(await features.ofPicture(Float32Array.from(pixels))));
-  compare(what, "image_features", { shape: original.images.shape, data: pictures }, original.images);
+  const found: number[] = [];
+  for (const pixels of rowsOf(images)) found.push(...(await features.ofImage(Float32Array.from(pixels))));
+  compare(what, "image_features", { shape: original.images.shape, data: found }, original.images);
 
   const padded: number[] = [];
   const cut: number[] = [];
@@ -65,7 +64,7 @@ interface Module {
 const modules = json(golden("modules/modules.json")) as Readonly<Record<string, Module>>;
 
 test.each(["clip_quick_gelu", "clip_gelu"])(
-  "features of pictures and texts are the original's, and texts need no padding: %s",
+  "features of images and texts are the original's, and texts need no padding: %s",
   async (name) => {
     const { weights, inputs, outputs } = await moduleFile(name);
     const tensors = Object.entries(weights).map(([tensor, { shape, data }]): [string, PlainTensor] => [
@@ -118,18 +117,18 @@ async function ofTwin(twin: { folder: string; open: typeof openTwin }) {
   return { features, reads, config, file: vision.weights, close: () => opened.close() };
 }
 
-test.each(twinsWith("inputs.safetensors", "features of its pictures"))(
-  "features of pictures are those of the model's function: $name",
+test.each(twinsWith("inputs.safetensors", "features of its images"))(
+  "features of images are those of the model's function: $name",
   async (twin) => {
     const { features, config, file, close } = await ofTwin(twin);
     const inputs = await twin.goldenTensors("inputs.safetensors");
-    const pictures = [...inputs].filter(([name]) => name.startsWith("pixels."));
-    expect(pictures.length).toBeGreaterThan(0);
+    const images = [...inputs].filter(([name]) => name.startsWith("pixels."));
+    expect(images.length).toBeGreaterThan(0);
     let largest = 0;
     const weights = [...(await tensorsOf(file))].map(([name, { shape, data }]) => {
       return [name, { shape, data: Array.from(data) }] as const;
     });
-    for (const [, { shape, data }] of pictures) {
+    for (const [, { shape, data }] of images) {
       const pixels = host({ shape: [1, ...shape], data: Array.from(data) }, "float32");
       const { expected } = await engine.evaluate(
         { pixels },
@@ -138,10 +137,10 @@ test.each(twinsWith("inputs.safetensors", "features of its pictures"))(
         }),
         Object.fromEntries(weights),
       );
-      const found = { shape: expected!.shape, data: Array.from(await features.ofPicture(data)) };
+      const found = { shape: expected!.shape, data: Array.from(await features.ofImage(data)) };
       largest = Math.max(largest, difference(found, expected!));
     }
-    console.log(`${twin.name}, ${pictures.length} pictures: ${largest.toExponential(1)}`);
+    console.log(`${twin.name}, ${images.length} images: ${largest.toExponential(1)}`);
     expect(largest).toBeLessThan(1e-6);
     await close();
   },
@@ -153,7 +152,7 @@ describe("loading at first use", () => {
   test("reads what the vision encoder's weights lack, once, and the text tower only for texts", async () => {
     const { features, reads, close } = await ofTwin({ folder: twinFolder, open: openTwin });
     expect(reads).toEqual([]);
-    const [first, second] = await Promise.all([features.ofPicture(pixels), features.ofPicture(pixels)]);
+    const [first, second] = await Promise.all([features.ofImage(pixels), features.ofImage(pixels)]);
     expect(first).toEqual(second);
     expect([...reads].sort()).toEqual(["visual.ln_post.bias", "visual.ln_post.weight", "visual.proj"]);
 
@@ -165,7 +164,7 @@ describe("loading at first use", () => {
 
     reads.length = 0;
     await features.ofText([5, 139]);
-    await features.ofPicture(pixels);
+    await features.ofImage(pixels);
     expect(reads).toEqual([]);
     await close();
   });
@@ -186,8 +185,8 @@ describe("loading at first use", () => {
       if (tries++ === 0) throw new Error("the disk is away");
       return openCheckpoint(vision.weights);
     });
-    await expect(features.ofPicture(pixels)).rejects.toThrow("the disk is away");
-    expect(await features.ofPicture(pixels)).toHaveLength(24);
+    await expect(features.ofImage(pixels)).rejects.toThrow("the disk is away");
+    expect(await features.ofImage(pixels)).toHaveLength(24);
   });
 });
 
@@ -202,7 +201,7 @@ describe("a checkpoint that is not the whole of CLIP is refused by names", () =>
     writeFileSync(file, safetensors(new Map(tensors)));
     const features = ofClip(json(vision.config).model_cfg, file);
     const refused =
-      tower === "text" ? features.ofText([1, 139]) : features.ofPicture(new Float32Array(3 * 32 * 32));
+      tower === "text" ? features.ofText([1, 139]) : features.ofImage(new Float32Array(3 * 32 * 32));
     await expect(refused).rejects.toMatchObject({
       code: "checkpoint-mismatch",
       hint: expect.stringContaining("whole of CLIP"),

@@ -28,7 +28,7 @@ describe.each(twins)("$name on $engine", (twin) => {
   });
   afterAll(() => opened.close());
 
-  test("vision tokens and resampler output are the original's, of every picture and of zeros", async () => {
+  test("vision tokens and resampler output are the original's, of every image and of zeros", async () => {
     const { config, checkpoints, close } = await twin.model();
     await using runtime = await twin.openRuntime();
     const { program, weights: uses } = compile(encodeGraph(config));
@@ -43,10 +43,10 @@ describe.each(twins)("$name on $engine", (twin) => {
     const side = config.vision.imageSize;
     let values = 0;
     for (const [name, { data, shape }] of await expected) {
-      const [kind, picture] = name.split(".") as [string, string];
+      const [kind, image] = name.split(".") as [string, string];
       const output = kind === "vision_tokens" ? "tokens" : kind === "resampled" ? "latents" : undefined;
       if (!output) continue;
-      const pixels = inputs.get(`pixels.${picture}`)?.data ?? new Float32Array(3 * side * side);
+      const pixels = inputs.get(`pixels.${image}`)?.data ?? new Float32Array(3 * side * side);
       const outputs = await session.run({
         pixels: { dtype: "float32", shape: [1, 3, side, side], data: pixels },
       });
@@ -69,11 +69,11 @@ describe.each(twins)("$name on $engine", (twin) => {
   test.each(cases)(
     "logits of $name are the original's, read at once and at last token by token",
     async (given) => {
-      const { name, pictures, input_ids, attention_mask } = given;
+      const { name, pictures: images, input_ids, attention_mask } = given;
       const prompts = await Promise.all(
         input_ids.map(async (row, i) => ({
           ids: row.filter((_, at) => attention_mask[i]![at] === 1),
-          pictures: await Promise.all(pictures[i]!.map((picture) => opened.picture(picture))),
+          images: await Promise.all(images[i]!.map((image) => opened.image(image))),
         })),
       );
       const { data, shape } = (await expected).get(`logits.${name}`)!;

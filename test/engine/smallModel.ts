@@ -21,8 +21,8 @@ export const config: FlamingoConfig = {
   }),
 };
 
-/** An encoded picture of made-up numbers. */
-export const picture = (seed: number) => ({
+/** An encoded image of made-up numbers. */
+export const image = (seed: number) => ({
   media: gatedBlocks(config).map(() => {
     const values = (shift: number) =>
       Float32Array.from({ length: 2 * 4 * 8 }, (_, i) => Math.sin(seed * 7 + i + shift));

@@ -1,8 +1,8 @@
 /** All kinds of input that are fuzzed; a new one stands here and nowhere else. */
 import { configurationKind } from "./configuration.js";
+import { imagesKind } from "./images.js";
 import type { FuzzKind } from "./kind.js";
 import { pickleKind } from "./pickle.js";
-import { picturesKind } from "./pictures.js";
 import { safetensorsKind } from "./safetensors.js";
 import { shardIndexKind } from "./shardIndex.js";
 import { tokenizerKind } from "./tokenizer.js";
@@ -15,5 +15,5 @@ export const kinds: readonly FuzzKind[] = [
   shardIndexKind,
   tokenizerKind,
   configurationKind,
-  picturesKind,
+  imagesKind,
 ];

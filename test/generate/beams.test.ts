@@ -91,7 +91,7 @@ function tableEngine(table: readonly (readonly number[])[]) {
   };
   return { engine, seen };
 }
-const prompt = { ids: [0], pictures: [] };
+const prompt = { ids: [0], images: [] };
 /** Likeliest first: 1 after the prompt, 2 after 1, then the end, 3. */
 const table = [
   [0, 5, 2, 1],

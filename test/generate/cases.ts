@@ -38,7 +38,7 @@ export const generationCases = ({ goldenJson }: Pick<GoldenTwin, "goldenJson">):
 /** A row of a case without its padding. */
 export const promptOf = async (twin: Twin, given: GenerationCase, row: number): Promise<Prompt> => ({
   ids: given.input_ids[row]!.filter((_, at) => given.attention_mask[row]![at] === 1),
-  pictures: await Promise.all(given.pictures[row]!.map((picture) => twin.picture(picture))),
+  images: await Promise.all(given.pictures[row]!.map((image) => twin.image(image))),
 });
 
 export function endTokensOf({ kwargs: { eos_token_id: end = ids.endofchunk } }: GenerationCase) {

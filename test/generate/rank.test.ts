@@ -31,13 +31,13 @@ describe.each(twins)("$name on $engine", (golden) => {
   });
   afterAll(() => twin.close());
 
-  test.each(cases)("$name", async ({ prompts, pictures, class_tokens: answers, results }) => {
+  test.each(cases)("$name", async ({ prompts, pictures: images, class_tokens: answers, results }) => {
     let largest = 0;
     let values = 0;
     for (const [row, text] of prompts.entries()) {
       const prompt = {
         ids: tokenizer.encode(text),
-        pictures: await Promise.all(pictures[row]!.map((picture) => twin.picture(picture))),
+        images: await Promise.all(images[row]!.map((image) => twin.image(image))),
       };
       for (const { normalize_length: normalize, logprobs } of results.filter((each) => !each.use_cache)) {
         const found = await rank(twin.engine, prompt, answers, { normalize });
@@ -55,7 +55,7 @@ describe.each(twins)("$name on $engine", (golden) => {
   });
 
   test("many answers with common beginnings, in several chunks, are what each is alone", async () => {
-    const prompt = { ids: tokenizer.encode("<image>Output:"), pictures: [await twin.picture("p0")] };
+    const prompt = { ids: tokenizer.encode("<image>Output:"), images: [await twin.image("p0")] };
     const answers = Array.from({ length: 150 }, (_, i) =>
       [40 + (i % 3), 50 + (i % 7), 60 + i, 70 + (i % 5), 80].slice(0, 1 + (i % 5)),
     );
@@ -92,7 +92,7 @@ test("tokens that answers share are read once, and last tokens never", async () 
     },
   };
   const answers = [[1, 2, 3], [4], [1, 2, 5, 6], [1, 2, 3]];
-  const found = await rank(engine, { ids: [0], pictures: [] }, answers, { normalize: false });
+  const found = await rank(engine, { ids: [0], images: [] }, answers, { normalize: false });
   expect(read).toEqual([
     { parent: -1, token: 1 },
     { parent: 0, token: 2 },
@@ -107,7 +107,7 @@ test.each([
   ["an answer without tokens", [[1], []], "answer 2 of 2 is empty"],
 ])("%s is refused", async (_, answers, message) => {
   const engine = { branches: () => Promise.reject(new Error("not reached")) };
-  await expect(rank(engine, { ids: [0], pictures: [] }, answers)).rejects.toMatchObject({
+  await expect(rank(engine, { ids: [0], images: [] }, answers)).rejects.toMatchObject({
     code: "usage",
     message,
   });

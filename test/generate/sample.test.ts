@@ -15,8 +15,8 @@ const limits: GenerationLimits = { maxNewTokens: 12, endTokens: [], banned: [ids
 const prompt = [516, 48, 86, 85, 81, 86, 85, 27];
 
 async function collect(how: "greedy" | SampleSettings, rows = 1) {
-  const pictures = [await twin.picture("p0")];
-  const prompts = Array.from({ length: rows }, () => ({ ids: prompt, pictures }));
+  const images = [await twin.image("p0")];
+  const prompts = Array.from({ length: rows }, () => ({ ids: prompt, images }));
   const decoder = await twin.engine.decoder(prompts, { room: limits.maxNewTokens });
   const tokens = how === "greedy" ? greedy(decoder, limits) : sample(decoder, { ...limits, ...how });
   const found = prompts.map((): number[] => []);

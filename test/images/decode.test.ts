@@ -1,21 +1,21 @@
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { toRgb } from "../../src/images/convert.js";
-import { decodePicture } from "../../src/images/decode.node.js";
+import { decodeImage } from "../../src/images/decode.node.js";
 import { golden } from "../goldens.js";
 import { compared } from "../parity.js";
 import { avif, cases, errors, missing, sha256 } from "./goldens.js";
 import { jpeg, png, refusal } from "./refusal.js";
 
-test.skipIf(missing)(`every picture is decoded to Pillow's bytes in Pillow's mode${missing}`, async () => {
+test.skipIf(missing)(`every image is decoded to Pillow's bytes in Pillow's mode${missing}`, async () => {
   for (const { id, file, pil_mode, size, native_sha256, rgb_sha256 } of cases) {
-    const raster = await decodePicture(golden(`preprocess/${file}`));
+    const raster = await decodeImage(golden(`preprocess/${file}`));
     expect([id, raster.mode, raster.width, raster.height]).toEqual([id, pil_mode, ...size]);
     // Palettes and black and white are kept in another form than Pillow's: there the colours alone count.
     if (pil_mode !== "P" && pil_mode !== "1") expect([id, sha256(raster.data)]).toEqual([id, native_sha256]);
     const rgb = toRgb(raster);
     expect([id, sha256(rgb.data)]).toEqual([id, rgb_sha256]);
-    compared("pictures/decoded bytes/preprocess", { cases: 1, values: rgb.data.length });
+    compared("images/decoded bytes/preprocess", { cases: 1, values: rgb.data.length });
   }
   expect(cases.length).toBeGreaterThan(0);
 });
@@ -24,15 +24,15 @@ test.skipIf(missing)(`what Pillow refuses is refused by name${missing}`, async (
   for (const { file } of errors) {
     const path = golden(`preprocess/${file}`);
     const { code, message } = await refusal(path);
-    expect([file, code]).toEqual([file, "picture-unreadable"]);
+    expect([file, code]).toEqual([file, "image-unreadable"]);
     expect(message.startsWith(`${path}: `)).toBe(true);
   }
-  compared("pictures/refusals/preprocess", { cases: errors.length, values: errors.length });
+  compared("images/refusals/preprocess", { cases: errors.length, values: errors.length });
 });
 
 test.skipIf(missing)(`AVIF is decoded in Pillow's mode and size${missing}`, async () => {
   for (const { file, pil_mode, size } of avif) {
-    const { mode, width, height } = await decodePicture(golden(`preprocess/${file}`));
+    const { mode, width, height } = await decodeImage(golden(`preprocess/${file}`));
     expect([file, mode, width, height]).toEqual([file, pil_mode, ...size]);
   }
 });
@@ -45,48 +45,48 @@ test.each([
   ["BigTIFF", "II+\0\x08\0\0\0"],
 ])("%s is never handed to the decoder", async (format, text) => {
   const { code, message, hint } = await refusal(new TextEncoder().encode(text));
-  expect([code, message]).toEqual(["picture-unsupported", `the picture: ${format} pictures are not read`]);
+  expect([code, message]).toEqual(["image-unsupported", `the image: ${format} images are not read`]);
   expect(hint).toContain("JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP");
 });
 
-test("what is no picture is shown by its beginning", async () => {
+test("what is no image is shown by its beginning", async () => {
   const message = async (bytes: Uint8Array) => (await refusal(bytes)).message;
-  expect(await message(new Uint8Array())).toBe("the picture: is empty (0 bytes)");
+  expect(await message(new Uint8Array())).toBe("the image: is empty (0 bytes)");
   expect(await message(new TextEncoder().encode("<!doctype html>\n<html>"))).toBe(
-    'the picture: is not a picture but text that begins "<!doctype html>\\n"',
+    'the image: is not an image but text that begins "<!doctype html>\\n"',
   );
   expect(await message(new Uint8Array([1, 2, 255]))).toBe(
-    "the picture: is not a picture but bytes that begin 01 02 ff",
+    "the image: is not an image but bytes that begin 01 02 ff",
   );
 });
 
-test("a picture of more pixels than allowed is refused before it is decoded", async () => {
+test("an image of more pixels than allowed is refused before it is decoded", async () => {
   expect(await refusal(png, { maxPixels: 34 })).toMatchObject({
-    code: "picture-unreadable",
-    message: "the picture: 7 × 5 is 35 pixels, the limit is 34 pixels",
+    code: "image-unreadable",
+    message: "the image: 7 × 5 is 35 pixels, the limit is 34 pixels",
   });
-  expect(await decodePicture(png, { maxPixels: 35 })).toMatchObject({ width: 7 });
+  expect(await decodeImage(png, { maxPixels: 35 })).toMatchObject({ width: 7 });
 });
 
-test("a picture cut off anywhere is refused", async () => {
+test("an image cut off anywhere is refused", async () => {
   const noise = { width: 40, height: 30, channels: 3 } as const;
   const pixels = Uint8Array.from({ length: 40 * 30 * 3 }, (_, i) => (i * 2654435761) >>> 24);
-  const picture = sharp(pixels, { raw: noise });
+  const image = sharp(pixels, { raw: noise });
   const files = {
-    PNG: picture.clone().png(),
-    JPEG: picture.clone().jpeg(),
-    WebP: picture.clone().webp(),
-    GIF: picture.clone().gif(),
-    TIFF: picture.clone().tiff(),
-    AVIF: picture.clone().avif(),
+    PNG: image.clone().png(),
+    JPEG: image.clone().jpeg(),
+    WebP: image.clone().webp(),
+    GIF: image.clone().gif(),
+    TIFF: image.clone().tiff(),
+    AVIF: image.clone().avif(),
   };
   for (const [format, encoder] of Object.entries(files)) {
     const file = new Uint8Array(await encoder.toBuffer());
     for (let length = 13; length < file.length; length += 31) {
       const { code, message } = await refusal(file.subarray(0, length));
-      expect([format, length, code]).toEqual([format, length, "picture-unreadable"]);
+      expect([format, length, code]).toEqual([format, length, "image-unreadable"]);
       expect(message).toMatch(
-        new RegExp(`^the picture: this ${format} of [0-9,]+ bytes cannot be decoded: damaged, cut off, or `),
+        new RegExp(`^the image: this ${format} of [0-9,]+ bytes cannot be decoded: damaged, cut off, or `),
       );
     }
   }
@@ -95,12 +95,12 @@ test("a picture cut off anywhere is refused", async () => {
 test("stray bytes before a marker of a JPEG do no harm, as in Pillow", async () => {
   const scan = jpeg.findIndex((byte, i) => byte === 0xff && jpeg[i + 1] === 0xda);
   const stray = new Uint8Array([...jpeg.subarray(0, scan), 1, 2, 3, ...jpeg.subarray(scan)]);
-  expect(await decodePicture(stray)).toEqual(await decodePicture(jpeg));
+  expect(await decodeImage(stray)).toEqual(await decodeImage(jpeg));
 });
 
-test("an animation gives its first picture, in RGB unless the file says that it has alpha", async () => {
+test("an animation gives its first image, in RGB unless the file says that it has alpha", async () => {
   const first = Uint8Array.from({ length: 30 * 30 * 3 }, (_, i) => 7 * i);
-  // The second picture differs in few rows: as a patch on the first, so that the decoder sees alpha.
+  // The second image differs in few rows: as a patch on the first, so that the decoder sees alpha.
   const second = first.map((value, i) => (i > 1500 && i < 1700 ? 255 - value : value));
   const frames = [first, second].map((data) =>
     sharp(data, { raw: { width: 30, height: 30, channels: 3 } })
@@ -110,7 +110,7 @@ test("an animation gives its first picture, in RGB unless the file says that it 
   const animation = sharp(await Promise.all(frames), { join: { animated: true } }).webp({ quality: 50 });
   const file = new Uint8Array(await animation.toBuffer());
   expect((await sharp(file).metadata()).hasAlpha).toBe(true);
-  expect(await decodePicture(file)).toMatchObject({ mode: "RGB", width: 30, height: 30 });
+  expect(await decodeImage(file)).toMatchObject({ mode: "RGB", width: 30, height: 30 });
 });
 
 test("a JPEG of two components is refused by what it is", async () => {
@@ -126,7 +126,7 @@ test("a JPEG of two components is refused by what it is", async () => {
     ...jpeg.subarray(scan + 14),
   ];
   expect(await refusal(Uint8Array.from(file))).toMatchObject({
-    code: "picture-unsupported",
-    message: "the picture: a JPEG of 2 × uchar a pixel (srgb), a kind that is not read",
+    code: "image-unsupported",
+    message: "the image: a JPEG of 2 × uchar a pixel (srgb), a kind that is not read",
   });
 });

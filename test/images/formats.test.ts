@@ -1,7 +1,7 @@
 /** Kinds of GIF, TIFF and BMP beside those of the goldens. What comes out is what Pillow 12.3.0 gives. */
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { decodePicture } from "../../src/images/decode.node.js";
+import { decodeImage } from "../../src/images/decode.node.js";
 import { readGif } from "../../src/images/gif.js";
 import { atOnce } from "../../src/images/turns.js";
 import { grey, refusal } from "./refusal.js";
@@ -29,39 +29,39 @@ test("a BMP of 24 bits is padded rows of blue, green and red, from below or from
   ];
   const rows = [...lower, 0, 0, 0, ...upper, 0, 0, 0];
   const colours = [11, 12, 13, 14, 15, 16, 17, 18, 19, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-  expect(await decodePicture(bmp(24, rows))).toEqual({
+  expect(await decodeImage(bmp(24, rows))).toEqual({
     mode: "RGB",
     width: 3,
     height: 2,
     data: Uint8Array.from(colours),
   });
-  const fromAbove = await decodePicture(bmp(24, rows, { height: -2 }));
+  const fromAbove = await decodeImage(bmp(24, rows, { height: -2 }));
   expect([...fromAbove.data]).toEqual([...colours.slice(9), ...colours.slice(0, 9)]);
 });
 
 test("the fourth byte of a BMP of 32 bits is no alpha", async () => {
   const rows = [3, 2, 1, 0, 6, 5, 4, 0, 9, 8, 7, 0];
-  const { mode, data } = await decodePicture(bmp(32, rows, { height: 1 }));
+  const { mode, data } = await decodeImage(bmp(32, rows, { height: 1 }));
   expect([mode, ...data]).toEqual(["RGB", 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
 test("a BMP whose table is the greys in order is grey, any other a palette", async () => {
   const rows = [2, 1, 0, 0];
   const greys = bmp(8, rows, { height: 1, table: [0, 0, 0, 0, 1, 1, 1, 0, 2, 2, 2, 0] });
-  expect(await decodePicture(greys)).toMatchObject({ mode: "L", data: Uint8Array.of(2, 1, 0) });
+  expect(await decodeImage(greys)).toMatchObject({ mode: "L", data: Uint8Array.of(2, 1, 0) });
   const colours = bmp(8, rows, { height: 1, table: [0, 0, 9, 0, 1, 1, 1, 0, 2, 2, 2, 0] });
   const data = Uint8Array.of(2, 2, 2, 1, 1, 1, 9, 0, 0);
-  expect(await decodePicture(colours)).toMatchObject({ mode: "P", data });
+  expect(await decodeImage(colours)).toMatchObject({ mode: "P", data });
 });
 
 test("a BMP cut off, or of a kind that is not read, is refused", async () => {
   const whole = bmp(32, Array(24).fill(1));
   for (let length = 2; length < whole.length; length++) {
-    expect(await refusal(whole.subarray(0, length))).toMatchObject({ code: "picture-unreadable" });
+    expect(await refusal(whole.subarray(0, length))).toMatchObject({ code: "image-unreadable" });
   }
   expect(await refusal(bmp(8, [], { compression: 1 }))).toMatchObject({
-    code: "picture-unsupported",
-    message: "the picture: a BMP of 8 bits a pixel, compression 1, a kind that is not read",
+    code: "image-unsupported",
+    message: "the image: a BMP of 8 bits a pixel, compression 1, a kind that is not read",
   });
   expect((await refusal(bmp(4, []))).message).toContain("a BMP of 4 bits a pixel, a kind that is not read");
 });
@@ -73,7 +73,7 @@ const [red, green, blue, white] = [
   [255, 255, 255],
 ] as const;
 
-/** A GIF of 3 × 1 pixels and four colours: a picture of one entry in its middle. */
+/** A GIF of 3 × 1 pixels and four colours: an image of one entry in its middle. */
 function gif(
   entry: number,
   transparent?: number,
@@ -81,44 +81,44 @@ function gif(
 ) {
   const control = transparent === undefined ? [] : [0x21, 0xf9, 4, 1, 0, 0, transparent, 0];
   const codes = 4 | (entry << 3) | (5 << 6); // clear, the pixel, end: three bits each
-  const picture = [0x2c, 1, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, codes & 255, codes >> 8, 0];
+  const image = [0x2c, 1, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, codes & 255, codes >> 8, 0];
   const header = [...new TextEncoder().encode("GIF89a"), 3, 0, 1, 0, 0x81, 0, 0];
-  return Uint8Array.from([...header, ...table, ...control, ...picture, 0x3b]);
+  return Uint8Array.from([...header, ...table, ...control, ...image, 0x3b]);
 }
 
 test("what a GIF leaves empty has the colour of its transparent entry, or of the first", async () => {
-  const colours = async (file: Uint8Array) => [...(await decodePicture(file)).data];
+  const colours = async (file: Uint8Array) => [...(await decodeImage(file)).data];
   expect(await colours(gif(2))).toEqual([red, blue, red].flat());
   expect(await colours(gif(2, 1))).toEqual([green, blue, green].flat());
   expect(await colours(gif(1, 1))).toEqual([green, green, green].flat());
 });
 
-test("a GIF has the size of its canvas, or of what goes beyond it, and its first picture alone counts", async () => {
+test("a GIF has the size of its canvas, or of what goes beyond it, and its first image alone counts", async () => {
   const file = (width: number, height: number, ...more: number[]) => {
     const made = Uint8Array.from([...gif(2).slice(0, -1), ...more, 0x3b]);
     made.set([width & 255, width >> 8, height & 255, height >> 8], 6);
     return made;
   };
-  // sharp would take the size of the picture for that of such a canvas.
-  const { data, ...size } = await decodePicture(file(640, 480));
+  // sharp would take the size of the image for that of such a canvas.
+  const { data, ...size } = await decodeImage(file(640, 480));
   expect(size).toEqual({ mode: "P", width: 640, height: 480 });
   expect([...data.subarray(0, 9)]).toEqual([red, blue, red].flat());
   expect(new Set(data.subarray(9))).toEqual(new Set([0, 255]));
-  expect(await decodePicture(file(1, 0))).toMatchObject({ width: 2, height: 1 });
+  expect(await decodeImage(file(1, 0))).toMatchObject({ width: 2, height: 1 });
   const larger = [0x2c, 0, 0, 0, 0, 9, 0, 9, 0, 0, 2, 2, 0x44, 1, 0];
-  expect(await decodePicture(file(3, 1, ...larger))).toEqual(await decodePicture(gif(2)));
+  expect(await decodeImage(file(3, 1, ...larger))).toEqual(await decodeImage(gif(2)));
   expect(atOnce(readGif(file(3, 1, ...larger))).first).toEqual(gif(2).slice(0, -1));
 });
 
 test("a GIF whose table is the greys in order is grey", async () => {
   const greys = gif(2, 3, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]);
-  expect(await decodePicture(greys)).toMatchObject({ mode: "L", data: Uint8Array.of(3, 2, 3) });
+  expect(await decodeImage(greys)).toMatchObject({ mode: "L", data: Uint8Array.of(3, 2, 3) });
 });
 
 test("a TIFF is turned upright, and no other format", async () => {
   const turned = sharp(grey).withMetadata({ orientation: 6 });
   const size = async (file: Buffer) => {
-    const { width, height } = await decodePicture(new Uint8Array(file));
+    const { width, height } = await decodeImage(new Uint8Array(file));
     return [width, height];
   };
   expect(await size(await turned.clone().tiff().toBuffer())).toEqual([5, 7]);
@@ -149,15 +149,15 @@ function tiff(tags: { [tag: number]: number }, samples: number[], littleEndian =
 test("a TIFF of either byte order is read, and white may be 0", async () => {
   for (const littleEndian of [true, false]) {
     const [one, two] = littleEndian ? [1, 0] : [0, 1];
-    expect(await decodePicture(tiff({ 258: 16, 262: 1 }, [one, two, one, two], littleEndian))).toEqual({
+    expect(await decodeImage(tiff({ 258: 16, 262: 1 }, [one, two, one, two], littleEndian))).toEqual({
       mode: "I;16",
       width: 2,
       height: 1,
       data: Uint16Array.of(1, 1),
     });
-    const inverted = await decodePicture(tiff({ 258: 8, 262: 0 }, [0, 250], littleEndian));
+    const inverted = await decodeImage(tiff({ 258: 8, 262: 0 }, [0, 250], littleEndian));
     expect(inverted).toMatchObject({ mode: "L", data: Uint8Array.of(255, 5) });
-    const bilevel = await decodePicture(tiff({ 258: 1, 262: 0 }, [0b10_000000], littleEndian));
+    const bilevel = await decodeImage(tiff({ 258: 1, 262: 0 }, [0b10_000000], littleEndian));
     expect(bilevel).toMatchObject({ mode: "1", data: Uint8Array.of(0, 255) });
   }
 });
@@ -168,7 +168,7 @@ test.each([
   ["1 × uint a pixel (b-w)", { 258: 32, 262: 1 }],
 ])("a TIFF of %s, not Pillow's pixel for pixel, is refused", async (kind, tags) => {
   expect(await refusal(tiff(tags, Array(16).fill(0)))).toMatchObject({
-    code: "picture-unsupported",
-    message: `the picture: a TIFF of ${kind}, a kind that is not read`,
+    code: "image-unsupported",
+    message: `the image: a TIFF of ${kind}, a kind that is not read`,
   });
 });

@@ -1,18 +1,18 @@
-/** Small whole pictures, and the error that a source of one is refused with. */
+/** Small whole images, and the error that a source of one is refused with. */
 import sharp from "sharp";
 import { expect } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
-import { type DecodeOptions, decodePicture } from "../../src/images/decode.node.js";
-import type { PictureSource } from "../../src/images/picture.js";
+import { type DecodeOptions, decodeImage } from "../../src/images/decode.node.js";
+import type { ImageSource } from "../../src/images/image.js";
 
 /** 7 × 5 pixels. */
 export const grey = { create: { width: 7, height: 5, channels: 3, background: "#808080" } } as const;
 export const png = new Uint8Array(await sharp(grey).png().toBuffer());
 export const jpeg = new Uint8Array(await sharp(grey).jpeg().toBuffer());
 
-/** The error that a picture is refused with; its text must be whole and none of a library's. */
-export async function refusal(source: PictureSource, options?: DecodeOptions): Promise<OpenFlamingoError> {
-  const error = await decodePicture(source, options).then(
+/** The error that an image is refused with; its text must be whole and none of a library's. */
+export async function refusal(source: ImageSource, options?: DecodeOptions): Promise<OpenFlamingoError> {
+  const error = await decodeImage(source, options).then(
     () => "read without error",
     (error: unknown) => error,
   );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { channelsOf, type Mode, type Raster } from "../../src/images/picture.js";
+import { channelsOf, type Mode, type Raster } from "../../src/images/image.js";
 import { resize } from "../../src/images/resize.js";
 
 const modes = Object.keys(channelsOf) as Mode[];
@@ -17,14 +17,14 @@ function noise(mode: Mode, width: number, height: number, seed: number): Raster 
   return { mode, width, height, data: Uint8Array.from({ length }, () => next() >> 8) };
 }
 
-test.each(modes)("a %s picture resized to its own size is the same", (mode) => {
+test.each(modes)("a %s image resized to its own size is the same", (mode) => {
   for (let seed = 1; seed <= 20; seed++) {
-    const picture = noise(mode, 1 + (seed % 7), 1 + ((seed * 5) % 11), seed);
-    expect(resize(picture, { width: picture.width, height: picture.height })).toEqual(picture);
+    const image = noise(mode, 1 + (seed % 7), 1 + ((seed * 5) % 11), seed);
+    expect(resize(image, { width: image.width, height: image.height })).toEqual(image);
   }
 });
 
-test.each(modes)("a %s picture of one colour keeps it at any size", (mode) => {
+test.each(modes)("a %s image of one colour keeps it at any size", (mode) => {
   for (let seed = 1; seed <= 20; seed++) {
     const { data: colour } = noise(mode, 1, 1, seed);
     const alphaless = mode !== "LA" && mode !== "RGBA";
@@ -40,17 +40,17 @@ test.each(modes)("a %s picture of one colour keeps it at any size", (mode) => {
   }
 });
 
-test.each(modes)("the part of a %s picture that is kept is that part of the whole", (mode) => {
+test.each(modes)("the part of a %s image that is kept is that part of the whole", (mode) => {
   const channels = channelsOf[mode];
   for (const [width, height] of [
     [40, 9],
     [5, 64],
     [23, 17],
   ] as const) {
-    const picture = noise(mode, 23, 17, width);
-    const whole = resize(picture, { width, height });
+    const image = noise(mode, 23, 17, width);
+    const whole = resize(image, { width, height });
     const keep = { left: 2, top: 3, width: 3, height: 5 };
-    const part = resize(picture, { width, height }, keep);
+    const part = resize(image, { width, height }, keep);
     expect(part).toMatchObject({ mode, width: 3, height: 5 });
     for (let y = 0; y < keep.height; y++) {
       const start = ((y + keep.top) * width + keep.left) * channels;
@@ -63,10 +63,10 @@ test.each(modes)("the part of a %s picture that is kept is that part of the whol
 
 test("palettes and black and white take whole pixels, never a blend", () => {
   for (const mode of ["1", "P"] as const) {
-    const picture = noise(mode, 10, 1, 4);
+    const image = noise(mode, 10, 1, 4);
     const channels = channelsOf[mode];
-    const half = resize(picture, { width: 5, height: 1 });
-    const odd = [1, 3, 5, 7, 9].flatMap((x) => [...picture.data.slice(x * channels, (x + 1) * channels)]);
+    const half = resize(image, { width: 5, height: 1 });
+    const odd = [1, 3, 5, 7, 9].flatMap((x) => [...image.data.slice(x * channels, (x + 1) * channels)]);
     expect([...half.data]).toEqual(odd);
   }
 });
@@ -74,13 +74,13 @@ test("palettes and black and white take whole pixels, never a blend", () => {
 test("a hidden colour does not bleed into its neighbours", () => {
   const hiddenRed = [255, 0, 0, 0];
   const blue = [0, 0, 255, 255];
-  const picture: Raster = {
+  const image: Raster = {
     mode: "RGBA",
     width: 2,
     height: 1,
     data: Uint8Array.from([...hiddenRed, ...blue]),
   };
-  const { data } = resize(picture, { width: 8, height: 1 });
+  const { data } = resize(image, { width: 8, height: 1 });
   for (let pixel = 0; pixel < 8; pixel++) {
     const [red, , , alpha] = data.slice(4 * pixel);
     if (alpha! > 0) expect(red).toBe(0);
@@ -95,7 +95,7 @@ test("16-bit grey overshoots neither below 0 nor above 65,535", () => {
   expect([...wide.data]).toEqual([...black, 46785, ...white, 46785, ...black]);
 });
 
-test("very tall pictures shrink along their columns first, as in Pillow 12", () => {
+test("very tall images shrink along their columns first, as in Pillow 12", () => {
   const data = Uint8Array.from({ length: 2 * 225 }, (_, i) => Math.trunc((i * 2654435761) / 2 ** 24));
   const { data: tall } = resize({ mode: "L", width: 2, height: 225, data }, { width: 1, height: 112 });
   // Pillow 12.3.0; rows first would give 117, 147, 104, 159, 129.

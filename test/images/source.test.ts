@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
-import { type DecodeOptions, decodePicture } from "../../src/images/decode.node.js";
+import { type DecodeOptions, decodeImage } from "../../src/images/decode.node.js";
 import { jpeg, png, refusal } from "./refusal.js";
 
 const folder = mkdtempSync(join(tmpdir(), "openflamingo-images-"));
@@ -15,7 +15,7 @@ test("a path, a file: URL, bytes and a Blob give the same pixels", async () => {
   writeFileSync(path, png);
   const padded = new Uint8Array([0, 0, 0, ...png, 0]).subarray(3, 3 + png.length);
   for (const source of [path, pathToFileURL(path), png, padded, new Blob([png])]) {
-    expect(await decodePicture(source)).toEqual({
+    expect(await decodeImage(source)).toEqual({
       mode: "RGB",
       width: 7,
       height: 5,
@@ -27,33 +27,33 @@ test("a path, a file: URL, bytes and a Blob give the same pixels", async () => {
 test("the file's name does not decide its format", async () => {
   const path = join(folder, "really-a.png");
   writeFileSync(path, jpeg);
-  expect(await decodePicture(path)).toMatchObject({ mode: "RGB", width: 7, height: 5 });
+  expect(await decodeImage(path)).toMatchObject({ mode: "RGB", width: 7, height: 5 });
 });
 
 test("a missing file is named", async () => {
   const path = join(folder, "cat.jpg");
   expect(await refusal(path)).toMatchObject({
-    code: "picture-missing",
+    code: "image-missing",
     message: `${path}: there is no such file`,
   });
-  expect((await refusal(join(folder, "really-a.png", "cat.jpg"))).code).toBe("picture-missing");
+  expect((await refusal(join(folder, "really-a.png", "cat.jpg"))).code).toBe("image-missing");
 });
 
-test("a folder is not a picture", async () => {
+test("a folder is not an image", async () => {
   expect(await refusal(folder)).toMatchObject({
-    code: "picture-unreadable",
-    message: `${folder}: is a folder, not a picture`,
+    code: "image-unreadable",
+    message: `${folder}: is a folder, not an image`,
   });
 });
 
 test("a web address is not read as a file", async () => {
   expect(await refusal(new URL("https://example.org/cat.jpg"))).toMatchObject({
-    code: "picture-unsupported",
+    code: "image-unsupported",
     message: "https://example.org/cat.jpg: is on the web; only files and data: URIs are read here",
   });
 });
 
-test("a data: URI, as text or URL object, in base64 or not, is the picture in it", async () => {
+test("a data: URI, as text or URL object, in base64 or not, is the image in it", async () => {
   const base64 = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
   const percents = `data:image/png,${Array.from(png, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("")}`;
   for (const source of [
@@ -63,19 +63,19 @@ test("a data: URI, as text or URL object, in base64 or not, is the picture in it
     new URL(percents),
     base64.replace("data", "DATA"),
   ]) {
-    expect(await decodePicture(source)).toEqual(await decodePicture(png));
+    expect(await decodeImage(source)).toEqual(await decodeImage(png));
   }
 });
 
-test("a data: URI that is malformed, or holds no picture, is refused, and not printed in full", async () => {
+test("a data: URI that is malformed, or holds no image, is refused, and not printed in full", async () => {
   for (const uri of ["data:image/png;base64", "data:image/png;base64,@@@@"]) {
     expect(await refusal(uri)).toMatchObject({
-      code: "picture-unreadable",
+      code: "image-unreadable",
       message: `${uri}: is not a well-formed data: URI`,
     });
   }
   expect((await refusal("data:,hello")).message).toBe(
-    'data:,hello: is not a picture but text that begins "hello"',
+    'data:,hello: is not an image but text that begins "hello"',
   );
   const long = `data:image/png;base64,${"A".repeat(1e6)}`;
   expect((await refusal(new URL(long))).message.length).toBeLessThan(200);
@@ -85,15 +85,15 @@ test("a URL object of the web is fetched by the function that is given", async (
   const url = new URL("https://example.org/cat.jpg");
   const { signal } = new AbortController();
   const calls: unknown[] = [];
-  const fetchPicture: DecodeOptions["fetchPicture"] = async (...call) => {
+  const fetchImage: DecodeOptions["fetchImage"] = async (...call) => {
     calls.push(call);
     return png;
   };
-  expect(await decodePicture(url, { fetchPicture, signal })).toEqual(await decodePicture(png));
+  expect(await decodeImage(url, { fetchImage, signal })).toEqual(await decodeImage(png));
   expect(calls).toEqual([[url, { signal: expect.any(AbortSignal) }]]);
 
-  expect(await refusal(url.href, { fetchPicture })).toMatchObject({
-    code: "picture-unsupported",
+  expect(await refusal(url.href, { fetchImage })).toMatchObject({
+    code: "image-unsupported",
     message: "https://example.org/cat.jpg: is a web address given as text, and text is a path",
   });
   expect(calls).toHaveLength(1);
@@ -101,7 +101,7 @@ test("a URL object of the web is fetched by the function that is given", async (
 
 test("what goes wrong in fetching is named: our own errors as they are, others as network", async () => {
   const url = new URL("https://example.org/cat.jpg");
-  const failing = (error: unknown) => ({ fetchPicture: () => Promise.reject(error) });
+  const failing = (error: unknown) => ({ fetchImage: () => Promise.reject(error) });
   expect(await refusal(url, failing(new TypeError("fetch failed")))).toMatchObject({
     code: "network",
     message: "https://example.org/cat.jpg: could not be fetched",
@@ -109,14 +109,14 @@ test("what goes wrong in fetching is named: our own errors as they are, others a
   const own = new OpenFlamingoError("network", "answered 404", { hint: "Check the address." });
   expect(await refusal(url, failing(own))).toBe(own);
   const signal = AbortSignal.abort(new Error("enough"));
-  const aborted = decodePicture(url, { ...failing(new TypeError("aborted")), signal });
+  const aborted = decodeImage(url, { ...failing(new TypeError("aborted")), signal });
   await expect(aborted).rejects.toThrow("enough");
 });
 
 test("an aborted signal ends decoding with its reason", async () => {
   const controller = new AbortController();
-  const decoding = decodePicture(png, { signal: controller.signal });
+  const decoding = decodeImage(png, { signal: controller.signal });
   controller.abort(new Error("enough"));
   await expect(decoding).rejects.toThrow("enough");
-  await expect(decodePicture(png, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/);
+  await expect(decodeImage(png, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/);
 });

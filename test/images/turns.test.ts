@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { within } from "../../src/images/deadline.js";
-import { channelsOf, type Mode, type Raster } from "../../src/images/picture.js";
+import { channelsOf, type Mode, type Raster } from "../../src/images/image.js";
 import { preprocess, toSquare } from "../../src/images/preprocess.js";
 import { resizing } from "../../src/images/resize.js";
 import { atOnce, inTurns, type Steps, samplesOfAStep } from "../../src/images/turns.js";
@@ -18,7 +18,7 @@ function ramp(mode: Mode, width: number, height: number): Raster {
 
 const settings = { size: 32, mean, std };
 
-test.each(modes)("a %s picture made square in turns becomes the same numbers", async (mode) => {
+test.each(modes)("a %s image made square in turns becomes the same numbers", async (mode) => {
   for (const [width, height] of [
     [700, 500],
     [3, 400],
@@ -33,7 +33,7 @@ test.each(modes)("a %s picture made square in turns becomes the same numbers", a
   }
 });
 
-test("a large picture is resized in steps of which none looks at many samples", () => {
+test("a large image is resized in steps of which none looks at many samples", () => {
   const raster = ramp("RGBA", 2000, 2000);
   let steps = 0;
   const resized = resizing(raster, { width: 224, height: 224 }, { left: 0, top: 0, width: 224, height: 224 });

@@ -20,23 +20,23 @@ describe.each([
   const vision = { ...tower, imageSize: 16, patchSize: 4, activation };
   const text = { ...tower, positions: 11, vocabulary: 60, features: 12, activation };
 
-  test("patch tokens, features of pictures and texts, and logits", async () => {
+  test("patch tokens, features of images and texts, and logits", async () => {
     const { weights, inputs, outputs } = await moduleFile(file);
     const given = { image: host(inputs.image!, "float32"), text: host(inputs.text!, "int32") };
     const found = await engine.evaluate(
       given,
       (t, graph) => {
         const p = params(graph);
-        const pictures = imageFeatures(p, t.image!, vision, text.features);
+        const images = imageFeatures(p, t.image!, vision, text.features);
         const texts = textFeatures(p, t.text!, text);
         return {
           patch_tokens: vit(p.at("visual"), t.image!, vision),
-          image_features: pictures,
-          image_features_normalized: normalized(pictures),
+          image_features: images,
+          image_features_normalized: normalized(images),
           text_at_end_token: textAtEnd(p, t.text!, text),
           text_features: texts,
           text_features_normalized: normalized(texts),
-          logits_per_image: similarity(p, normalized(pictures), normalized(texts)),
+          logits_per_image: similarity(p, normalized(images), normalized(texts)),
         };
       },
       weights,
@@ -61,14 +61,14 @@ goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form", async () =
     image: host(values["input.image"]!, "float32"),
     text: host(values["input.text"]!, "int32"),
   };
-  const { pictures, texts } = await engine.evaluate(
+  const { images, texts } = await engine.evaluate(
     given,
     ({ image, text }, graph) => ({
-      pictures: imageFeatures(params(graph), image!, { ...ofOpenAi, imageSize: 16, patchSize: 8 }, 16),
+      images: imageFeatures(params(graph), image!, { ...ofOpenAi, imageSize: 16, patchSize: 8 }, 16),
       texts: textFeatures(params(graph), text!, { ...ofOpenAi, positions: 9, vocabulary: 40, features: 16 }),
     }),
     weights,
   );
-  compare("openai-clip-tiny", "image_features", pictures!, values["output.image_features"]!);
+  compare("openai-clip-tiny", "image_features", images!, values["output.image_features"]!);
   compare("openai-clip-tiny", "text_features", texts!, values["output.text_features"]!);
 });

@@ -38,28 +38,28 @@ interface Training {
 interface Batches {
   readonly batches: ReadonlyMap<string, PlainTensor>;
   readonly inputs: ReadonlyMap<string, PlainTensor>;
-  /** Pixels a side of a picture. */
+  /** Pixels a side of an image. */
   readonly side: number;
 }
 
-/** One half of the batch: rows of text with `pictures` pictures each, those that are missing being zeros. */
+/** One half of the batch: rows of text with `images` images each, those that are missing being zeros. */
 function feedsOf(
   { batches, inputs, side }: Batches,
   half: "laion" | "mmc4",
   rows: readonly (readonly string[])[],
-  pictures: number,
+  images: number,
 ): Record<string, HostTensor> {
   const tokens = batches.get(`batch0.${half}.input_ids`)!;
   const [b, t] = tokens.shape as [number, number];
-  const picture = 3 * side * side;
-  const pixels = new Float32Array(b * pictures * picture);
+  const image = 3 * side * side;
+  const pixels = new Float32Array(b * images * image);
   rows.forEach((names, row) => {
     names.forEach((name, i) => {
-      pixels.set(inputs.get(`pixels.${name}`)!.data, (row * pictures + i) * picture);
+      pixels.set(inputs.get(`pixels.${name}`)!.data, (row * images + i) * image);
     });
   });
   const row = (i: number) => Array.from(tokens.data.subarray(i * t, (i + 1) * t));
-  const place = Int32Array.from(rows.flatMap((_, i) => [...placesOf(row(i), ids.image, pictures)]));
+  const place = Int32Array.from(rows.flatMap((_, i) => [...placesOf(row(i), ids.image, images)]));
   const ahead = (i: number) => i % t > Math.floor(i / t) % t;
   const int32 = (shape: number[], data: ArrayLike<number>): HostTensor => ({
     dtype: "int32",
@@ -68,12 +68,12 @@ function feedsOf(
   });
   const float32 = (shape: number[], data: Float32Array): HostTensor => ({ dtype: "float32", shape, data });
   return {
-    [`${half}.pixels`]: float32([b * pictures, 3, side, side], pixels),
+    [`${half}.pixels`]: float32([b * images, 3, side, side], pixels),
     [`${half}.ids`]: int32([b, t], tokens.data),
     [`${half}.labels`]: int32([b, t], batches.get(`batch0.${half}.labels`)!.data),
     [`${half}.slots`]: int32(
-      [b, pictures],
-      Int32Array.from({ length: b * pictures }, (_, i) => i),
+      [b, images],
+      Int32Array.from({ length: b * images }, (_, i) => i),
     ),
     [`${half}.place`]: int32([b, t], place),
     [`${half}.position`]: float32(
@@ -143,16 +143,16 @@ describe.each(twins)("$name on $engine", (twin) => {
       weights: await loadWeights(uses, checkpoints, config.language),
     });
     await close();
-    const [pictures] = training.pictures_of_batches;
+    const [images] = training.pictures_of_batches;
     const given = { batches, inputs, side };
     const outputs = await session.run({
       ...feedsOf(
         given,
         "laion",
-        pictures!.laion.map((name) => [name]),
+        images!.laion.map((name) => [name]),
         1,
       ),
-      ...feedsOf(given, "mmc4", pictures!.mmc4, pictures!.mmc4_padded_to),
+      ...feedsOf(given, "mmc4", images!.mmc4, images!.mmc4_padded_to),
     });
 
     for (const half of ["laion", "mmc4"] as const) {

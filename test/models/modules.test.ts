@@ -29,12 +29,12 @@ const int32 = (x: Plain) => host(x, "int32");
 
 describe.each([
   ["perceiver_plain", {}],
-  ["perceiver_frames_and_media_time", { frames: 3, pictures: 4 }],
+  ["perceiver_frames_and_media_time", { frames: 3, images: 4 }],
 ])("%s", (file, places) => {
   test.each([
     ["x", "y"],
     ["x_single", "y_single"],
-  ])("%s: several pictures of several frames, or a single one", async (given, wanted) => {
+  ])("%s: several images of several frames, or a single one", async (given, wanted) => {
     const { weights, inputs, outputs } = await moduleFile(file);
     const config = { depth: 2, heads: 2, headWidth: 8, latents: 5, multiple: 2, ...places };
     const write = ({ x }: Readonly<Record<string, Tensor>>) => ({
@@ -67,7 +67,7 @@ describe.each([
 });
 
 describe("cross-attention", () => {
-  const pictures = 3;
+  const imageCount = 3;
   const latents = 4;
   const config = { heads: 2, headWidth: 8, multiple: 3 };
 
@@ -92,9 +92,9 @@ describe("cross-attention", () => {
         (t, graph) => {
           const p = params(graph);
           const each = mediaOf(p, rearrange(t.media!, "b s n d -> (b s) n d"), config);
-          const ofPrompts = (of: Tensor) => rearrange(of, "(b s) h n e -> b h (s n) e", { s: pictures });
+          const ofPrompts = (of: Tensor) => rearrange(of, "(b s) h n e -> b h (s n) e", { s: imageCount });
           const media = { keys: ofPrompts(each.keys), values: ofPrompts(each.values) };
-          return { y: block(p, t.x!, media, sightOf(t.place!, pictures, latents, { onlyImmediate })) };
+          return { y: block(p, t.x!, media, sightOf(t.place!, imageCount, latents, { onlyImmediate })) };
         },
         weights,
       );
@@ -112,9 +112,10 @@ describe("cross-attention", () => {
     });
 
   /** The place of a token after so many `<image>`s. */
-  const immediate = (images: number) => (images === 0 ? seesNone : images > pictures ? seesAll : images - 1);
-  // In this mode a token before every picture looks at all latents alike, as the original does.
-  const allPrevious = (images: number) => (images === 0 ? seesAll : Math.min(images, pictures) - 1);
+  const immediate = (images: number) =>
+    images === 0 ? seesNone : images > imageCount ? seesAll : images - 1;
+  // In this mode a token before every image looks at all latents alike, as the original does.
+  const allPrevious = (images: number) => (images === 0 ? seesAll : Math.min(images, imageCount) - 1);
 
   /** A place for each token of x. */
   const places = (x: Plain, place: (row: number, token: number) => number) =>
@@ -131,8 +132,8 @@ describe("cross-attention", () => {
       y_no_places: [x, places(x, () => placeAfter(0)), onlyImmediate],
       y_cached: [step, places(step, ofRow), onlyImmediate],
       y_cached_no_places: [step, places(step, () => placeAfter(0)), onlyImmediate],
-      // Without any mask: as if every token stood after the last picture and saw all before it.
-      y_no_locations: [x, places(x, () => pictures - 1), false],
+      // Without any mask: as if every token stood after the last image and saw all before it.
+      y_no_locations: [x, places(x, () => imageCount - 1), false],
     } as const;
     for (const [output, [tokens, place, mode]] of Object.entries(cases)) {
       compare(name, output, await run(attentionAlone, tokens, place, mode), outputs[output]!);

@@ -76,7 +76,7 @@ test("an onnxruntime-node that does not load", async () => {
   });
 });
 
-test("sharp without its binary: the model loads, and the first picture says so", async () => {
+test("sharp without its binary: the model loads, and the first image says so", async () => {
   vi.doMock("../../src/images/decode.node.js", () => {
     throw new Error("Could not load the sharp module");
   });
@@ -84,7 +84,7 @@ test("sharp without its binary: the model loads, and the first picture says so",
   await using flamingo = await load();
   await expect(flamingo.caption(golden("photos/rocket.jpg"))).rejects.toMatchObject({
     code: "engine",
-    message: "the package sharp, which decodes pictures, cannot be loaded",
+    message: "the package sharp, which decodes images, cannot be loaded",
     hint: expect.stringContaining("npm install"),
   });
 });

@@ -5,19 +5,19 @@
  */
 import { OpenFlamingoError } from "../../base/errors.js";
 import { isObject, quoted } from "../../base/json.js";
-import type { PictureSource } from "../../images/index.js";
+import type { ImageSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
 import {
   checkpointOpener,
+  imageReader,
   type LoadOptions,
   openOnRuntime,
   type Platform,
-  pictureReader,
   readJson,
   readOptionalJson,
   readParts,
 } from "../load.js";
-import type { Picture } from "../prompt.js";
+import type { Image } from "../prompt.js";
 import type { LanguageDefaults } from "./generation.js";
 import { createOriginalModel, type OriginalModel } from "./model.js";
 import type { Tensor } from "./tensor.js";
@@ -39,11 +39,11 @@ export interface CreateOptions extends LoadOptions {
 export interface ModelAndTransforms {
   readonly model: OriginalModel;
   /**
-   * A picture as the vision encoder takes it, (3, S, S), by CLIP's transform for evaluation.
+   * An image as the vision encoder takes it, (3, S, S), by CLIP's transform for evaluation.
    *
-   * @throws OpenFlamingoError `picture-missing`, `picture-unreadable`, `picture-unsupported`, `network`
+   * @throws OpenFlamingoError `image-missing`, `image-unreadable`, `image-unsupported`, `network`
    */
-  readonly imageProcessor: (picture: PictureSource | Picture) => Promise<Tensor>;
+  readonly imageProcessor: (image: ImageSource | Image) => Promise<Tensor>;
   readonly tokenizer: OriginalTokenizer;
 }
 
@@ -79,7 +79,7 @@ export async function createOnPlatform(
     crossAttentionEvery: crossAttnEveryNLayers,
   });
   const { config, tokenizer, preprocessing } = parts;
-  const readPicture = pictureReader(platform, parts, load);
+  const readImage = imageReader(platform, parts, load);
   const model = createOriginalModel({
     config,
     tokenizer,
@@ -97,10 +97,10 @@ export async function createOnPlatform(
   });
   return {
     model,
-    async imageProcessor(picture) {
-      const source = typeof picture === "object" && "picture" in picture ? picture.picture : picture;
+    async imageProcessor(image) {
+      const source = typeof image === "object" && "image" in image ? image.image : image;
       const { size } = preprocessing;
-      return { shape: [3, size, size], data: await readPicture(source, undefined) };
+      return { shape: [3, size, size], data: await readImage(source, undefined) };
     },
     tokenizer: originalTokenizer(tokenizer),
   };

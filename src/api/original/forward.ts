@@ -1,11 +1,11 @@
 /**
- * The second door's `forward`: logits of every token, with pictures that are given or cached, and after what was read
+ * The second door's `forward`: logits of every token, with images that are given or cached, and after what was read
  * before.
  *
  * Original: open_flamingo/src/flamingo.py, `Flamingo.forward`, and flamingo_lm.py, `FlamingoLMMixin.forward`.
  */
 import type { Engine } from "../../engine/engine.js";
-import type { EncodedPicture, Prompt } from "../../engine/pool.js";
+import type { EncodedImage, Prompt } from "../../engine/pool.js";
 import { logSumOfExponentials } from "../../generate/logits.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
 import { requireKnown, requireSignal } from "../settings.js";
@@ -39,11 +39,11 @@ export interface ForwardResult {
   readonly pastKeyValues?: PastKeyValues;
 }
 
-/** Pictures that `cacheMedia` has encoded. */
+/** Images that `cacheMedia` has encoded. */
 export interface Media {
-  readonly pictures: readonly (readonly EncodedPicture[])[];
+  readonly images: readonly (readonly EncodedImage[])[];
   /** The `<image>`s of each row in the last text that had some. */
-  images: readonly number[];
+  imageTokens: readonly number[];
 }
 
 /** What a model keeps between calls. */
@@ -58,7 +58,7 @@ export interface ForwardParts {
   readonly conditioning: Conditioning;
   /** @throws OpenFlamingoError `checkpoint-missing` before weights are loaded */
   engine(): Engine;
-  encode(visionX: Tensor, rows: number, signal: AbortSignal | undefined): Promise<Media["pictures"]>;
+  encode(visionX: Tensor, rows: number, signal: AbortSignal | undefined): Promise<Media["images"]>;
 }
 
 /** `forward`, and a function that gives back what the results' `pastKeyValues` hold. */
@@ -95,7 +95,7 @@ export function createForward({ config, imageToken, conditioning, engine, encode
     };
   }
 
-  /** The pictures that a text sees: given ones, or those that are cached. */
+  /** The images that a text sees: given ones, or those that are cached. */
   async function show(
     visionX: Tensor | null | undefined,
     langX: Ids,
@@ -105,8 +105,8 @@ export function createForward({ config, imageToken, conditioning, engine, encode
     const none = langX.map(() => 0);
     if (media === undefined) {
       if (visionX) {
-        const pictures = await encode(visionX, langX.length, signal);
-        return { pictures, before: none, media: undefined };
+        const images = await encode(visionX, langX.length, signal);
+        return { images, before: none, media: undefined };
       }
       throw usage(
         "forward has no visionX, and no media are cached",
@@ -125,26 +125,26 @@ export function createForward({ config, imageToken, conditioning, engine, encode
         "Call cacheMedia() again, and forward with clearConditionedLayers: false.",
       );
     }
-    if (media.pictures.length !== langX.length) {
+    if (media.images.length !== langX.length) {
       throw usage(
-        `langX has ${langX.length} rows, the cached media ${media.pictures.length}`,
+        `langX has ${langX.length} rows, the cached media ${media.images.length}`,
         "Give as many rows as cacheMedia() was given.",
       );
     }
     // A text with an <image> in any row counts its own; another one comes after those that were counted last.
-    const images = imagesOf(langX, imageToken);
-    if (images.every((count) => count === 0))
-      return { pictures: media.pictures, before: media.images, media };
-    media.images = images;
-    return { pictures: media.pictures, before: none, media };
+    const imageTokens = countImageTokens(langX, imageToken);
+    if (imageTokens.every((count) => count === 0))
+      return { images: media.images, before: media.imageTokens, media };
+    media.imageTokens = imageTokens;
+    return { images: media.images, before: none, media };
   }
 
   async function read(
     { useCache = false, signal }: ForwardArguments,
     rows: readonly TextRow[],
-    { pictures, before, media }: Shown,
+    { images, before, media }: Shown,
   ) {
-    const prompts = rows.map(({ ids }, row): Prompt => ({ ids, pictures: pictures[row]! }));
+    const prompts = rows.map(({ ids }, row): Prompt => ({ ids, images: images[row]! }));
     const lengths = rows.map(({ ids }) => ids.length);
     const room = useCache ? Math.max(0, positions - Math.max(...lengths)) : 0;
     const decoder = await engine().decoder(prompts, { room });
@@ -203,7 +203,7 @@ const known: ReadonlySet<string> = new Set<keyof ForwardArguments>([
 ]);
 
 interface Shown {
-  readonly pictures: Media["pictures"];
+  readonly images: Media["images"];
   /** How many `<image>`s each row has seen before it begins. */
   readonly before: readonly number[];
   /** The cached media, if it is these. */
@@ -214,7 +214,7 @@ const textsOf = (rows: readonly TextRow[], before: readonly number[]) =>
   rows.map(({ ids }, row) => ({ ids, imagesBefore: before[row] }));
 
 /** How many `<image>`s each row has. */
-export const imagesOf = (rows: Ids, imageToken: number): readonly number[] =>
+export const countImageTokens = (rows: Ids, imageToken: number): readonly number[] =>
   rows.map((ids) => ids.filter((id) => id === imageToken).length);
 
 /** The mean cross-entropy of labels, each predicted by the logits before it. @throws OpenFlamingoError `usage` */

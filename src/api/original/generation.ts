@@ -109,7 +109,7 @@ export interface Plan extends GenerationArguments {
 }
 
 /**
- * Before any work on pictures: arguments that make no sense should not cost their time.
+ * Before any work on images: arguments that make no sense should not cost their time.
  *
  * @param langX the rows as they were given, padding included
  * @throws OpenFlamingoError `usage`
@@ -142,8 +142,8 @@ export function planOf(langX: Ids, options: GenerationArguments, defaults: Langu
     }
     if (langX.length > 1) {
       throw usage(
-        `numReturnSequences is ${numReturnSequences} with ${langX.length} prompts: the pictures are not repeated`,
-        "Give one prompt at a time, or repeat rows and pictures.",
+        `numReturnSequences is ${numReturnSequences} with ${langX.length} prompts: the images are not repeated`,
+        "Give one prompt at a time, or repeat rows and images.",
       );
     }
   }
@@ -154,8 +154,8 @@ export function planOf(langX: Ids, options: GenerationArguments, defaults: Langu
 
 /**
  * @param langX the rows as they were given, padding included
- * @param prompts the same without padding, with their pictures
- * @throws OpenFlamingoError `usage`, `prompt-too-long`, `picture-count`, `logits-not-finite`, `engine`
+ * @param prompts the same without padding, with their images
+ * @throws OpenFlamingoError `usage`, `prompt-too-long`, `image-count`, `logits-not-finite`, `engine`
  */
 export async function generateSequences(
   engine: Engine,

@@ -1,4 +1,4 @@
-/** What the second door is given, checked: rows of ids with their masks, and the tensor of pictures. */
+/** What the second door is given, checked: rows of ids with their masks, and the tensor of images. */
 import { OpenFlamingoError } from "../../base/errors.js";
 import type { Soon, Tensor } from "./tensor.js";
 
@@ -59,10 +59,10 @@ export function textRows(
 const pad = "tokenizer(texts, { padding: true }) makes rows of one length, with their mask.";
 
 /**
- * The pixels of each row's pictures, (C, H, W) each.
+ * The pixels of each row's images, (C, H, W) each.
  *
- * @param rows how many texts there are; pictures of one row serve all of them
- * @param side of the pictures that the vision encoder takes
+ * @param rows how many texts there are; images of one row serve all of them
+ * @param side of the images that the vision encoder takes
  * @throws OpenFlamingoError `shape` for another shape than the model takes, with the original's words where it has some
  */
 export function pixelsOf(
@@ -73,7 +73,7 @@ export function pixelsOf(
   const given = `(${shape.join(", ")})`;
   const wrong = (what: string, hint: string) =>
     new OpenFlamingoError("shape", `visionX is ${given}: ${what}`, { hint });
-  const [b, pictures, frames, channels, height, width] = shape as [
+  const [b, images, frames, channels, height, width] = shape as [
     number,
     number,
     number,
@@ -84,24 +84,24 @@ export function pixelsOf(
   if (shape.length !== 6) {
     throw wrong(
       "it should be of shape (b, T_img, F, C, H, W)",
-      "stack(pictures.map(imageProcessor)) makes it.",
+      "stack(images.map(imageProcessor)) makes it.",
     );
   }
-  if (frames !== 1) throw wrong("only a single frame is supported", "Give the frames of a film as pictures.");
+  if (frames !== 1) throw wrong("only a single frame is supported", "Give the frames of a film as images.");
   if (channels !== 3 || height !== side || width !== side) {
     throw wrong(
-      `this model's pictures are (3, ${side}, ${side})`,
+      `this model's images are (3, ${side}, ${side})`,
       "Make them with the model's image processor.",
     );
   }
-  if (b !== rows && b !== 1) throw wrong(`langX has ${rows} rows`, "Give each row its pictures.");
+  if (b !== rows && b !== 1) throw wrong(`langX has ${rows} rows`, "Give each row its images.");
   const each = 3 * side * side;
-  if (data.length !== b * pictures * each) {
-    throw wrong(`its data has ${data.length} numbers`, `Its shape says ${b * pictures * each}.`);
+  if (data.length !== b * images * each) {
+    throw wrong(`its data has ${data.length} numbers`, `Its shape says ${b * images * each}.`);
   }
   return Array.from({ length: rows }, (_, row) =>
-    Array.from({ length: pictures }, (_, t) => {
-      const first = ((b === 1 ? 0 : row) * pictures + t) * each;
+    Array.from({ length: images }, (_, t) => {
+      const first = ((b === 1 ? 0 : row) * images + t) * each;
       return data.subarray(first, first + each);
     }),
   );

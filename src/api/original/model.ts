@@ -7,17 +7,17 @@ import { OpenFlamingoError } from "../../base/errors.js";
 import type { Checkpoint } from "../../checkpoints/checkpoint.js";
 import { encodeOnce } from "../../engine/encodeOnce.js";
 import { type Engine, tensorNames } from "../../engine/engine.js";
-import type { EncodedPicture, Prompt } from "../../engine/pool.js";
+import type { EncodedImage, Prompt } from "../../engine/pool.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import type { OpenModel } from "../load.js";
 import { requireKnown, requireSignal } from "../settings.js";
 import {
   type Conditioning,
+  countImageTokens,
   createForward,
   type ForwardArguments,
   type ForwardResult,
-  imagesOf,
 } from "./forward.js";
 import {
   type GeneratedSequences,
@@ -59,7 +59,7 @@ export interface OriginalModel extends AsyncDisposable {
   /**
    * Logits of every token.
    *
-   * @throws OpenFlamingoError `shape`, `usage`, `prompt-too-long`, `picture-count`, `engine`; `checkpoint-missing`
+   * @throws OpenFlamingoError `shape`, `usage`, `prompt-too-long`, `image-count`, `engine`; `checkpoint-missing`
    *   before `loadStateDict`
    */
   forward(args: ForwardArguments): Promise<ForwardResult>;
@@ -73,7 +73,7 @@ export interface OriginalModel extends AsyncDisposable {
    */
   generate(args: GenerateArguments & { readonly outputScores: true }): Promise<GeneratedSequences>;
   generate(args: GenerateArguments): Promise<number[][]>;
-  /** Encodes pictures for the `forward`s that follow, whose texts without `<image>` then see the last of these. */
+  /** Encodes images for the `forward`s that follow, whose texts without `<image>` then see the last of these. */
   cacheMedia(args: {
     readonly inputIds: Ids;
     readonly visionX: VisionX;
@@ -108,14 +108,14 @@ export function createOriginalModel(parts: OriginalModelParts): OriginalModel {
 
   async function encode(visionX: Tensor, rows: number, signal: AbortSignal | undefined) {
     const pixels = pixelsOf(visionX, rows, config.vision.imageSize);
-    const encodePicture = encodeOnce(engine());
-    const pictures: EncodedPicture[][] = [];
+    const encodeImage = encodeOnce(engine());
+    const images: EncodedImage[][] = [];
     for (const row of pixels) {
-      const encoded: EncodedPicture[] = [];
-      for (const each of row) encoded.push(await encodePicture(each, { signal }));
-      pictures.push(encoded);
+      const encoded: EncodedImage[] = [];
+      for (const each of row) encoded.push(await encodeImage(each, { signal }));
+      images.push(encoded);
     }
-    return pictures;
+    return images;
   }
 
   const { forward, close: forgetPasts } = createForward({ config, imageToken, conditioning, engine, encode });
@@ -149,11 +149,11 @@ export function createOriginalModel(parts: OriginalModelParts): OriginalModel {
     const rows = textRows(langX, attentionMask, { vocabulary: config.language.vocabulary, padding: "left" });
     const visionX = await args.visionX;
     if (!visionX)
-      throw usage("generate has no visionX", "A text without <image> needs one too: give any picture.");
+      throw usage("generate has no visionX", "A text without <image> needs one too: give any image.");
     const plan = planOf(langX, args, defaults);
     engine().requireRoom(Math.max(...rows.map(({ ids }) => ids.length)), plan.maxNewTokens);
-    const pictures = await encode(visionX, rows.length, signal);
-    const prompts = rows.map(({ ids }, row): Prompt => ({ ids, pictures: pictures[row]! }));
+    const images = await encode(visionX, rows.length, signal);
+    const prompts = rows.map(({ ids }, row): Prompt => ({ ids, images: images[row]! }));
     const found = await generateSequences(engine(), langX, prompts, plan);
     conditioning.media = undefined; // the original clears its layers
     return outputScores ? found : found.sequences;
@@ -174,8 +174,8 @@ export function createOriginalModel(parts: OriginalModelParts): OriginalModel {
     generate,
     async cacheMedia({ inputIds, visionX, signal }) {
       requireSignal(signal);
-      const pictures = await encode(await visionX, inputIds.length, signal);
-      conditioning.media = { pictures, images: imagesOf(inputIds, imageToken) };
+      const images = await encode(await visionX, inputIds.length, signal);
+      conditioning.media = { images, imageTokens: countImageTokens(inputIds, imageToken) };
     },
     uncacheMedia() {
       conditioning.media = undefined;

@@ -11,35 +11,35 @@ export interface Tensor {
 export type Soon<T> = T | PromiseLike<T>;
 
 /**
- * Pictures as a model takes them.
+ * Images as a model takes them.
  *
- * @param pictures of one prompt, (3, S, S) each; or a list of them for each prompt of a batch. A prompt with fewer
- *   pictures than another gets pictures of zeros at its end, as in the original's evaluation.
+ * @param images of one prompt, (3, S, S) each; or a list of them for each prompt of a batch. A prompt with fewer
+ *   images than another gets images of zeros at its end, as in the original's evaluation.
  * @returns (B, T_img, F, C, H, W) with F = 1
- * @throws OpenFlamingoError `shape` for pictures of different shapes
+ * @throws OpenFlamingoError `shape` for images of different shapes
  * @example
- * const visionX = await stack(pictures.map(imageProcessor));
+ * const visionX = await stack(images.map(imageProcessor));
  */
 export async function stack(
-  pictures: readonly Soon<Tensor>[] | readonly (readonly Soon<Tensor>[])[],
+  images: readonly Soon<Tensor>[] | readonly (readonly Soon<Tensor>[])[],
 ): Promise<Tensor> {
-  const isBatch = pictures.some((each) => Array.isArray(each));
-  const batch = (isBatch ? pictures : [pictures]) as readonly (readonly Soon<Tensor>[])[];
+  const isBatch = images.some((each) => Array.isArray(each));
+  const batch = (isBatch ? images : [images]) as readonly (readonly Soon<Tensor>[])[];
   const rows = await Promise.all(batch.map((row) => Promise.all(row)));
   const longest = Math.max(0, ...rows.map(({ length }) => length));
   const shape = rows.flat()[0]?.shape ?? [3, 0, 0];
   const each = shape.reduce((product, size) => product * size, 1);
   const data = new Float32Array(rows.length * longest * each);
   for (const [b, row] of rows.entries()) {
-    for (const [t, picture] of row.entries()) {
-      if (String(picture.shape) !== String(shape)) {
+    for (const [t, image] of row.entries()) {
+      if (String(image.shape) !== String(shape)) {
         throw new OpenFlamingoError(
           "shape",
-          `stack: a picture is (${picture.shape.join(", ")}), the first one (${shape.join(", ")})`,
+          `stack: an image is (${image.shape.join(", ")}), the first one (${shape.join(", ")})`,
           { hint: "Make all of them with one image processor." },
         );
       }
-      data.set(picture.data, (b * longest + t) * each);
+      data.set(image.data, (b * longest + t) * each);
     }
   }
   return { shape: [rows.length, longest, 1, ...shape], data };

@@ -37,9 +37,9 @@ describe.each(twinsWith("forward.json", "the second door's forward"))("$name", (
   });
   afterAll(() => opened.model.close());
 
-  test.each(cases)("logits of $name", async ({ name, pictures, input_ids, attention_mask }) => {
+  test.each(cases)("logits of $name", async ({ name, pictures: images, input_ids, attention_mask }) => {
     const { logits } = await opened.model.forward({
-      visionX: opened.visionX(pictures),
+      visionX: opened.visionX(images),
       langX: input_ids,
       attentionMask: attention_mask,
     });
@@ -148,9 +148,9 @@ describe.each(twinsWith("forward.json", "the second door's forward"))("$name", (
         call: () => opened.model.forward({ langX: one(), visionX: pixels([1, 1, 2, 3, side, side]) }),
         message: "only a single frame is supported",
       },
-      "wrong picture size": {
+      "wrong image size": {
         call: () => opened.model.forward({ langX: one(), visionX: pixels([1, 1, 1, 3, side + 8, side + 8]) }),
-        message: `this model's pictures are (3, ${side}, ${side})`,
+        message: `this model's images are (3, ${side}, ${side})`,
       },
       "longer than the model's positions (133 tokens)": {
         call: () =>
@@ -174,7 +174,7 @@ describe.each(twinsWith("forward.json", "the second door's forward"))("$name", (
       });
     });
 
-    test("two rows of text, one of pictures: both rows see it, as there", async () => {
+    test("two rows of text, one of images: both rows see it, as there", async () => {
       const langX = [...one(), ...one()];
       const shared = await opened.model.forward({ langX, visionX: opened.visionX([["p1"]]) });
       const own = await opened.model.forward({ langX, visionX: opened.visionX([["p1"], ["p1"]]) });

@@ -119,7 +119,7 @@ describe.each(twinsWith("generation.json", "the second door's generate"))("$name
   test("two prompts, two samples of each: refused, as there", async () => {
     await expect(ask(2, { doSample: true, numReturnSequences: 2 })).rejects.toMatchObject({
       code: "usage",
-      message: "numReturnSequences is 2 with 2 prompts: the pictures are not repeated",
+      message: "numReturnSequences is 2 with 2 prompts: the images are not repeated",
     });
   });
 

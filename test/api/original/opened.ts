@@ -1,4 +1,4 @@
-/** A twin opened by the second door, with its golden pictures as a tensor. */
+/** A twin opened by the second door, with its golden images as a tensor. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createModelAndTransforms, type ModelAndTransforms, stack, type Tensor } from "../../../src/index.js";
@@ -12,8 +12,8 @@ const intervals = new Map([
 ]);
 
 export interface OpenedTwin extends ModelAndTransforms {
-  /** The golden pictures of each row by their names, rows filled up with zeros. */
-  visionX(pictures: readonly (readonly string[])[]): Promise<Tensor>;
+  /** The golden images of each row by their names, rows filled up with zeros. */
+  visionX(images: readonly (readonly string[])[]): Promise<Tensor>;
 }
 
 /** The twin without its trained weights. */
@@ -34,7 +34,7 @@ export async function openTwinByName(golden: GoldenTwin): Promise<OpenedTwin> {
   const created = await createTwin(golden);
   await created.model.loadStateDict(join(golden.folder, "checkpoint.pt"), { strict: false });
   const inputs = await golden.goldenTensors("inputs.safetensors");
-  const visionX = (pictures: readonly (readonly string[])[]) =>
-    stack(pictures.map((row) => row.map((picture) => inputs.get(`pixels.${picture}`)!)));
+  const visionX = (images: readonly (readonly string[])[]) =>
+    stack(images.map((row) => row.map((image) => inputs.get(`pixels.${image}`)!)));
   return { ...created, visionX };
 }

@@ -22,25 +22,25 @@ test("the image processor gives the original's tensor, of a path and of an image
 });
 
 describe("stack", () => {
-  const picture = (value: number) => ({ shape: [3, 2, 2], data: new Float32Array(12).fill(value) });
+  const image = (value: number) => ({ shape: [3, 2, 2], data: new Float32Array(12).fill(value) });
 
-  test("makes one prompt's pictures six-dimensional, promised ones too", async () => {
-    const { shape, data } = await stack([picture(1), Promise.resolve(picture(2))]);
+  test("makes one prompt's images six-dimensional, promised ones too", async () => {
+    const { shape, data } = await stack([image(1), Promise.resolve(image(2))]);
     expect(shape).toEqual([1, 2, 1, 3, 2, 2]);
     expect([data[0], data[12]]).toEqual([1, 2]);
   });
 
-  test("fills prompts with fewer pictures up with zeros", async () => {
-    const { shape, data } = await stack([[picture(1)], [picture(2), picture(3)]]);
+  test("fills prompts with fewer images up with zeros", async () => {
+    const { shape, data } = await stack([[image(1)], [image(2), image(3)]]);
     expect(shape).toEqual([2, 2, 1, 3, 2, 2]);
     expect([0, 12, 24, 36].map((at) => data[at])).toEqual([1, 0, 2, 3]);
   });
 
-  test("refuses pictures of different shapes", async () => {
+  test("refuses images of different shapes", async () => {
     const other = { shape: [3, 1, 1], data: new Float32Array(3) };
-    await expect(stack([picture(1), other])).rejects.toMatchObject({
+    await expect(stack([image(1), other])).rejects.toMatchObject({
       code: "shape",
-      message: "stack: a picture is (3, 1, 1), the first one (3, 2, 2)",
+      message: "stack: an image is (3, 1, 1), the first one (3, 2, 2)",
     });
   });
 });

@@ -1,4 +1,4 @@
-/** Pictures made to do harm, and what is no picture but is given as one. Assembled by hand, header by header. */
+/** Images made to do harm, and what is no image but is given as one. Assembled by hand, header by header. */
 import { crc32, deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { le } from "../checkpoints/assemble.js";
@@ -97,7 +97,7 @@ const undecodable: readonly (readonly [format: string, name: string, tries: stri
   ["PNG", "PNG of 2³¹ − 1 columns", "have a size overflow", png(2 ** 31 - 1, 1, "\0\0\0\0")],
   ["PNG", "PNG without samples", "show what stood in the memory before", png(9, 9, "")],
   ["JPEG", "JPEG of no rows", "have the height looked for in the data", jpeg(16, 0)],
-  ["GIF", "GIF without a picture", "have pixels made from nothing", gif(5, 5, "")],
+  ["GIF", "GIF without an image", "have pixels made from nothing", gif(5, 5, "")],
   ["GIF", "GIF of a chain without end", "have the file read beyond its end", gif(5, 5, `\x21\xfe${"\xff".repeat(99)}`)],
   ["TIFF", "TIFF whose directory is itself beyond the end", "have memory beside the file read", `II*\0${le(2 ** 31, 4)}`],
   ["BMP", "BMP of 30,000 × 30,000", "have rows read that are not there", bmp(30000, 30000, "\0\0\0")],
@@ -111,12 +111,12 @@ const unreadable: readonly Row[] = [
   ["PNG of 30,000 × 30,000", "have 2.7 GB taken for 70 bytes", png(30000, 30000, "\0"), "30000 × 30000 is 900,000,000 pixels, the limit is 178,956,970 pixels"],
   ["JPEG of 65,500 × 65,500", "have 12.9 GB taken for 270 bytes", jpeg(65500, 65500), "65500 × 65500 is 4,290,250,000 pixels"],
   ["GIF canvas of 65,535 × 65,535", "have 17 GB taken for one pixel", gif(65535, 65535, gifFrame()), "65535 × 65535 is 4,294,836,225 pixels"],
-  ["GIF picture larger than its canvas", "have the canvas enlarged", gif(1, 1, gifFrame(60000, 50000)), "60000 × 50000 is 3,000,000,000 pixels"],
+  ["GIF image larger than its canvas", "have the canvas enlarged", gif(1, 1, gifFrame(60000, 50000)), "60000 × 50000 is 3,000,000,000 pixels"],
   ["WebP of 16,383 × 16,383", "have 1 GB taken for 40 bytes", webp(16383, 16383), "16383 × 16383 is 268,402,689 pixels"],
   ["TIFF of 30,000 × 30,001", "have rows looked for behind the end of the file", tiff(1, { 256: 30000, 257: 30001 }), "30000 × 30001 is 900,030,000 pixels"],
   ["AVIF of 40,000 × 40,000", "have planes taken for 1.6 billion pixels", avif(40000, 40000), "40000 × 40000 is 1,600,000,000 pixels"],
   ["nothing", "have a file without a first byte looked at", "", "is empty (0 bytes)"],
-  ["text", "have text drawn", "Dear Sir or Madam", 'is not a picture but text that begins "Dear Sir or Mada"'],
+  ["text", "have text drawn", "Dear Sir or Madam", 'is not an image but text that begins "Dear Sir or Mada"'],
   ["HTML", "have a page drawn, with all that it names", '<!DOCTYPE html><img src="http://127.0.0.1/">', 'text that begins "<!DOCTYPE html><"'],
   ["random bytes", "find a decoder that takes anything", "\x9e\x37\x79\xb9\x7f\x4a\x7c\x15\xf3\x9c\xc0", "bytes that begin 9e 37 79 b9 7f 4a 7c 15 f3 9c c0"],
   ["SVG with a byte order mark", "get past a look at the first letters", svg("/x", "http://127.0.0.1/", "\xef\xbb\xbf"), "bytes that begin ef bb bf 3c 73 76 67"],
@@ -128,24 +128,24 @@ const unreadable: readonly Row[] = [
 
 // biome-ignore format: one row a line
 const unsupported: readonly Row[] = [
-  ["SVG", "have a file and an address opened", svg("/etc/hosts", "http://127.0.0.1/"), "SVG pictures are not read"],
-  ["SVG behind an XML declaration", "define an entity that is a file", `<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY f SYSTEM "file:///etc/hosts">]><svg>&f;</svg>`, "SVG (XML) pictures are not read"],
-  ["PDF", "have pages drawn and their actions run", pdf("/etc/hosts", "http://127.0.0.1/"), "PDF pictures are not read"],
-  ["EPS", "have a program run in PostScript", "%!PS-Adobe-3.0 EPSF-3.0\n(/etc/hosts) (r) file", "PostScript pictures are not read"],
-  ["HEIC", "reach a decoder of patents and overflows", "\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC pictures are not read"],
-  ["JPEG XL", "reach a young decoder", "\xff\x0a\xfa\x7f\x01", "JPEG XL pictures are not read"],
-  ["JPEG 2000", "reach an old decoder", "\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000 pictures are not read"],
-  ["icon", "hide a picture in a picture", "\0\0\x01\0\x01\0", "ICO pictures are not read"],
-  ["Photoshop file", "have layers counted", "8BPS\0\x01", "Photoshop pictures are not read"],
-  ["BigTIFF", "have sizes of 64 bits believed", "II+\0\x08\0\0\0", "BigTIFF pictures are not read"],
+  ["SVG", "have a file and an address opened", svg("/etc/hosts", "http://127.0.0.1/"), "SVG images are not read"],
+  ["SVG behind an XML declaration", "define an entity that is a file", `<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY f SYSTEM "file:///etc/hosts">]><svg>&f;</svg>`, "SVG (XML) images are not read"],
+  ["PDF", "have pages drawn and their actions run", pdf("/etc/hosts", "http://127.0.0.1/"), "PDF images are not read"],
+  ["EPS", "have a program run in PostScript", "%!PS-Adobe-3.0 EPSF-3.0\n(/etc/hosts) (r) file", "PostScript images are not read"],
+  ["HEIC", "reach a decoder of patents and overflows", "\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC images are not read"],
+  ["JPEG XL", "reach a young decoder", "\xff\x0a\xfa\x7f\x01", "JPEG XL images are not read"],
+  ["JPEG 2000", "reach an old decoder", "\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000 images are not read"],
+  ["icon", "hide an image in an image", "\0\0\x01\0\x01\0", "ICO images are not read"],
+  ["Photoshop file", "have layers counted", "8BPS\0\x01", "Photoshop images are not read"],
+  ["BigTIFF", "have sizes of 64 bits believed", "II+\0\x08\0\0\0", "BigTIFF images are not read"],
   ["TIFF of signed samples", "have negative light", tiff(1, { 339: 2 }), "a TIFF of 1 × char a pixel"],
 ];
 
-export const hostilePictures: readonly HostileRow[] = [
+export const hostileImages: readonly HostileRow[] = [
   ...undecodable.map(([format, name, tries, file]) => {
     const message = `this ${format} of ${file.length} bytes cannot be decoded`;
-    return ["picture-unreadable", name, tries, file, message] as const;
+    return ["image-unreadable", name, tries, file, message] as const;
   }),
-  ...unreadable.map((row) => ["picture-unreadable", ...row] as const),
-  ...unsupported.map((row) => ["picture-unsupported", ...row] as const),
+  ...unreadable.map((row) => ["image-unreadable", ...row] as const),
+  ...unsupported.map((row) => ["image-unsupported", ...row] as const),
 ].map(([code, name, tries, bytes, message]) => ({ name, tries, bytes, code, message }));

@@ -1,10 +1,10 @@
-/** Pictures behind http, from a server on this machine. */
+/** Images behind http, from a server on this machine. */
 
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { fetchPicture } from "../../src/api/fetchPicture.js";
+import { fetchImage } from "../../src/api/fetchImage.js";
 import { load } from "../../src/index.js";
 import { golden } from "../goldens.js";
 import { refused } from "../reliability.js";
@@ -35,7 +35,7 @@ afterAll(() => {
   server.close();
 });
 
-test("a picture behind an address is captioned as from a file", async () => {
+test("an image behind an address is captioned as from a file", async () => {
   await using flamingo = await load();
   expect(await flamingo.caption(new URL(`${address}/photo.jpg`))).toEqual(await flamingo.caption(photo));
 });
@@ -46,16 +46,16 @@ test.each([
   ["an answer without end", () => `${address}/endless`, "is larger than 67108864 bytes"],
   ["an answer that breaks off", () => `${address}/cut`, "the answer broke off"],
 ])("%s is told", async (what, url, message) => {
-  await expect(fetchPicture(new URL(url()))).rejects.toMatchObject({
+  await expect(fetchImage(new URL(url()))).rejects.toMatchObject({
     code: "network",
     message: `${url()}: ${message}`,
   });
-  refused("Pictures", what, "network");
+  refused("Images", what, "network");
 });
 
 test("a server that says nothing is left when the signal says so", async () => {
   const signal = AbortSignal.timeout(200);
-  await expect(fetchPicture(new URL(`${address}/silent`), { signal })).rejects.toMatchObject({
+  await expect(fetchImage(new URL(`${address}/silent`), { signal })).rejects.toMatchObject({
     name: "TimeoutError",
   });
 });

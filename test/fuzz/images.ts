@@ -1,10 +1,10 @@
-/** Pictures of every format that is read, changed part by part; sums and lengths are made right again, mostly. */
+/** Images of every format that is read, changed part by part; sums and lengths are made right again, mostly. */
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
-import { decodePicture } from "../../src/images/decode.node.js";
+import { decodeImage } from "../../src/images/decode.node.js";
 import { preprocess, toSquare } from "../../src/images/index.js";
 import { bytes, le } from "../checkpoints/assemble.js";
-import { bmp, gif, gifFrame, jpeg, png, tiff } from "../hostile/pictures.js";
+import { bmp, gif, gifFrame, jpeg, png, tiff } from "../hostile/images.js";
 import { changed, otherBytes, otherList, otherNumber } from "./change.js";
 import type { FuzzKind, Random } from "./kind.js";
 
@@ -98,12 +98,12 @@ const pieces = (length: number): Format => ({
 });
 
 const noise = Uint8Array.from({ length: 24 * 16 * 4 }, (_, i) => (i * 2654435761) >>> 24);
-const picture = (channels: 1 | 3 | 4) =>
+const image = (channels: 1 | 3 | 4) =>
   sharp(noise.subarray(0, 24 * 16 * channels), { raw: { width: 24, height: 16, channels } });
 const files = (...encoders: readonly { toBuffer(): Promise<Buffer> }[]) =>
   Promise.all(encoders.map(async (encoder) => latin1(await encoder.toBuffer())));
 
-const rgb = () => picture(3);
+const rgb = () => image(3);
 const sound: readonly (readonly [Format, readonly string[]])[] = [
   [
     pngFormat,
@@ -113,7 +113,7 @@ const sound: readonly (readonly [Format, readonly string[]])[] = [
       png(2, 1, "\0\x12\x34\x56\x78", { bits: 16, colours: 0 }),
       ...(await files(
         rgb().png(),
-        picture(4).png({ progressive: true }),
+        image(4).png({ progressive: true }),
         rgb().png({ palette: true }),
         rgb().toColourspace("rgb16").png(),
       )),
@@ -134,7 +134,7 @@ const sound: readonly (readonly [Format, readonly string[]])[] = [
       )),
     ],
   ],
-  [webpFormat, await files(rgb().webp(), picture(4).webp(), picture(4).webp({ lossless: true }))],
+  [webpFormat, await files(rgb().webp(), image(4).webp(), image(4).webp({ lossless: true }))],
   [
     pieces(6),
     [gif(5, 4, gifFrame()), gif(2, 1, gifFrame().repeat(3)), ...(await files(rgb().gif({ colours: 8 })))],
@@ -148,15 +148,15 @@ const sound: readonly (readonly [Format, readonly string[]])[] = [
         rgb().tiff({ compression: "deflate", predictor: "horizontal" }),
         rgb().tiff({ compression: "lzw" }),
         rgb().tiff({ compression: "jpeg" }),
-        picture(4).tiff({ compression: "none", tile: true, tileWidth: 16, tileHeight: 16 }),
-        picture(1).toColourspace("b-w").tiff({ compression: "ccittfax4", bitdepth: 1 }),
+        image(4).tiff({ compression: "none", tile: true, tileWidth: 16, tileHeight: 16 }),
+        image(1).toColourspace("b-w").tiff({ compression: "ccittfax4", bitdepth: 1 }),
         rgb().withMetadata({ orientation: 6 }).tiff({ compression: "packbits" }),
       )),
     ],
   ],
   [
     avifFormat,
-    await files(rgb().avif({ effort: 0 }), picture(4).avif({ effort: 0, chromaSubsampling: "4:4:4" })),
+    await files(rgb().avif({ effort: 0 }), image(4).avif({ effort: 0, chromaSubsampling: "4:4:4" })),
   ],
   [pieces(4), [bmp(2, 2, "abcdef\0\0ghijkl\0\0")]],
 ];
@@ -175,8 +175,8 @@ function otherField(random: Random, part: string): string {
   return part.slice(0, at) + value + part.slice(at + width);
 }
 
-export const picturesKind: FuzzKind = {
-  name: "pictures",
+export const imagesKind: FuzzKind = {
+  name: "images",
   // As many of each format.
   seeds: () =>
     sound.flatMap(([, seeds]) => Array.from({ length: 8 }, (_, i) => bytes(seeds[i % seeds.length]!))),
@@ -199,7 +199,7 @@ export const picturesKind: FuzzKind = {
   },
   async run(input, signal) {
     // Few pixels, so that many inputs can be read; how the limit holds is tested by itself.
-    const raster = await decodePicture(input, { signal, maxPixels: 2 ** 20 });
+    const raster = await decodeImage(input, { signal, maxPixels: 2 ** 20 });
     const square = await toSquare(raster, 8, { signal });
     const values = preprocess(square, { size: 8, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] });
     if (!values.every(Number.isFinite)) throw new Error("pixels that are no numbers");

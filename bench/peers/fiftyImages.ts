@@ -1,5 +1,5 @@
 /**
- * Fifty pictures for both sides of a comparison: the photographs at hand, and made-up ones of many sizes and modes,
+ * Fifty images for both sides of a comparison: the photographs at hand, and made-up ones of many sizes and modes,
  * always the same. Only formats whose pixels do not depend on the decoder: no AVIF, which each of them rounds its way.
  */
 import { existsSync, readdirSync } from "node:fs";
@@ -12,7 +12,7 @@ const folders = ["../../assets/photos/", "../../assets/photos/cc0/", "../../../s
   (folder) => fileURLToPath(new URL(folder, import.meta.url)),
 );
 
-/** How a made-up picture is saved, by kind of file. */
+/** How a made-up image is saved, by kind of file. */
 const kinds: readonly (readonly [name: string, (of: Sharp) => Sharp])[] = [
   ["rgb.png", (of) => of.png()],
   ["grey.png", (of) => of.greyscale().png()],
@@ -27,9 +27,9 @@ const kinds: readonly (readonly [name: string, (of: Sharp) => Sharp])[] = [
 
 /**
  * @param folder where the made-up ones are written
- * @returns the files of exactly fifty pictures, and how many of them are photographs
+ * @returns the files of exactly fifty images, and how many of them are photographs
  */
-export async function fiftyPictures(folder: string): Promise<{ files: string[]; photographs: number }> {
+export async function fiftyImages(folder: string): Promise<{ files: string[]; photographs: number }> {
   const byName = new Map<string, string>(); // a photograph in two of the folders counts once
   for (const from of folders.filter((each) => existsSync(each))) {
     for (const name of readdirSync(from)) {
@@ -49,7 +49,7 @@ export async function fiftyPictures(folder: string): Promise<{ files: string[]; 
 
 /** Waves of three colours and some noise, from 20 to 700 pixels a side. */
 function madeUp(seed: number): Sharp {
-  const { uniform } = randomStream(seed, "picture");
+  const { uniform } = randomStream(seed, "image");
   const [width, height] = [side(uniform(0, 0)), side(uniform(0, 1))];
   const waves = [0, 1, 2].map((channel) => ({
     across: 12 * uniform(1, channel),

@@ -1,12 +1,12 @@
 /**
- * How long does a picture take before it reaches the model? Decoding, and resizing with all that follows.
+ * How long does an image take before it reaches the model? Decoding, and resizing with all that follows.
  *
- *     npx tsx bench/pictures.ts
+ *     npx tsx bench/images.ts
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
-import { decodePicture } from "../src/images/decode.node.js";
+import { decodeImage } from "../src/images/decode.node.js";
 import { preprocess } from "../src/images/index.js";
 import { report, reportMachine, timed } from "./measure.js";
 
@@ -21,7 +21,7 @@ for (const [name, file] of [
   ["JPEG of 640 x 427", photo("rocket.jpg")],
   ["PNG of 600 x 400", photo("coffee.png")],
 ] as const) {
-  const raster = await decodePicture(file);
-  report(`${name}, decode`, await timed(() => decodePicture(file), 25));
+  const raster = await decodeImage(file);
+  report(`${name}, decode`, await timed(() => decodeImage(file), 25));
   report(`${name}, preprocess`, await timed(() => preprocess(raster, clip), 25));
 }

@@ -1,14 +1,14 @@
 /**
- * A picture before decoding (where it comes from) and after (its pixels in the file's own mode).
+ * An image before decoding (where it comes from) and after (its pixels in the file's own mode).
  *
  * The mode is kept, because the original resizes before it converts to RGB, each mode in its way.
  */
 
 /**
  * A path or a `data:` URI as text; a URL object of `file:`, `data:` or, where there is a function to fetch it,
- * `http:` or `https:`; or the bytes of a picture file.
+ * `http:` or `https:`; or the bytes of an image file.
  */
-export type PictureSource = string | URL | Uint8Array | Blob;
+export type ImageSource = string | URL | Uint8Array | Blob;
 
 /** The modes by Pillow's names, each with the samples of one pixel. */
 export const channelsOf = {
@@ -51,18 +51,18 @@ export interface FloatRaster {
 
 export type RgbRaster = ByteRaster & { readonly mode: "RGB" };
 
-/** What reading one picture may cost; each limit is more than 0, and Infinity is none. */
-export interface PictureLimits {
+/** What reading one image may cost; each limit is more than 0, and Infinity is none. */
+export interface ImageLimits {
   /** A larger file is refused; 1 GiB unless given: as many pixels as are allowed, uncompressed in 16-bit RGB. */
   readonly maxBytes?: number | undefined;
   /**
-   * A picture of more pixels is refused before memory is taken for them; 178,956,970 unless given, as in Pillow.
+   * An image of more pixels is refused before memory is taken for them; 178,956,970 unless given, as in Pillow.
    *
    * A pixel takes 1 to 4 bytes once it is decoded, and up to 9 on the way there, in AVIF up to 20.
    */
   readonly maxPixels?: number | undefined;
   /**
-   * A picture that is not there and decoded after so many seconds is refused; 30 unless given.
+   * An image that is not there and decoded after so many seconds is refused; 30 unless given.
    *
    * Work that goes on is stopped within two seconds, but for what a format decodes in one piece (AVIF, WebP,
    * interlaced PNG, progressive JPEG): that ends by itself, on a thread that nobody waits for.
@@ -70,18 +70,18 @@ export interface PictureLimits {
   readonly maxSeconds?: number | undefined;
 }
 
-/** Until when a picture is waited for. */
+/** Until when an image is waited for. */
 export interface Until {
   readonly seconds: number;
   /** Aborted when they are over, or when the user gave up. */
   readonly signal: AbortSignal;
 }
 
-/** A picture file whose header is read and whose pixels are not yet. */
-export interface OpenPicture {
+/** An image file whose header is read and whose pixels are not yet. */
+export interface OpenImage {
   readonly width: number;
   readonly height: number;
-  /** What sets it apart from other pictures of its format, for people. */
+  /** What sets it apart from other images of its format, for people. */
   readonly kind: string;
   /** Absent where the format is read but not this kind of it. */
   readonly decode: ((until: Until) => Promise<Raster>) | undefined;

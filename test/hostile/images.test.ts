@@ -1,4 +1,4 @@
-/** Every hostile picture as bytes and as a file, and what is no file but is given as one. */
+/** Every hostile image as bytes and as a file, and what is no file but is given as one. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, constants, openSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
@@ -8,32 +8,32 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { load } from "../../src/api/load.node.js";
 import type { ErrorCode } from "../../src/base/errors.js";
-import { decodePicture } from "../../src/images/decode.node.js";
+import { decodeImage } from "../../src/images/decode.node.js";
 import { toSquare } from "../../src/images/preprocess.js";
 import { bytes, temporaryFolder } from "../checkpoints/fixtures.js";
 import { refusal } from "../images/refusal.js";
 import { refused } from "../reliability.js";
 import { differs, expectDistinct, expectRefused, openFiles } from "./expect.js";
-import { bmp, chunk, gif, gifFrame, hostilePictures, jpeg, pdf, png, svg, tiff } from "./pictures.js";
+import { bmp, chunk, gif, gifFrame, hostileImages, jpeg, pdf, png, svg, tiff } from "./images.js";
 
 const folder = temporaryFolder();
 const expectNew = differs();
 
-test("no two hostile pictures try the same or are told the same", () => {
-  expect(hostilePictures.length).toBeGreaterThanOrEqual(30);
-  expectDistinct(hostilePictures);
+test("no two hostile images try the same or are told the same", () => {
+  expect(hostileImages.length).toBeGreaterThanOrEqual(30);
+  expectDistinct(hostileImages);
 });
 
-test.each(hostilePictures)("$name ($tries) is refused by its own words", async (row) => {
+test.each(hostileImages)("$name ($tries) is refused by its own words", async (row) => {
   const path = join(folder, "cat.jpg"); // whatever it is: names prove nothing
   writeFileSync(path, bytes(row.bytes));
   const before = openFiles();
-  const told = await expectRefused(row, () => decodePicture(path));
+  const told = await expectRefused(row, () => decodeImage(path));
   expect(told, "the file").toContain(path);
   expectNew(told);
   expect(openFiles(), "open files").toBe(before);
-  await expectRefused(row, () => decodePicture(bytes(row.bytes)));
-  refused("Pictures", `${row.name}: ${row.tries}`, row.code);
+  await expectRefused(row, () => decodeImage(bytes(row.bytes)));
+  refused("Images", `${row.name}: ${row.tries}`, row.code);
 });
 
 /** The most memory that the process has had, in MiB. */
@@ -41,7 +41,7 @@ const most = (): number => process.resourceUsage().maxRSS / 1024;
 
 test("no memory is taken for the pixels of what is refused", async () => {
   const before = most();
-  for (const row of hostilePictures) await refusal(bytes(row.bytes));
+  for (const row of hostileImages) await refusal(bytes(row.bytes));
   expect(most() - before).toBeLessThan(200);
 });
 
@@ -57,28 +57,28 @@ describe("what is no file of the disk is refused, and nothing waits for it", () 
   truncateSync(large, 2 ** 30 + 1); // a hole: no room on the disk is taken
   const posix = process.platform !== "win32";
   if (posix) execFileSync("mkfifo", [pipe]);
-  else console.log("skipped on Windows: pipes, devices and links given as pictures");
+  else console.log("skipped on Windows: pipes, devices and links given as images");
 
   const noFile = "is a pipe, a device or a socket";
   const rows: readonly (readonly [name: string, path: string, code: ErrorCode, message: string])[] = [
-    ["a folder", folder, "picture-unreadable", "is a folder"],
+    ["a folder", folder, "image-unreadable", "is a folder"],
     [
       "a file of more than 1 GiB",
       large,
-      "picture-unreadable",
+      "image-unreadable",
       "has 1,073,741,825 bytes, the limit is 1,073,741,824",
     ],
-    ["a path with a NUL", "cat.jpg\0.png", "picture-unreadable", "cannot be read (ERR_INVALID_ARG_VALUE)"],
+    ["a path with a NUL", "cat.jpg\0.png", "image-unreadable", "cannot be read (ERR_INVALID_ARG_VALUE)"],
   ];
   const onPosix: typeof rows = !posix
     ? []
     : [
-        ["a pipe that nobody writes to", pipe, "picture-unreadable", noFile],
-        ["a link to a pipe", link("to-pipe.png", pipe), "picture-unreadable", noFile],
-        ["a device that never ends", "/dev/zero", "picture-unreadable", noFile],
-        ["a link to a device", link("to-zero.png", "/dev/zero"), "picture-unreadable", noFile],
-        ["a link to nothing", link("to-nothing.png", "nothing"), "picture-missing", "there is no such file"],
-        ["a link to itself", link("loop.png", "loop.png"), "picture-unreadable", "cannot be read (ELOOP)"],
+        ["a pipe that nobody writes to", pipe, "image-unreadable", noFile],
+        ["a link to a pipe", link("to-pipe.png", pipe), "image-unreadable", noFile],
+        ["a device that never ends", "/dev/zero", "image-unreadable", noFile],
+        ["a link to a device", link("to-zero.png", "/dev/zero"), "image-unreadable", noFile],
+        ["a link to nothing", link("to-nothing.png", "nothing"), "image-missing", "there is no such file"],
+        ["a link to itself", link("loop.png", "loop.png"), "image-unreadable", "cannot be read (ELOOP)"],
       ];
   test.each([...rows, ...onPosix])("%s", async (what, path, code, message) => {
     const before = openFiles();
@@ -88,12 +88,12 @@ describe("what is no file of the disk is refused, and nothing waits for it", () 
     expect(error).toMatchObject({ code, message: expect.stringContaining(message) });
     expect(error.message, "control characters").not.toMatch(/\p{Cc}/u);
     expect(openFiles(), "open files").toBe(before);
-    refused("Pictures", what, code);
+    refused("Images", what, code);
   });
 
-  test.skipIf(!posix)("a link to a picture is that picture", async () => {
+  test.skipIf(!posix)("a link to an image is that image", async () => {
     writeFileSync(join(folder, "true.png"), bytes(png(1, 1, "\0\x09\x08\x07")));
-    const { data } = await decodePicture(link("to-true.png", "true.png"));
+    const { data } = await decodeImage(link("to-true.png", "true.png"));
     expect([...data]).toEqual([9, 8, 7]);
   });
 
@@ -118,36 +118,36 @@ describe("what is no file of the disk is refused, and nothing waits for it", () 
   });
 });
 
-describe("what a picture may cost", () => {
+describe("what an image may cost", () => {
   // Sound as far as a decoder reads; to decode it takes long on any machine.
   const long = bytes(jpeg(13000, 13000));
   const never = () => new Promise<never>(() => {});
 
-  test("a picture that takes longer than allowed is refused", async () => {
+  test("an image that takes longer than allowed is refused", async () => {
     expect(await refusal(long, { maxSeconds: 0.001 })).toMatchObject({
-      code: "picture-unreadable",
-      message: expect.stringMatching(/^the picture: was not (read|decoded) within 0.001 seconds$/),
+      code: "image-unreadable",
+      message: expect.stringMatching(/^the image: was not (read|decoded) within 0.001 seconds$/),
     });
     const url = new URL("https://example.org/cat.jpg");
-    expect(await refusal(url, { maxSeconds: 0.001, fetchPicture: never })).toMatchObject({
+    expect(await refusal(url, { maxSeconds: 0.001, fetchImage: never })).toMatchObject({
       code: "network",
       message: "https://example.org/cat.jpg: was not read within 0.001 seconds",
     });
   });
 
-  test("what fetches a picture is told when nobody waits for it any more", async () => {
+  test("what fetches an image is told when nobody waits for it any more", async () => {
     const signals: AbortSignal[] = [];
-    const fetchPicture = (_: URL, { signal }: { signal?: AbortSignal | undefined }) => {
+    const fetchImage = (_: URL, { signal }: { signal?: AbortSignal | undefined }) => {
       signals.push(signal!);
       return never();
     };
-    await refusal(new URL("https://example.org/"), { maxSeconds: 0.001, fetchPicture });
+    await refusal(new URL("https://example.org/"), { maxSeconds: 0.001, fetchImage });
     expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
   });
 
-  test("who gives up while a picture is decoded does not wait for its end", async () => {
+  test("who gives up while an image is decoded does not wait for its end", async () => {
     const controller = new AbortController();
-    const decoding = decodePicture(long, { signal: controller.signal });
+    const decoding = decodeImage(long, { signal: controller.signal });
     setTimeout(() => controller.abort(new Error("enough")), 5);
     await expect(decoding).rejects.toThrow("enough");
   });
@@ -159,12 +159,12 @@ describe("what a picture may cost", () => {
     writeFileSync(path, file);
     const url = new URL("https://example.org/");
     for (const source of [file, new Blob([file]), uri, path, url]) {
-      const { code, message } = await refusal(source, { maxBytes: 60, fetchPicture: async () => file });
+      const { code, message } = await refusal(source, { maxBytes: 60, fetchImage: async () => file });
       expect([code, message]).toEqual([
-        "picture-unreadable",
+        "image-unreadable",
         expect.stringMatching(/: has [0-9]+ bytes, the limit is 60$/),
       ]);
-      const read = decodePicture(source, { maxBytes: file.length, fetchPicture: async () => file });
+      const read = decodeImage(source, { maxBytes: file.length, fetchImage: async () => file });
       expect(await read).toMatchObject({ width: 1, height: 1 });
     }
   });
@@ -175,15 +175,15 @@ describe("what a picture may cost", () => {
       expect([code, message]).toEqual(["usage", `${name} is ${limit}, and must be a number above 0`]);
     }
     const none = { maxBytes: Infinity, maxPixels: Infinity, maxSeconds: Infinity };
-    expect(await decodePicture(bytes(png(1, 1, "\0\0\0\0")), none)).toMatchObject({ width: 1 });
+    expect(await decodeImage(bytes(png(1, 1, "\0\0\0\0")), none)).toMatchObject({ width: 1 });
   });
 
   test("a model is loaded with limits of its own", async () => {
-    await using model = await load(undefined, { pictures: { maxPixels: 34 } });
-    const picture = bytes(png(7, 5, `\0${"\0".repeat(21)}`.repeat(5)));
-    await expect(model.caption(picture)).rejects.toMatchObject({
-      code: "picture-unreadable",
-      message: "the picture: 7 × 5 is 35 pixels, the limit is 34 pixels",
+    await using model = await load(undefined, { images: { maxPixels: 34 } });
+    const image = bytes(png(7, 5, `\0${"\0".repeat(21)}`.repeat(5)));
+    await expect(model.caption(image)).rejects.toMatchObject({
+      code: "image-unreadable",
+      message: "the image: 7 × 5 is 35 pixels, the limit is 34 pixels",
     });
   });
 });
@@ -204,9 +204,9 @@ describe("what looks like a bomb and is none is read", () => {
       1,
     ],
     ["a PNG with 64 MiB of samples more than it needs", png(1, 1, "\0".repeat(2 ** 26)), 1, 1],
-    ["a GIF of 100,000 pictures", gif(3, 2, gifFrame().repeat(100_000)), 3, 2],
-    ["a GIF cut off in its second picture", gif(3, 2, `${gifFrame()}\x2c\0\0`), 3, 2],
-    ["a GIF whose later pictures are huge", gif(3, 2, gifFrame() + gifFrame(60000, 50000)), 3, 2],
+    ["a GIF of 100,000 images", gif(3, 2, gifFrame().repeat(100_000)), 3, 2],
+    ["a GIF cut off in its second image", gif(3, 2, `${gifFrame()}\x2c\0\0`), 3, 2],
+    ["a GIF whose later images are huge", gif(3, 2, gifFrame() + gifFrame(60000, 50000)), 3, 2],
     ["a TIFF of 10,000 pages", tiff(10_000), 2, 1],
     ["a TIFF whose last page is followed by the first", tiff(3, {}, 8), 2, 1],
     ["a PNG of 65,535 × 1", png(65535, 1, "\0".repeat(1 + 3 * 65535)), 65535, 1],
@@ -214,7 +214,7 @@ describe("what looks like a bomb and is none is read", () => {
     ["a PNG of 1 × 1", png(1, 1, "\0\0\0\0"), 1, 1],
     ["a BMP of 1 × 1", bmp(1, 1, "\0\0\0\0"), 1, 1],
   ])("%s", async (_, file, width, height) => {
-    const raster = await decodePicture(bytes(file));
+    const raster = await decodeImage(bytes(file));
     expect([raster.width, raster.height]).toEqual([width, height]);
     expect(await toSquare(raster, 224)).toMatchObject({ width: 224, height: 224 });
   });
@@ -222,7 +222,7 @@ describe("what looks like a bomb and is none is read", () => {
   test("grey with alpha of 69 million pixels is read, and does not end the process", async () => {
     const side = 8300;
     const file = png(side, side, `\0${"\x50\x90".repeat(side)}`.repeat(side), { colours: 4 });
-    const { mode, data } = await decodePicture(bytes(file));
+    const { mode, data } = await decodeImage(bytes(file));
     expect([mode, data.length, ...data.subarray(-4)]).toEqual([
       "LA",
       2 * side * side,

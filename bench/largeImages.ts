@@ -1,9 +1,9 @@
 /**
- * What does the largest allowed picture cost: time, memory, and how long does it keep the process from other work?
+ * What does the largest allowed image cost: time, memory, and how long does it keep the process from other work?
  *
- *     npx tsx bench/largePictures.ts [FORMAT]
+ *     npx tsx bench/largeImages.ts [FORMAT]
  *
- * A flat picture of 13,377 × 13,377, written in each format (or the given one) and read in a process of its own, since
+ * A flat image of 13,377 × 13,377, written in each format (or the given one) and read in a process of its own, since
  * the peak of memory is the process's.
  */
 import { spawnSync } from "node:child_process";
@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
-import { decodePicture } from "../src/images/decode.node.js";
+import { decodeImage } from "../src/images/decode.node.js";
 import { toSquare } from "../src/images/index.js";
 import { reportMachine } from "./measure.js";
 
@@ -28,7 +28,7 @@ async function read(file: string): Promise<void> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const start = performance.now();
-  const raster = await decodePicture(file, { maxSeconds: 300 });
+  const raster = await decodeImage(file, { maxSeconds: 300 });
   const decoded = performance.now();
   await toSquare(raster, 224);
   const end = performance.now();

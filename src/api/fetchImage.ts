@@ -1,11 +1,11 @@
-/** Pictures behind http and https: what a URL object in a prompt means. */
+/** Images behind http and https: what a URL object in a prompt means. */
 import { OpenFlamingoError } from "../base/errors.js";
 
 /** Larger files are not taken from a network; a photograph has a few MiB. */
 const mostBytes = 64 * 2 ** 20;
 
 /** @throws OpenFlamingoError `network` when there is no answer, no success, or too much */
-export async function fetchPicture(
+export async function fetchImage(
   url: URL,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<Uint8Array> {
