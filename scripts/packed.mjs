@@ -57,7 +57,7 @@ try {
 
   copyFileSync(join(root, "assets/photos/coffee.png"), join(folder, "sink.jpg"));
 
-  const examples = ["Use", "The second door"].map((title) => blocks(section(title), "ts")[0]);
+  const examples = ["Use", "The compatible API"].map((title) => blocks(section(title), "ts")[0]);
   for (const [i, example] of examples.entries()) writeFileSync(join(folder, `example${i + 1}.ts`), example);
   for (const [module, resolution] of [
     ["nodenext", "nodenext"],

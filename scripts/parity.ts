@@ -28,8 +28,8 @@ const groups: Readonly<Record<string, string>> = {
     "Every tensor of the files; names and shapes of the released models against what the graphs ask for.",
   images: "From files to normalised tensors. Whole images are compared by their SHA-256.",
   tokenizers: "Token ids one by one; a text counts as one value.",
-  "first door": "What a user of `load` gets.",
-  "second door": "What a user of the original's own function names gets.",
+  "high-level API": "What a user of `load` gets.",
+  "compatible API": "What a user of the original's own function names gets.",
 };
 
 const path = (from: string) => fileURLToPath(new URL(from, import.meta.url));

@@ -5,6 +5,15 @@
  * @module
  */
 
+export type { CreateOptions, ModelAndTransforms } from "./api/compat/create.js";
+export { createModelAndTransforms } from "./api/compat/create.node.js";
+export type { ForwardArguments, ForwardResult } from "./api/compat/forward.js";
+export type { GeneratedSequences, GenerationArguments, ScoresProcessor } from "./api/compat/generation.js";
+export type { CompatibleModel, GenerateArguments } from "./api/compat/model.js";
+export type { PastKeyValues } from "./api/compat/pastKeyValues.js";
+export type { LoadedKeys } from "./api/compat/stateDict.js";
+export { type Soon, stack, type Tensor } from "./api/compat/tensor.js";
+export type { CompatibleTokenizer, TokenizedTexts, TokenizeOptions } from "./api/compat/tokenizer.js";
 export type { EmbedInput, EmbedOptions } from "./api/embed.js";
 export type {
   AskOptions,
@@ -17,15 +26,6 @@ export type {
 } from "./api/flamingo.js";
 export type { LoadOptions } from "./api/load.js";
 export { load } from "./api/load.node.js";
-export type { CreateOptions, ModelAndTransforms } from "./api/original/create.js";
-export { createModelAndTransforms } from "./api/original/create.node.js";
-export type { ForwardArguments, ForwardResult } from "./api/original/forward.js";
-export type { GeneratedSequences, GenerationArguments, ScoresProcessor } from "./api/original/generation.js";
-export type { GenerateArguments, OriginalModel } from "./api/original/model.js";
-export type { PastKeyValues } from "./api/original/pastKeyValues.js";
-export type { LoadedKeys } from "./api/original/stateDict.js";
-export { type Soon, stack, type Tensor } from "./api/original/tensor.js";
-export type { OriginalTokenizer, TokenizedTexts, TokenizeOptions } from "./api/original/tokenizer.js";
 export {
   askPrompt,
   captionPrompt,

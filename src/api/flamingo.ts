@@ -1,5 +1,5 @@
 /**
- * The first door: a loaded model, as a TypeScript programmer expects it.
+ * The high-level API: a loaded model, as a TypeScript programmer expects it.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { encodeOnce } from "../engine/encodeOnce.js";

@@ -1,4 +1,4 @@
-/** `embed`: CLIP's features of images and texts, by the first door. */
+/** `embed`: CLIP's features of images and texts, by the high-level API. */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

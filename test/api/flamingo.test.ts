@@ -1,4 +1,4 @@
-/** The first door, with the bundled model. */
+/** The high-level API, with the bundled model. */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +38,10 @@ test.each(["greedy_single", "greedy_other_image", "greedy_question", "greedy_thr
       images: images[0]!.map(photo),
       maxNewTokens: kwargs.max_new_tokens,
     });
-    compared("first door/greedy answers/tiny-openflamingo-9b", { cases: 1, values: answer.ids.length + 1 });
+    compared("high-level API/greedy answers/tiny-openflamingo-9b", {
+      cases: 1,
+      values: answer.ids.length + 1,
+    });
     expect(answer.text).toBe(text_skip_special_tokens[0]);
     expect(answer.ids).toEqual(new_tokens[0]!.slice(0, answer.ids.length));
     expect(answer.finishReason).toBe(answer.ids.at(-1) === 515 ? "endofchunk" : "length");
@@ -190,7 +193,7 @@ describe("beams", () => {
         returnSequences: kwargs.num_return_sequences,
       });
       const all = answer.sequences ?? [answer];
-      compared("first door/beam answers/tiny-openflamingo-9b", { cases: 1, values: all.length });
+      compared("high-level API/beam answers/tiny-openflamingo-9b", { cases: 1, values: all.length });
       expect(all.map(({ text }) => text)).toEqual(text_skip_special_tokens);
       all.forEach(({ score }, i) => {
         expect(score! / sequences_scores![i]!).toBeCloseTo(1, 4);
@@ -252,7 +255,7 @@ describe("ranking", () => {
       const ours = await flamingo.rank(prompts[0]!, classes, { images, normalize: normalize_length });
       const largest = Math.max(...ours.map((value, i) => Math.abs(value - logprobs[0]![i]!)));
       const of = { largest, bound: 1e-4 };
-      compared("first door/ranking/tiny-openflamingo-9b", { cases: 1, values: ours.length, ...of });
+      compared("high-level API/ranking/tiny-openflamingo-9b", { cases: 1, values: ours.length, ...of });
       expect(largest).toBeLessThan(of.bound);
     }
   });

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ModelAndTransforms } from "../../src/index.js";
-import { createTwin } from "../api/original/opened.js";
+import { createTwin } from "../api/compat/opened.js";
 import { float32, folderOf, temporaryFolder, zip } from "../checkpoints/fixtures.js";
 import { refused } from "../reliability.js";
 import { twin } from "../twin.js";

@@ -1,5 +1,5 @@
 /**
- * The second door's `generate`: the original's arguments, and its rows of ids.
+ * The compatible API's `generate`: the original's arguments, and its rows of ids.
  *
  * Original: open_flamingo/src/flamingo.py, `Flamingo.generate`, on transformers 4.33.3, `GenerationMixin.generate`.
  */

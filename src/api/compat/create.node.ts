@@ -1,4 +1,4 @@
-/** The second door on Node. */
+/** The compatible API on Node. */
 import { node } from "../load.node.js";
 import { type CreateOptions, createOnPlatform, type ModelAndTransforms } from "./create.js";
 

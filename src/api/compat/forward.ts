@@ -1,5 +1,5 @@
 /**
- * The second door's `forward`: logits of every token, with images that are given or cached, and after what was read
+ * The compatible API's `forward`: logits of every token, with images that are given or cached, and after what was read
  * before.
  *
  * Original: open_flamingo/src/flamingo.py, `Flamingo.forward`, and flamingo_lm.py, `FlamingoLMMixin.forward`.

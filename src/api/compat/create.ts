@@ -1,5 +1,5 @@
 /**
- * The second door's entrance.
+ * The compatible API's entrance.
  *
  * Original: open_flamingo/src/factory.py, `create_model_and_transforms`.
  */
@@ -19,9 +19,9 @@ import {
 } from "../load.js";
 import type { Image } from "../prompt.js";
 import type { LanguageDefaults } from "./generation.js";
-import { createOriginalModel, type OriginalModel } from "./model.js";
+import { type CompatibleModel, createCompatibleModel } from "./model.js";
 import type { Tensor } from "./tensor.js";
-import { type OriginalTokenizer, originalTokenizer } from "./tokenizer.js";
+import { type CompatibleTokenizer, compatibleTokenizer } from "./tokenizer.js";
 
 export interface CreateOptions extends LoadOptions {
   /** A folder with an `open_clip_config.json`, or the path of such a file; or `ViT-L-14`, the released models' tower. */
@@ -37,14 +37,14 @@ export interface CreateOptions extends LoadOptions {
 }
 
 export interface ModelAndTransforms {
-  readonly model: OriginalModel;
+  readonly model: CompatibleModel;
   /**
    * An image as the vision encoder takes it, (3, S, S), by CLIP's transform for evaluation.
    *
    * @throws OpenFlamingoError `image-missing`, `image-unreadable`, `image-unsupported`, `network`
    */
   readonly imageProcessor: (image: ImageSource | Image) => Promise<Tensor>;
-  readonly tokenizer: OriginalTokenizer;
+  readonly tokenizer: CompatibleTokenizer;
 }
 
 export async function createOnPlatform(
@@ -80,7 +80,7 @@ export async function createOnPlatform(
   });
   const { config, tokenizer, preprocessing } = parts;
   const readImage = imageReader(platform, parts, load);
-  const model = createOriginalModel({
+  const model = createCompatibleModel({
     config,
     tokenizer,
     defaults: await languageDefaults(platform, langEncoderPath, tokenizer.special.endOfChunk),
@@ -102,7 +102,7 @@ export async function createOnPlatform(
       const { size } = preprocessing;
       return { shape: [3, size, size], data: await readImage(source, undefined) };
     },
-    tokenizer: originalTokenizer(tokenizer),
+    tokenizer: compatibleTokenizer(tokenizer),
   };
 }
 

@@ -1,4 +1,4 @@
-/** Tensors of the second door: what the original keeps in torch's. */
+/** Tensors of the compatible API: what the original keeps in torch's. */
 import { OpenFlamingoError } from "../../base/errors.js";
 
 /** Numbers in row-major order. */

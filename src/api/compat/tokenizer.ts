@@ -1,5 +1,5 @@
 /**
- * The second door's tokenizer: a function from texts to rows of ids, as in transformers.
+ * The compatible API's tokenizer: a function from texts to rows of ids, as in transformers.
  *
  * Original: transformers 4.33.3, `PreTrainedTokenizerBase.__call__` with `return_tensors="pt"`.
  */
@@ -31,7 +31,7 @@ export interface TokenizedTexts {
  * tokenizer.paddingSide = "left"; // for generation
  * const { inputIds, attentionMask } = tokenizer(["<image>Output:", "<image>A longer one:"], { padding: true });
  */
-export interface OriginalTokenizer {
+export interface CompatibleTokenizer {
   (texts: string | readonly string[], options?: TokenizeOptions): TokenizedTexts;
   /** Where padding goes: "right" unless set. */
   paddingSide: "left" | "right";
@@ -51,8 +51,8 @@ export interface DecodeOptions {
   readonly cleanUpTokenizationSpaces?: boolean | undefined;
 }
 
-export function originalTokenizer(tokenizer: FlamingoTokenizer): OriginalTokenizer {
-  const decode: OriginalTokenizer["decode"] = (ids, options = {}) => {
+export function compatibleTokenizer(tokenizer: FlamingoTokenizer): CompatibleTokenizer {
+  const decode: CompatibleTokenizer["decode"] = (ids, options = {}) => {
     const { skipSpecialTokens = false, cleanUpTokenizationSpaces = true } = options;
     const text = tokenizer.decode(ids, { skipSpecialTokens });
     return cleanUpTokenizationSpaces ? cleanUp(text) : text;
@@ -83,8 +83,8 @@ export function originalTokenizer(tokenizer: FlamingoTokenizer): OriginalTokeniz
     return { inputIds: padded.ids, attentionMask: padded.mask };
   };
 
-  const result: OriginalTokenizer = Object.assign(tokenize, {
-    paddingSide: "right" as OriginalTokenizer["paddingSide"],
+  const result: CompatibleTokenizer = Object.assign(tokenize, {
+    paddingSide: "right" as CompatibleTokenizer["paddingSide"],
     padTokenId: tokenizer.special.padding,
     size: tokenizer.size,
     encode: (text: string) => tokenizer.encode(text),

@@ -1,4 +1,4 @@
-/** A twin opened by the second door, with its golden images as a tensor. */
+/** A twin opened by the compatible API, with its golden images as a tensor. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createModelAndTransforms, type ModelAndTransforms, stack, type Tensor } from "../../../src/index.js";

@@ -1,4 +1,4 @@
-/** The second door's `generate` beside the original's: whole rows of both generation files of every twin. */
+/** The compatible API's `generate` beside the original's: whole rows of both generation files of every twin. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type GenerationCase, generationCases } from "../../generate/cases.js";
 import { compared } from "../../parity.js";
@@ -39,7 +39,7 @@ function argumentsOf({ kwargs, file }: GenerationCase, keeps: boolean) {
   };
 }
 
-describe.each(twinsWith("generation.json", "the second door's generate"))("$name", (golden) => {
+describe.each(twinsWith("generation.json", "the compatible API's generate"))("$name", (golden) => {
   const isNeox = golden.name === "tiny-openflamingo-4b";
   const cases = generationCases(golden) as readonly WholeCase[];
   let opened: OpenedTwin;
@@ -51,8 +51,8 @@ describe.each(twinsWith("generation.json", "the second door's generate"))("$name
   });
   afterAll(async () => {
     const ids = cases.reduce((sum, { sequences }) => sum + sequences.flat().length, 0);
-    compared(`second door/ids/${golden.name}`, { cases: cases.length, values: ids });
-    compared(`second door/scores/${golden.name}`, {
+    compared(`compatible API/ids/${golden.name}`, { cases: cases.length, values: ids });
+    compared(`compatible API/scores/${golden.name}`, {
       cases: cases.length,
       values: scoresCompared,
       largest,

@@ -1,4 +1,4 @@
-/** The second door's tokenizer, image processor and `stack`. */
+/** The compatible API's tokenizer, image processor and `stack`. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { image, type ModelAndTransforms, stack } from "../../../src/index.js";
 import { golden } from "../../goldens.js";

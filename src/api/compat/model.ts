@@ -1,5 +1,5 @@
 /**
- * The second door's model: the original's methods on the engine of the first.
+ * The compatible API's model: the original's methods on the engine of the first.
  *
  * Original: open_flamingo/src/flamingo.py, `Flamingo`.
  */
@@ -38,7 +38,7 @@ export interface GenerateArguments extends GenerationArguments {
 }
 
 /** The model of `createModelAndTransforms`. Close it, or declare it with `await using`. */
-export interface OriginalModel extends AsyncDisposable {
+export interface CompatibleModel extends AsyncDisposable {
   /** The id of `<|endofchunk|>`. */
   readonly eocTokenId: number;
   /** The id of `<image>`. */
@@ -83,7 +83,7 @@ export interface OriginalModel extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export interface OriginalModelParts {
+export interface CompatibleModelParts {
   readonly config: FlamingoConfig;
   readonly tokenizer: FlamingoTokenizer;
   readonly defaults: LanguageDefaults;
@@ -92,7 +92,7 @@ export interface OriginalModelParts {
   open(trained: readonly Checkpoint[], signal: AbortSignal | undefined): Promise<OpenModel>;
 }
 
-export function createOriginalModel(parts: OriginalModelParts): OriginalModel {
+export function createCompatibleModel(parts: CompatibleModelParts): CompatibleModel {
   const { config, tokenizer, defaults } = parts;
   const { image: imageToken, endOfChunk } = tokenizer.special;
   const conditioning: Conditioning = { media: undefined };

@@ -1,4 +1,4 @@
-/** What the second door is given, checked: rows of ids with their masks, and the tensor of images. */
+/** What the compatible API is given, checked: rows of ids with their masks, and the tensor of images. */
 import { OpenFlamingoError } from "../../base/errors.js";
 import type { Soon, Tensor } from "./tensor.js";
 

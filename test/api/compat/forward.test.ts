@@ -1,4 +1,4 @@
-/** The second door's `forward`, `cacheMedia` and `pastKeyValues` beside the original's, errors[] among it. */
+/** The compatible API's `forward`, `cacheMedia` and `pastKeyValues` beside the original's, errors[] among it. */
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compared } from "../../parity.js";
@@ -27,7 +27,7 @@ interface RankCase {
 
 const bound = 1e-4;
 
-describe.each(twinsWith("forward.json", "the second door's forward"))("$name", (golden) => {
+describe.each(twinsWith("forward.json", "the compatible API's forward"))("$name", (golden) => {
   const { cases } = golden.goldenJson<{ cases: ForwardCase[] }>("forward.json");
   const expected = golden.goldenTensors("forward.safetensors");
   let opened: OpenedTwin;
@@ -54,7 +54,7 @@ describe.each(twinsWith("forward.json", "the second door's forward"))("$name", (
         values++;
       }
     });
-    compared(`second door/logits/${golden.name}`, { cases: 1, values, largest, bound });
+    compared(`compatible API/logits/${golden.name}`, { cases: 1, values, largest, bound });
     expect(largest).toBeLessThan(bound);
   });
 
@@ -115,7 +115,7 @@ describe.each(twinsWith("forward.json", "the second door's forward"))("$name", (
         found[b]!.map((value, i) => Math.abs(value - run.logprobs[b]![i]!)),
       );
       const largest = Math.max(...differences);
-      compared(`second door/ranking/${golden.name}`, {
+      compared(`compatible API/ranking/${golden.name}`, {
         cases: 1,
         values: differences.length,
         largest,
