@@ -2,8 +2,8 @@
  * What does it save to rank 1,000 class names at once instead of each alone? The language model of `bench/beams.ts`; a
  * prompt of 3 tokens with one image, `<image>Output:`, as in classification without shots, which is where it saves
  * least. The names are made up: 1 to 5 words of GPT-NeoX-20B's vocabulary, 2.9 tokens a name (ImageNet's have 3.1),
- * always the same ones. All of them are scored alone too, nothing is scaled up, and both ways must give the same scores.
- * About 2 minutes.
+ * always the same ones. All of them are scored alone too, nothing is scaled up, and both ways must give the same
+ * scores. About 2 minutes.
  *
  *     npx tsx bench/rank.ts [threads] [width]
  */

@@ -29,7 +29,7 @@ const groups: Readonly<Record<string, string>> = {
   images: "From files to normalised tensors. Whole images are compared by their SHA-256.",
   tokenizers: "Token ids one by one; a text counts as one value.",
   "high-level API": "What a user of `load` gets.",
-  "compatible API": "What a user of the original's own function names gets.",
+  "compatible API": "What a user of the reference implementation's own function names gets.",
 };
 
 const path = (from: string) => fileURLToPath(new URL(from, import.meta.url));
@@ -85,7 +85,7 @@ function page(notes: readonly Note[], engineVersion: string): string {
     notes.reduce((sum, note) => sum + note[of], 0).toLocaleString("en-US");
   return `# Parity
 
-Made by \`npm run parity\` with onnxruntime ${engineVersion} and Node ${process.versions.node} on ${process.platform} ${process.arch}: ${total("values")} values in ${total("cases")} cases, beside what the original's own code computed (float32; three tiny twins of the 9B, 3B and 4B). A bound is what the tests allow, of the same kind as the difference beside it; *identical* allows none. The last digits of differences depend on the processor.
+Made by \`npm run parity\` with onnxruntime ${engineVersion} and Node ${process.versions.node} on ${process.platform} ${process.arch}: ${total("values")} values in ${total("cases")} cases, beside what OpenFlamingo's own code computed (float32; three tiny twins of the 9B, 3B and 4B). A bound is what the tests allow, of the same kind as the difference beside it; *identical* allows none. The last digits of differences depend on the processor.
 
 ${tables.join("\n\n")}
 

@@ -1,9 +1,10 @@
 /**
- * Do we give the tokens that the original gives, and how long does each take for an image? The original's Python code
- * and this project, side by side: fifty images, two twins, greedy and 3 beams, `<image>Output:`, at most 20 new tokens,
- * 2 threads each. An image's time goes from its file to its ids, models loaded. The models are tiny: times are those of
- * everything around the arithmetic, and say nothing of a real model's speed. With the 9b form the original reads the
- * whole text again for every token (its configuration says `use_cache: false`, as the released one's).
+ * Do we give the tokens that the reference implementation gives, and how long does each take for an image? The
+ * reference implementation's Python code and this project, side by side: fifty images, two twins, greedy and 3 beams,
+ * `<image>Output:`, at most 20 new tokens, 2 threads each. An image's time goes from its file to its ids, models
+ * loaded. The models are tiny: times are those of everything around the arithmetic, and say nothing of a real model's
+ * speed. With the 9b form the reference implementation reads the whole text again for every token (its configuration
+ * says `use_cache: false`, as the released one's).
  *
  *     npx tsx bench/peers/original.ts [--python PATH] [--threads 2]
  *
@@ -21,10 +22,10 @@ import { missing, pythonOf, pythonVariable, startPeer } from "./python.js";
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const script = at("../shared/peers/original.py");
-/** Of the three forms, the original's packages hold the code of these two. */
+/** Of the three forms, the reference implementation's packages hold the code of these two. */
 const twins = ["assets/tiny-openflamingo-9b", "../shared/goldens/tiny-openflamingo-4b"].map(at);
 
-const howTo = `The original runs in a throw-away environment of Python 3.10:
+const howTo = `The reference implementation runs in a throw-away environment of Python 3.10:
     pip install -r requirements-original.txt    (beside original.py)
 Name it by --python PATH or ${pythonVariable}. Nothing else needs it.`;
 
@@ -78,7 +79,7 @@ async function byOriginal(folder: string, files: readonly string[], beams: numbe
   const captions: Captioned[] = [];
   for (const file of files) {
     const { image, ids, seconds } = JSON.parse(await peer.line());
-    if (image !== file) throw new Error(`the original answers for ${image}, asked for ${file}`);
+    if (image !== file) throw new Error(`the reference implementation answers for ${image}, asked for ${file}`);
     captions.push({ ids, seconds });
   }
   return captions;

@@ -54,7 +54,7 @@ export function createEmbed(
  * CLIP's tokenizer: start token, text, end token, cut to the tower's positions with the end token kept. What a user
  * types is text: a typed `<|endoftext|>` does not end it.
  *
- * Original: open_clip 2.20.0, src/open_clip/tokenizer.py, `tokenize`; without its repair of broken encodings and of
+ * Reference: open_clip 2.20.0, src/open_clip/tokenizer.py, `tokenize`; without its repair of broken encodings and of
  * HTML's entities, which Hugging Face's tokenizer has not either.
  *
  * @param file its path, for errors

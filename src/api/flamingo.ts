@@ -98,8 +98,8 @@ export interface Flamingo extends AsyncDisposable {
     options?: RankOptions & Pick<TemplateOptions, "images">,
   ): Promise<readonly number[]>;
   /**
-   * Images, or texts, as CLIP sees them: one vector each, in their order. As the original's `encode_image` and
-   * `encode_text` give them, that is, not normalised: for cosines, divide each by its length.
+   * Images, or texts, as CLIP sees them: one vector each, in their order. As the reference implementation's
+   * `encode_image` and `encode_text` give them, that is, not normalised: for cosines, divide each by its length.
    *
    * Images use the vision encoder that is in memory; the first texts load CLIP's text tower, and need CLIP's
    * `tokenizer.json` beside the vision encoder's configuration. A text that is too long is cut.

@@ -28,8 +28,8 @@ export interface LoadOptions {
   /** Threads of one run; all cores when left out. */
   readonly threads?: number | undefined;
   /**
-   * Which runtime computes: `ort.ffi` (ONNX Runtime through its C interface) or `ort.binding` (its own binding, slower).
-   * Left out: the first, or the second where the first does not work.
+   * Which runtime computes: `ort.ffi` (ONNX Runtime through its C interface) or `ort.binding` (its own binding,
+   * slower). Left out: the first, or the second where the first does not work.
    */
   readonly engine?: string | undefined;
   /** What reading one image may cost. */

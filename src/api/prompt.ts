@@ -1,7 +1,7 @@
 /**
  * Prompts: images and texts in any order, as a user writes them, and the token ids that they become.
  *
- * The strings are fixed: contract, "The easy commands build these prompts". Original: the prompts of
+ * The strings are fixed: contract, "The easy commands build these prompts". Reference: the prompts of
  * open_flamingo/open_flamingo/eval/eval_model.py.
  */
 import { OpenFlamingoError } from "../base/errors.js";

@@ -1,4 +1,7 @@
-/** Files of examples: a JSON list of `{image, text}` for captions, `{image, question, answer}` for questions, `{image, label}`. */
+/**
+ * Files of examples: a JSON list of `{image, text}` for captions, `{image, question, answer}` for questions, `{image,
+ * label}`.
+ */
 import { OpenFlamingoError } from "../base/errors.js";
 import { isObject, parseJson } from "../base/json.js";
 import type { LabelShot, QuestionShot, Shot } from "./prompt.js";

@@ -1,8 +1,8 @@
 /**
  * Finds every tensor that a model wants in its checkpoints, and tells all that is wrong in one error.
  *
- * What a file may hold beyond the model: contract, "openflamingo.json". Second names: a live model of the
- * original registers each block twice (open_flamingo/src/flamingo_lm.py, `init_flamingo`).
+ * What a file may hold beyond the model: contract, "openflamingo.json". Second names: a live model of the reference
+ * implementation registers each block twice (open_flamingo/src/flamingo_lm.py, `init_flamingo`).
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { quoted } from "../base/json.js";
@@ -11,7 +11,10 @@ import { listed } from "./messages.js";
 
 export interface Wanted {
   readonly shape: readonly number[];
-  /** "any": where a checkpoint says so, the first axis may be longer or shorter, as an embedding's before it is cut or grown. */
+  /**
+   * "any": where a checkpoint says so, the first axis may be longer or shorter, as an embedding's before it is cut or
+   * grown.
+   */
   readonly rows?: "any";
 }
 
@@ -45,7 +48,7 @@ const passedOver = [
  * Finds each wanted tensor. Where several checkpoints hold one, the last wins, as when they are loaded in
  * turn.
  *
- * @param wanted by the original's names
+ * @param wanted by the reference implementation's names
  * @throws OpenFlamingoError "checkpoint-mismatch" with every missing, unexpected and mis-shaped tensor
  */
 export function matchTensors(

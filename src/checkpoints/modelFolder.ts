@@ -102,7 +102,7 @@ export function parseModelDescription(json: string, name: string): ModelDescript
     throw unsupported(`is of version ${version}; this program reads version 1`);
   }
   if ("prepared" in value) {
-    throw unsupported('describes a "prepared" folder; this program reads original weights only');
+    throw unsupported('describes a "prepared" folder; this program reads unprepared weights only');
   }
   const faults = fields(keys)(value, "");
   if (faults.length > 0) throw invalid(listed(faults, "; "));

@@ -1,7 +1,7 @@
 /**
  * Opens a checkpoint by its path: one file, or a folder of shards as transformers saves them.
  *
- * Original: transformers 4.33.3, modeling_utils.py, `from_pretrained` (names and their order) and
+ * Reference: transformers 4.33.3, modeling_utils.py, `from_pretrained` (names and their order) and
  * `load_sharded_checkpoint` (`weight_map`: tensor → file).
  */
 import { stat } from "node:fs/promises";

@@ -1,9 +1,9 @@
 /**
  * Several continuations of one prompt, as branches of one sequence: beams, or answers to be ranked.
  *
- * The prompt and all new tokens are one row of one cache, the tokens in the order in which they were added. A mask shows
- * each of them the prompt, its own ancestors and itself; its position is its depth. So nothing is copied when branches
- * end, fork or change places, and the memory is that of the prompt and of every new token once.
+ * The prompt and all new tokens are one row of one cache, the tokens in the order in which they were added. A mask
+ * shows each of them the prompt, its own ancestors and itself; its position is its depth. So nothing is copied when
+ * branches end, fork or change places, and the memory is that of the prompt and of every new token once.
  */
 import { mistake } from "../base/errors.js";
 import { masked } from "../graph/index.js";

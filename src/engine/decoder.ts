@@ -54,8 +54,8 @@ export interface DecoderOptions {
   readonly room: number;
   /**
    * What becomes of the places when a row writes an `<image>` itself. "add" (when left out): as if it had been in the
-   * prompt. "restart": it is taken for the row's first one, and for all other rows no one has been; as the original does
-   * where it keeps keys and values.
+   * prompt. "restart": it is taken for the row's first one, and for all other rows no one has been; as the reference
+   * implementation does where it keeps keys and values.
    */
   readonly writtenImages?: "add" | "restart" | undefined;
 }

@@ -47,7 +47,7 @@ export interface EngineOptions {
 const programsOf = (config: FlamingoConfig): readonly Compiled[] =>
   [encodeGraph(config), decodeGraph(config)].map((graph) => compile(graph));
 
-/** The original's names of all tensors that a model needs. */
+/** The reference implementation's names of all tensors that a model needs. */
 export const tensorNames = (config: FlamingoConfig): ReadonlySet<string> =>
   new Set(programsOf(config).flatMap(({ weights }) => weights.map(({ tensor }) => tensor)));
 

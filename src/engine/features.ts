@@ -2,7 +2,7 @@
  * CLIP's features of images and texts, pooled and projected, in the space that the two share. Most users never ask
  * for them: until the first image or text comes, nothing of them is read, compiled or in memory.
  *
- * Original: open_clip 2.20.0, src/open_clip/model.py, `CLIP.encode_image` and `CLIP.encode_text`.
+ * Reference: open_clip 2.20.0, src/open_clip/model.py, `CLIP.encode_image` and `CLIP.encode_text`.
  * Sizes: S pixels a side, t tokens, f width of the features.
  */
 import type { Checkpoint } from "../checkpoints/checkpoint.js";

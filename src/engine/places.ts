@@ -1,7 +1,7 @@
 /**
  * Which image each token of a prompt sees.
  *
- * Original: open_flamingo/src/helpers.py, `MaskedCrossAttention`: a token sees the image of the last `<image>` up to
+ * Reference: open_flamingo/src/helpers.py, `MaskedCrossAttention`: a token sees the image of the last `<image>` up to
  * and including itself.
  */
 import { seesAll, seesNone } from "../models/crossAttention.js";

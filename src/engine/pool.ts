@@ -30,8 +30,8 @@ export interface Pool {
 }
 
 /**
- * @param zeroImage the encoding of an image of zeros: what the original shows a prompt in whose batch another one has
- *   more images, if it comes to ask for more than its own
+ * @param zeroImage the encoding of an image of zeros: what the reference implementation shows a prompt in whose batch
+ *   another one has more images, if it comes to ask for more than its own
  */
 export async function createPool(
   runtime: Runtime,

@@ -95,7 +95,10 @@ export function findWeights(
   return found;
 }
 
-/** The checkpoints with the names that a live model of the original gives to their tensors; later ones win. */
+/**
+ * The checkpoints with the names that a live model of the reference implementation gives to their tensors; later ones
+ * win.
+ */
 function namedAs({ vision, language, flamingo, further = [] }: ModelCheckpoints): readonly NamedCheckpoint[] {
   return [
     { checkpoint: vision, rename: visionName },
@@ -123,13 +126,14 @@ function visionName(name: string): string | undefined {
   return liveName(name);
 }
 
-/** What the original calls a tensor of CLIP when it is part of a Flamingo. */
+/** What the reference implementation calls a tensor of CLIP when it is part of a Flamingo. */
 const liveName = (name: string): string => name.replace(/^visual\./, "vision_encoder.");
 
 /**
  * The weights of one of CLIP's towers with what turns its tokens into features, by CLIP's own names.
  *
- * @param loaded the weights of a Flamingo, by the original's names: what is among them is not read again
+ * @param loaded the weights of a Flamingo, by the reference implementation's names: what is among them is not read
+ *   again
  * @throws OpenFlamingoError `checkpoint-mismatch` with every missing, unexpected and mis-shaped tensor;
  *   `weights-not-finite`; `memory`; and what reading a file can throw
  */
@@ -181,7 +185,9 @@ function requireNear({ checkpoint, name, info }: Match, [needed = 0]: readonly n
   );
 }
 
-/** New rows of an embedding that is shorter than the tokenizer, as the original's library begins them. */
+/**
+ * New rows of an embedding that is shorter than the tokenizer, as the reference implementation's library begins them.
+ */
 function drawRows(tensor: string, rows: Float32Array): void {
   const random = randomStream(0, tensor);
   for (let i = 0; i < rows.length; i++) rows[i] = 0.02 * random.normal(i);

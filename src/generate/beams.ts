@@ -1,7 +1,7 @@
 /**
  * Beam search: the likeliest sequences instead of the likeliest next token.
  *
- * Original: transformers 4.33.3, `beam_search` and `BeamSearchScorer`; with `beamLength: "generated"` as from 4.36 on.
+ * Reference: transformers 4.33.3, `beam_search` and `BeamSearchScorer`; with `beamLength: "generated"` as from 4.36 on.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Engine } from "../engine/engine.js";
@@ -18,7 +18,10 @@ export interface BeamSettings {
    * than the worst of them if it ended now. "never": when it could not become better at any length.
    */
   readonly earlyStopping?: boolean | "never" | undefined;
-  /** What a length counts. "total" (when left out): prompt and answer without end token; "generated": the answer with it. */
+  /**
+   * What a length counts. "total" (when left out): prompt and answer without end token; "generated": the answer with
+   * it.
+   */
   readonly beamLength?: "total" | "generated" | undefined;
   /** How many sequences to give, at most `beams`; 1. */
   readonly returnSequences?: number | undefined;
@@ -32,7 +35,7 @@ export interface BeamOptions extends BeamSettings, Processing {
   readonly banned?: readonly number[] | undefined;
   /**
    * Ids that stand before the new tokens for processors and lengths; the prompt's own when left out. In a batch of the
-   * original the padding belongs to them.
+   * reference implementation the padding belongs to them.
    */
   readonly before?: readonly number[] | undefined;
   /** Is shown the log-probabilities of each beam at each step, after processors. */
@@ -41,7 +44,10 @@ export interface BeamOptions extends BeamSettings, Processing {
 }
 
 export interface Sequence {
-  /** The new tokens. One that ended has the first of the end tokens at its end, whichever it was, as in the original. */
+  /**
+   * The new tokens. One that ended has the first of the end tokens at its end, whichever it was, as in the reference
+   * implementation.
+   */
   readonly ids: readonly number[];
   /** Sum of the log-probabilities, divided by length to the power of the length penalty. */
   readonly score: number;
@@ -134,7 +140,7 @@ function best(rows: readonly Float32Array[], beams: readonly Beam[], keep: numbe
   for (const [beam, row] of rows.entries()) {
     const before = beams[beam]!.sum;
     for (let token = 0; token < row.length; token++) {
-      const sum = Math.fround(row[token]! + before); // in float32, as in the original
+      const sum = Math.fround(row[token]! + before); // in float32, as in the reference implementation
       if (found.length === keep && sum <= least) continue;
       let at = found.length;
       while (at > 0 && sum > found[at - 1]!.sum) at--;

@@ -1,7 +1,7 @@
 /**
  * Greedy generation: always the likeliest token.
  *
- * Original: transformers 4.33.3, `greedy_search`.
+ * Reference: transformers 4.33.3, `greedy_search`.
  */
 import type { Decoder } from "../engine/decoder.js";
 import { argmax } from "./logits.js";

@@ -1,7 +1,7 @@
 /**
  * Logits processors: what is done with the logits of one row before a token is chosen.
  *
- * Original: transformers 4.33.3, `generation/logits_process.py`, in the order in which `generate` applies them. Greedy
+ * Reference: transformers 4.33.3, `generation/logits_process.py`, in the order in which `generate` applies them. Greedy
  * generation and sampling give them logits, beam search log-probabilities.
  */
 import { OpenFlamingoError } from "../base/errors.js";
@@ -40,7 +40,8 @@ export interface Processing {
 /**
  * All that is asked for, as one processor.
  *
- * @param endTokens tokens that end a row; banning one of them alone as a bad word has no effect, as in the original
+ * @param endTokens tokens that end a row; banning one of them alone as a bad word has no effect, as in the reference
+ *   implementation
  * @param banned tokens that are never generated, whatever the processors say
  * @throws OpenFlamingoError `usage` for settings that make no sense
  */
@@ -112,7 +113,10 @@ function completions(ids: readonly number[], size: number): readonly number[] {
   return found;
 }
 
-/** The last token of each word whose other tokens stand at the end of `ids`; the original needs one id more than those. */
+/**
+ * The last token of each word whose other tokens stand at the end of `ids`; the reference implementation needs one id
+ * more than those.
+ */
 function lastTokens(words: readonly (readonly number[])[], ids: readonly number[]): readonly number[] {
   return words
     .filter((word) => word.length === 1 || word.length <= ids.length)

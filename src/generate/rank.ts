@@ -1,7 +1,7 @@
 /**
  * Ranking: how likely given answers are after a prompt.
  *
- * Original: open_flamingo/eval/models/open_flamingo.py, `get_rank_classifications` with `use_cache=False`. There each
+ * Reference: open_flamingo/eval/models/open_flamingo.py, `get_rank_classifications` with `use_cache=False`. There each
  * answer is read alone; here the prompt is read once, and so are tokens with which several answers begin.
  */
 import { OpenFlamingoError } from "../base/errors.js";

@@ -1,7 +1,7 @@
 /**
  * Generation token by token: one for each row of a batch at each step. How a token is chosen is an argument.
  *
- * Original: transformers 4.33.3, `greedy_search` and `sample`.
+ * Reference: transformers 4.33.3, `greedy_search` and `sample`.
  */
 import type { Decoder } from "../engine/decoder.js";
 import { logProbability } from "./logits.js";
@@ -15,7 +15,7 @@ export interface GenerationLimits extends Processing {
   readonly banned?: readonly number[] | undefined;
   /**
    * Ids that stand before each row's new tokens for processors; the prompts' own when left out. In a batch of the
-   * original the padding belongs to them.
+   * reference implementation the padding belongs to them.
    */
   readonly before?: readonly (readonly number[])[] | undefined;
   /** Is shown the scores of each row at each step as they are chosen from, after processors and warpers. */

@@ -1,7 +1,7 @@
 /**
  * Sampling: each token is drawn by its probability.
  *
- * Original: transformers 4.33.3, `sample`; the draws are our own, so that a seed means the same everywhere.
+ * Reference: transformers 4.33.3, `sample`; the draws are our own, so that a seed means the same everywhere.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { randomStream } from "../base/random.js";

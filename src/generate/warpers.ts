@@ -2,7 +2,7 @@
  * What sampling does with the logits of one row before a token is drawn: it sharpens or flattens them, and leaves out
  * tokens that are too unlikely.
  *
- * Original: transformers 4.46.3, `generation/logits_process.py`, in the order in which `generate` applies them.
+ * Reference: transformers 4.46.3, `generation/logits_process.py`, in the order in which `generate` applies them.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { probabilities } from "./logits.js";

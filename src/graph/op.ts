@@ -54,7 +54,9 @@ interface Definition<I extends readonly string[], A, Type, Y> {
     | "none";
   readonly onnx?: (inputs: Named<I>, attributes: A, y: Type, graph: Graph) => Y;
   readonly definition?: (inputs: Named<I>, attributes: A, y: Type, graph: Graph) => Y;
-  /** Under mixed precision: `low` gains from it, `float32` must not lose digits, `follow` (default) takes what comes. */
+  /**
+   * Under mixed precision: `low` gains from it, `float32` must not lose digits, `follow` (default) takes what comes.
+   */
   readonly autocast?: Op["autocast"];
   /** Results that may be the memory of an input: result → name of the input. */
   readonly aliases?: Op["aliases"];

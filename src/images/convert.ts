@@ -9,8 +9,9 @@ import { type ByteRaster, channelsOf, type Raster, type RgbRaster } from "./imag
 const product = (a: number, b: number): number => Math.round((a * b) / 255);
 
 /**
- * The image in RGB. Alpha is dropped, no background shows through; 16-bit grey above 255 becomes white, as
- * in the original, and float grey is cut to whole numbers. Data that are colours already are shared, not copied.
+ * The image in RGB. Alpha is dropped, no background shows through; 16-bit grey above 255 becomes white, as in the
+ * reference implementation, and float grey is cut to whole numbers. Data that are colours already are shared, not
+ * copied.
  */
 export function toRgb(raster: Raster): RgbRaster {
   const { mode, width, height, data } = raster;

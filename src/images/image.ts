@@ -1,7 +1,7 @@
 /**
  * An image before decoding (where it comes from) and after (its pixels in the file's own mode).
  *
- * The mode is kept, because the original resizes before it converts to RGB, each mode in its way.
+ * The mode is kept, because the reference implementation resizes before it converts to RGB, each mode in its way.
  */
 
 /**

@@ -1,7 +1,7 @@
 /**
  * From a decoded image to what the vision tower sees: resize, centre crop, convert to RGB, normalise.
  *
- * Original: open_clip 2.20.0 `image_transform(size, is_train=False)` on Pillow and torchvision 0.15.2. Its
+ * Reference: open_clip 2.20.0 `image_transform(size, is_train=False)` on Pillow and torchvision 0.15.2. Its
  * order matters: resize and crop happen in the file's own mode, RGB comes after. EXIF turns nothing.
  */
 import { OpenFlamingoError } from "../base/errors.js";
@@ -20,10 +20,10 @@ export interface Preprocessing {
 }
 
 /**
- * The image as float32 [3, size, size], bit for bit the original's for evaluation and direct use.
+ * The image as float32 [3, size, size], bit for bit the reference implementation's for evaluation and direct use.
  *
- * The original's training data is turned into RGB first, which gives other values for palettes, alpha, CMYK,
- * black and white, and grey in 16 bits or float: `preprocess(toRgb(raster), …)`.
+ * The reference implementation's training data is turned into RGB first, which gives other values for palettes, alpha,
+ * CMYK, black and white, and grey in 16 bits or float: `preprocess(toRgb(raster), …)`.
  *
  * @example
  * const pixels = preprocess(await decodeImage("cat.jpg"), { size: 224, mean, std });
@@ -52,7 +52,7 @@ export async function toSquare(
   return inTurns(resizing(raster, resized, kept), signal);
 }
 
-/** Pillow's sides are 32-bit numbers: the original refuses such an image too. */
+/** Pillow's sides are 32-bit numbers: the reference implementation refuses such an image too. */
 const longestSide = 2 ** 31 - 1;
 
 /** The size an image is resized to, its shorter side to `size`, and the square kept of its middle. */

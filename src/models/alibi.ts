@@ -1,7 +1,7 @@
 /**
  * ALiBi: positions as slopes on the attention scores.
  *
- * Paper: "Train Short, Test Long" (arXiv:2108.12409). Original: the hub's code of mosaicml/mpt-7b (`attention.py`,
+ * Paper: "Train Short, Test Long" (arXiv:2108.12409). Reference: the hub's code of mosaicml/mpt-7b (`attention.py`,
  * `build_alibi_bias`).
  * Sizes: b prompts, t tokens, total slots of keys, h heads.
  */

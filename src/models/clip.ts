@@ -1,7 +1,7 @@
 /**
  * CLIP's two towers side by side: features of images and texts in one space, and how well they go together.
  *
- * Paper: CLIP (arXiv:2103.00020), Section "Selecting an Efficient Pre-Training Method". Original: open_clip 2.20.0,
+ * Paper: CLIP (arXiv:2103.00020), Section "Selecting an Efficient Pre-Training Method". Reference: open_clip 2.20.0,
  * src/open_clip/model.py, `CLIP`, and transformer.py, `VisionTransformer`.
  * Sizes: N images, b texts, S pixels a side, v patches, d width, f width of the features.
  */

@@ -1,7 +1,7 @@
 /**
  * CLIP's text tower: a text in, one feature vector out.
  *
- * Paper: CLIP (arXiv:2103.00020), Section "Choosing and Scaling a Model". Original: open_clip 2.20.0,
+ * Paper: CLIP (arXiv:2103.00020), Section "Choosing and Scaling a Model". Reference: open_clip 2.20.0,
  * src/open_clip/model.py, `CLIP.encode_text`.
  * Sizes: b texts, t tokens, d width, f width of the features that texts and images share.
  */

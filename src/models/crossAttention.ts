@@ -2,7 +2,7 @@
  * Gated cross-attention: how a frozen language model gets to look at images.
  *
  * Paper: Flamingo (arXiv:2204.14198), "Conditioning frozen language models on visual representations", and "Per-image/
- * video attention masking" for which image a token sees. Original: open_flamingo/src/helpers.py,
+ * video attention masking" for which image a token sees. Reference: open_flamingo/src/helpers.py,
  * `MaskedCrossAttention` and `GatedCrossAttentionBlock`.
  * Sizes: b prompts, t tokens, s images that a prompt may look at, n latents, d width, h heads, e width of a head.
  */
@@ -63,8 +63,8 @@ export interface Sight {
 }
 
 /**
- * @param place int32 (b, t): the token's image, 0 … s − 1, or `seesNone`, or `seesAll` (the original's evenly spread
- *   attention of a text that has more `<image>` than images)
+ * @param place int32 (b, t): the token's image, 0 … s − 1, or `seesNone`, or `seesAll` (the reference implementation's
+ *   evenly spread attention of a text that has more `<image>` than images)
  * @param images s
  * @param latents n
  * @param onlyImmediate whether earlier images are hidden (the released models) or seen as well

@@ -1,7 +1,7 @@
 /**
  * Flamingo: images and text in any order in, text out.
  *
- * Paper: Flamingo (arXiv:2204.14198), "Approach". Original: open_flamingo/src/flamingo.py and flamingo_lm.py.
+ * Paper: Flamingo (arXiv:2204.14198), "Approach". Reference: open_flamingo/src/flamingo.py and flamingo_lm.py.
  *
  * Two functions make the whole model. `encode` runs once an image: vision encoder, resampler, and the keys and values
  * that each gated block will ask for. `decode` runs over tokens: the language model, with a gated block before every

@@ -1,9 +1,9 @@
 /**
- * GPT-NeoX: a decoder with biases that turns queries and keys by their tokens' positions, and whose output projection is
- * a matrix of its own.
+ * GPT-NeoX: a decoder with biases that turns queries and keys by their tokens' positions, and whose output projection
+ * is a matrix of its own.
  *
  * Papers: "GPT-NeoX-20B" (arXiv:2204.06745), Section "Model Architecture"; "RoFormer" (arXiv:2104.09864) for rotary
- * positions. Original: transformers 4.33.3, models/gpt_neox/modeling_gpt_neox.py.
+ * positions. Reference: transformers 4.33.3, models/gpt_neox/modeling_gpt_neox.py.
  * Sizes: b prompts, t tokens, total slots of keys, d width, h heads, e width of a head, r numbers of a head that are
  * turned, w rows whose logits are wanted, V vocabulary.
  */

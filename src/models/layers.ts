@@ -35,7 +35,7 @@ export const layerNorm = (p: Params, x: Tensor, { bias = true } = {}): Tensor =>
 /**
  * Norm, wider by `multiple`, GELU, back: x (…, d) → (…, d). Without biases.
  *
- * Original: open_flamingo/src/helpers.py, `FeedForward`; its `nn.Sequential` names the parts 0, 1 and 3.
+ * Reference: open_flamingo/src/helpers.py, `FeedForward`; its `nn.Sequential` names the parts 0, 1 and 3.
  */
 export function feedForward(p: Params, x: Tensor, { multiple = 4 } = {}): Tensor {
   const d = widthOf(x);

@@ -1,7 +1,7 @@
 /**
  * The training loss: mean cross-entropy of the next token, over the places that have a label.
  *
- * Original: the labels' shift of the hub's MPT code, and torch's `cross_entropy` with `ignore_index` −100.
+ * Reference: the labels' shift of the hub's MPT code, and torch's `cross_entropy` with `ignore_index` −100.
  */
 import {
   cast,

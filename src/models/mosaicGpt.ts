@@ -1,8 +1,8 @@
 /**
- * MosaicGPT, the earlier code of MPT under which the 1B model was published: the same decoder by other names, with norms
- * of queries and keys.
+ * MosaicGPT, the earlier code of MPT under which the 1B model was published: the same decoder by other names, with
+ * norms of queries and keys.
  *
- * Original: mosaicml/examples of April 2023 (`mosaic_gpt.py`, `layers/gpt_blocks.py`), which is the hub's code of
+ * Reference: mosaicml/examples of April 2023 (`mosaic_gpt.py`, `layers/gpt_blocks.py`), which is the hub's code of
  * mosaicml/mpt-1b-redpajama-200b.
  */
 import type { LanguageModel } from "./language.js";

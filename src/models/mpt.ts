@@ -1,7 +1,7 @@
 /**
  * MPT: a decoder without biases whose positions are slopes on the attention scores (ALiBi).
  *
- * Paper: MosaicML's MPT-7B. Original: the hub's code of mosaicml/mpt-7b (`blocks.py`, `attention.py`,
+ * Paper: MosaicML's MPT-7B. Reference: the hub's code of mosaicml/mpt-7b (`blocks.py`, `attention.py`,
  * `modeling_mpt.py`).
  * Sizes: b prompts, t tokens, d width, h heads, e width of a head, w rows whose logits are wanted, V vocabulary.
  */

@@ -2,7 +2,7 @@
  * Perceiver resampler: any number of patch tokens in, a fixed number of latents out.
  *
  * Paper: Flamingo (arXiv:2204.14198), "Visual processing and the Perceiver Resampler".
- * Original: open_flamingo/src/helpers.py, `PerceiverAttention` and `PerceiverResampler`.
+ * Reference: open_flamingo/src/helpers.py, `PerceiverAttention` and `PerceiverResampler`.
  * Sizes: b prompts, T images of a prompt, F frames, v patches, n latents, d width, h heads, e width of a head.
  */
 import {
@@ -32,7 +32,7 @@ export interface PerceiverConfig {
   readonly images?: number;
 }
 
-/** What the original's factory always uses. */
+/** What the reference implementation's factory always uses. */
 export const releasedPerceiver: PerceiverConfig = {
   depth: 6,
   heads: 8,

@@ -2,7 +2,7 @@
  * Rotary positions: pairs of numbers of a query or key are turned by an angle that grows with the token's position, so
  * that a product of the two depends on their distance alone.
  *
- * Paper: "RoFormer" (arXiv:2104.09864), Section "Rotary position embedding". Original: transformers 4.33.3,
+ * Paper: "RoFormer" (arXiv:2104.09864), Section "Rotary position embedding". Reference: transformers 4.33.3,
  * `GPTNeoXRotaryEmbedding`, `rotate_half` and `apply_rotary_pos_emb`.
  * Sizes: b prompts, t tokens, h heads, e width of a head, r numbers of it that are turned, P positions.
  */
@@ -56,7 +56,7 @@ export function rotation(
   };
 }
 
-/** The angle of each position and pair, (P, r/2), rounded to float32 wherever the original rounds. */
+/** The angle of each position and pair, (P, r/2), rounded to float32 wherever the reference implementation rounds. */
 function anglesOf({ rotated: r, base, positions }: RotaryConfig): readonly number[] {
   const { fround } = Math;
   const speeds = Array.from({ length: r / 2 }, (_, i) => fround(1 / fround(base ** fround((2 * i) / r))));

@@ -1,6 +1,6 @@
 /**
- * Self-attention of a language model's blocks: over the new tokens alone, or with a cache of all earlier ones. Both ways
- * in which models tell positions come in here: what is added to the scores, and how queries and keys are turned.
+ * Self-attention of a language model's blocks: over the new tokens alone, or with a cache of all earlier ones. Both
+ * ways in which models tell positions come in here: what is added to the scores, and how queries and keys are turned.
  *
  * Sizes: b prompts, t new tokens, total slots of keys, h heads, e width of a head, c width of a head in the cache.
  */

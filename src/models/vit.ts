@@ -2,7 +2,7 @@
  * The vision encoder: CLIP's vision transformer, up to the patch tokens that Flamingo looks at.
  *
  * Paper: "An Image is Worth 16x16 Words" (arXiv:2010.11929), Section "Vision Transformer (ViT)", in the pre-norm form
- * of CLIP (arXiv:2103.00020). Original: open_clip 2.20.0, src/open_clip/transformer.py, `VisionTransformer`.
+ * of CLIP (arXiv:2103.00020). Reference: open_clip 2.20.0, src/open_clip/transformer.py, `VisionTransformer`.
  * Sizes: N images, S pixels a side, v patches, d width, h heads, e width of a head.
  */
 import {
@@ -85,7 +85,7 @@ export function clipBlock(
   return add(attended, linear(p.at("mlp").at("c_proj"), active, d, { bias: true }));
 }
 
-/** Original: torch's `nn.MultiheadAttention`, with one projection for queries, keys and values. */
+/** Reference: torch's `nn.MultiheadAttention`, with one projection for queries, keys and values. */
 function selfAttention(p: Params, x: Tensor, heads: number, bias: Tensor | undefined): Tensor {
   const d = widthOf(x);
   const joined = plainLinear(x, p.tensor("in_proj_weight", [3 * d, d]), p.tensor("in_proj_bias", [3 * d])); // (N, tokens, 3·d)

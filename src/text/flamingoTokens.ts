@@ -1,7 +1,7 @@
 /**
  * The three tokens that OpenFlamingo adds to a language model's tokenizer.
  *
- * Original: open_flamingo/src/factory.py, `create_model_and_transforms`.
+ * Reference: open_flamingo/src/factory.py, `create_model_and_transforms`.
  */
 import { isObject } from "../base/json.js";
 import { createTokenizer, type Tokenizer } from "./tokenizer.js";

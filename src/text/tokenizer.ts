@@ -1,5 +1,5 @@
 /**
- * Text to token ids and back, as the original's tokenizers do it, from a `tokenizer.json`.
+ * Text to token ids and back, as the reference implementation's tokenizers do it, from a `tokenizer.json`.
  *
  * Added tokens are cut out of the raw text; each piece between them is normalized; added tokens that want normalized
  * text are cut out; the rest is split into words, and every word encoded by itself (`bpe.ts`).
@@ -43,7 +43,8 @@ export interface Tokenizer {
    */
   encode(text: string, options?: EncodeOptions): number[];
   /**
-   * Text of ids; broken UTF-8 shows as U+FFFD. Punctuation is left as it is (`cleanUp` moves it as the original does).
+   * Text of ids; broken UTF-8 shows as U+FFFD. Punctuation is left as it is (`cleanUp` moves it as the reference
+   * implementation does).
    *
    * @throws OpenFlamingoError `usage`: an id that the tokenizer does not have
    */

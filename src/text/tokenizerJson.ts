@@ -69,7 +69,7 @@ const byteLevelKeys = ["add_prefix_space", "trim_offsets", "use_regex"] as const
 export function parseTokenizerJson(json: unknown, further: readonly string[]): TokenizerDescription {
   const file = fields(json, "the file", [
     "version",
-    "truncation", // this and padding: the original sets them anew for every call
+    "truncation", // this and padding: the reference implementation sets them anew for every call
     "padding",
     "added_tokens",
     "normalizer",

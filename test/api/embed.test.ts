@@ -70,7 +70,7 @@ test("texts are read by CLIP's own tokenizer, and their features are those of th
   );
   for (const [i, text] of texts.entries()) {
     const ids = tokenizer.encode(text, { specialTokens: false });
-    // As the original does: zeros up to the tower's length, or a cut whose last id is the end token.
+    // As the reference implementation does: zeros up to the tower's length, or a cut whose last id is the end token.
     const padded = Int32Array.from({ length: config.positions }, (_, place) => ids[place] ?? 0);
     if (ids.length > config.positions) padded[config.positions - 1] = ids.at(-1)!;
     const { expected } = await engine.evaluate(

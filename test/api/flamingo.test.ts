@@ -31,7 +31,7 @@ const cases = goldenJson<{ cases: GenerationCase[] }>("generation.json").cases;
 const caseOf = (name: string) => cases.find((each) => each.name === name)!;
 
 test.each(["greedy_single", "greedy_other_image", "greedy_question", "greedy_three_shot"])(
-  "generate gives the original's answer: %s",
+  "generate gives the reference implementation's answer: %s",
   async (name) => {
     const { prompts, pictures: images, kwargs, text_skip_special_tokens, new_tokens } = caseOf(name);
     const answer = await flamingo.generate(prompts[0]!, {
@@ -182,7 +182,7 @@ describe("length and end", () => {
 
 describe("beams", () => {
   test.each(["beams3_single_lp_1", "beams3_three_shot_lp_0", "beams5_return_5_lp_m2"])(
-    "generate gives the original's answers and scores: %s",
+    "generate gives the reference implementation's answers and scores: %s",
     async (name) => {
       const { prompts, pictures: images, kwargs, text_skip_special_tokens, sequences_scores } = caseOf(name);
       const answer = await flamingo.generate(prompts[0]!, {
@@ -247,7 +247,7 @@ describe("ranking", () => {
   }
   const { cases: ranked } = goldenJson<{ cases: RankCase[] }>("rank_classification.json");
 
-  test("rank gives the original's log-probabilities, as means and as sums", async () => {
+  test("rank gives the reference implementation's log-probabilities, as means and as sums", async () => {
     const { prompts, pictures, classes, results } = ranked.find((each) => each.prompts.length === 1)!;
     for (const { use_cache, normalize_length, logprobs } of results) {
       if (use_cache || !logprobs) continue;

@@ -1,4 +1,6 @@
-/** Philox beside the known answers that its authors publish (Random123, `kat_vectors`), and streams beside each other. */
+/**
+ * Philox beside the known answers that its authors publish (Random123, `kat_vectors`), and streams beside each other.
+ */
 import { expect, test } from "vitest";
 import { philox, randomStream } from "../../src/base/random.js";
 

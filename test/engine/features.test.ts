@@ -1,4 +1,6 @@
-/** CLIP's features as the engine computes them, beside the original's and beside the model's function. */
+/**
+ * CLIP's features as the engine computes them, beside the reference implementation's and beside the model's function.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,16 +38,16 @@ const rowsOf = ({ shape, data }: Plain): number[][] => {
   return Array.from({ length: shape[0]! }, (_, i) => data.slice(i * width, (i + 1) * width));
 };
 
-/** Images (N, 3, S, S) and texts (b, t), one by one, beside the original's features of all. */
+/** Images (N, 3, S, S) and texts (b, t), one by one, beside the reference implementation's features of all. */
 async function compareWithOriginal(
   what: string,
   features: Features,
   { images, texts }: { images: Plain; texts: Plain },
-  original: { images: Plain; texts: Plain },
+  reference: { images: Plain; texts: Plain },
 ) {
   const found: number[] = [];
   for (const pixels of rowsOf(images)) found.push(...(await features.ofImage(Float32Array.from(pixels))));
-  compare(what, "image_features", { shape: original.images.shape, data: found }, original.images);
+  compare(what, "image_features", { shape: reference.images.shape, data: found }, reference.images);
 
   const padded: number[] = [];
   const cut: number[] = [];
@@ -54,8 +56,8 @@ async function compareWithOriginal(
     const end = ids.indexOf(Math.max(...ids));
     cut.push(...(await features.ofText(ids.slice(0, end + 1))));
   }
-  compare(what, "text_features", { shape: original.texts.shape, data: padded }, original.texts);
-  compare(what, "text_features", { shape: original.texts.shape, data: cut }, original.texts);
+  compare(what, "text_features", { shape: reference.texts.shape, data: padded }, reference.texts);
+  compare(what, "text_features", { shape: reference.texts.shape, data: cut }, reference.texts);
 }
 
 interface Module {
@@ -64,7 +66,7 @@ interface Module {
 const modules = json(golden("modules/modules.json")) as Readonly<Record<string, Module>>;
 
 test.each(["clip_quick_gelu", "clip_gelu"])(
-  "features of images and texts are the original's, and texts need no padding: %s",
+  "features of images and texts are the reference implementation's, and texts need no padding: %s",
   async (name) => {
     const { weights, inputs, outputs } = await moduleFile(name);
     const tensors = Object.entries(weights).map(([tensor, { shape, data }]): [string, PlainTensor] => [
@@ -83,7 +85,7 @@ test.each(["clip_quick_gelu", "clip_gelu"])(
 );
 
 const openAi = "checkpoints/openai-clip-tiny";
-goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form are the original's", async () => {
+goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form are the reference implementation's", async () => {
   const values = await tensorsOf(golden(`${openAi}.safetensors`));
   const plain = (name: string): Plain => {
     const { shape, data } = values.get(name)!;

@@ -1,4 +1,4 @@
-/** The twins' forward passes beside the original's: goldens/README.md, "Twins" and "Tolerances". */
+/** The twins' forward passes beside the reference implementation's: goldens/README.md, "Twins" and "Tolerances". */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeGraph, encodeGraph } from "../../src/engine/graphs.js";
 import { loadWeights } from "../../src/engine/weights.js";
@@ -28,7 +28,7 @@ describe.each(twins)("$name on $engine", (twin) => {
   });
   afterAll(() => opened.close());
 
-  test("vision tokens and resampler output are the original's, of every image and of zeros", async () => {
+  test("vision tokens and resampler output are the reference implementation's, of every image and of zeros", async () => {
     const { config, checkpoints, close } = await twin.model();
     await using runtime = await twin.openRuntime();
     const { program, weights: uses } = compile(encodeGraph(config));
@@ -67,7 +67,7 @@ describe.each(twins)("$name on $engine", (twin) => {
   });
 
   test.each(cases)(
-    "logits of $name are the original's, read at once and at last token by token",
+    "logits of $name are the reference implementation's, read at once and at last token by token",
     async (given) => {
       const { name, pictures: images, input_ids, attention_mask } = given;
       const prompts = await Promise.all(
@@ -77,8 +77,8 @@ describe.each(twins)("$name on $engine", (twin) => {
         })),
       );
       const { data, shape } = (await expected).get(`logits.${name}`)!;
-      /** The original's logits of a row's tokens, padding left out. */
-      const original = (row: number, from: number, to: number) => {
+      /** The reference implementation's logits of a row's tokens, padding left out. */
+      const reference = (row: number, from: number, to: number) => {
         const first = row * shape[1]! + attention_mask[row]!.indexOf(1);
         return data.subarray((first + from) * ids.size, (first + to) * ids.size);
       };
@@ -87,7 +87,7 @@ describe.each(twins)("$name on $engine", (twin) => {
       const logits = await whole.logits();
       whole.close();
       const atOnce = logits.map((ours, row) =>
-        largestDifference(ours, original(row, 0, prompts[row]!.ids.length)),
+        largestDifference(ours, reference(row, 0, prompts[row]!.ids.length)),
       );
 
       const steps = 3;
@@ -99,7 +99,7 @@ describe.each(twins)("$name on $engine", (twin) => {
         const next = await decoder.step(prompts.map((prompt) => prompt.ids.at(-left)!));
         next.forEach((ours, row) => {
           const at = prompts[row]!.ids.length - left;
-          stepwise.push(largestDifference(ours!, original(row, at, at + 1)));
+          stepwise.push(largestDifference(ours!, reference(row, at, at + 1)));
         });
       }
       decoder.close();

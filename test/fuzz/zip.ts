@@ -1,4 +1,6 @@
-/** torch archives, changed header by header; sums, sizes and places are made right again, but for what shall be wrong. */
+/**
+ * torch archives, changed header by header; sums, sizes and places are made right again, but for what shall be wrong.
+ */
 import { crc32 } from "node:zlib";
 import { bytes, dictionary, float32, le, pickle, tensor, zip } from "../checkpoints/assemble.js";
 import { hostileArchives } from "../hostile/archives.js";

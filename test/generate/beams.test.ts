@@ -1,4 +1,7 @@
-/** Beam search beside the original's: ids and scores of both generation files of a twin (goldens/README.md). */
+/**
+ * Beam search beside the reference implementation's: ids and scores of both generation files of a twin
+ * (goldens/README.md).
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Branches, BranchRoom } from "../../src/engine/branches.js";
 import { beamSearch } from "../../src/generate/beams.js";
@@ -42,9 +45,9 @@ describe.each(twins)("$name on $engine", (golden) => {
         const expected = tokens[row * each + i]!;
         const padding = kwargs.pad_token_id ?? endTokensOf(given)[0]!;
         expect([...ids, ...expected.slice(ids.length).map(() => padding)]).toEqual(expected);
-        const original = scores![row * each + i]!;
-        const difference = Math.abs(score - original) - lastDecimal;
-        largest = Math.max(largest, difference / Math.abs(original));
+        const reference = scores![row * each + i]!;
+        const difference = Math.abs(score - reference) - lastDecimal;
+        largest = Math.max(largest, difference / Math.abs(reference));
         values += ids.length;
       });
     }

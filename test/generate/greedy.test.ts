@@ -1,4 +1,6 @@
-/** Greedy answers of the twins, token for token the original's: goldens/README.md, `generation.json`. */
+/**
+ * Greedy answers of the twins, token for token the reference implementation's: goldens/README.md, `generation.json`.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { greedy } from "../../src/generate/greedy.js";
 import { compared } from "../parity.js";
@@ -34,9 +36,9 @@ async function generate(
   for await (const step of greedy(decoder, limits)) {
     step.forEach((token, i) => {
       if (!token) return;
-      const original = given.token_logprobs?.[rows[i]!]?.[tokens[i]!.length];
-      if (typeof original === "number") {
-        largest = Math.max(largest, Math.abs(token.logProb! - original));
+      const reference = given.token_logprobs?.[rows[i]!]?.[tokens[i]!.length];
+      if (typeof reference === "number") {
+        largest = Math.max(largest, Math.abs(token.logProb! - reference));
         logProbs++;
       }
       tokens[i]!.push(token.id);
@@ -56,7 +58,10 @@ function answerOf(given: GenerationCase, row: number): readonly number[] {
   return end < 0 ? tokens : tokens.slice(0, end + 1);
 }
 
-/** With its cache the original forgets earlier places; of GPT-NeoX 4.33.3 has used it always (goldens/README.md). */
+/**
+ * With its cache the reference implementation forgets earlier places; of GPT-NeoX 4.33.3 has used it always
+ * (goldens/README.md).
+ */
 function writtenImagesOf({ name }: GoldenTwin, { file, kwargs }: GenerationCase): "add" | "restart" {
   const cached = kwargs.use_cache || (name.endsWith("4b") && file === "generation.json");
   return cached ? "restart" : "add";
@@ -70,7 +75,7 @@ describe.each(onEngines(twinsWith("generation.json", "greedy answers")))("$name 
   });
   afterAll(() => twin.close());
 
-  /** Asks that rows be the original's, and notes it. */
+  /** Asks that rows be the reference implementation's, and notes it. */
   function compare(what: string, given: GenerationCase, rows: readonly number[], found: Found): void {
     const { tokens, largest, logProbs } = found;
     const { name, engine } = golden;
@@ -88,7 +93,7 @@ describe.each(onEngines(twinsWith("generation.json", "greedy answers")))("$name 
   describe.each(cases)("$file: $name", (given) => {
     const rows = given.input_ids.map((_, row) => row);
 
-    test("the batch gives the original's tokens", async () => {
+    test("the batch gives the reference implementation's tokens", async () => {
       compare("", given, rows, await generate(twin, given, rows, writtenImagesOf(golden, given)));
     });
 

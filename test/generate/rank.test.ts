@@ -1,4 +1,7 @@
-/** Ranking beside the original's: `rank_classification.json` of a twin, `use_cache: false` (goldens/README.md). */
+/**
+ * Ranking beside the reference implementation's: `rank_classification.json` of a twin, `use_cache: false`
+ * (goldens/README.md).
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -41,12 +44,12 @@ describe.each(twins)("$name on $engine", (golden) => {
       };
       for (const { normalize_length: normalize, logprobs } of results.filter((each) => !each.use_cache)) {
         const found = await rank(twin.engine, prompt, answers, { normalize });
-        const original = logprobs[row]!;
+        const reference = logprobs[row]!;
         found.forEach((value, i) => {
-          largest = Math.max(largest, Math.abs(value - original[i]!));
+          largest = Math.max(largest, Math.abs(value - reference[i]!));
           values++;
         });
-        expect(orderOf(found)).toEqual(orderOf(original));
+        expect(orderOf(found)).toEqual(orderOf(reference));
       }
     }
     const of = { largest, bound: 1e-4, engine: golden.engine };

@@ -1,4 +1,4 @@
-/** Processors and warpers beside the original's: goldens/README.md, `modules/sampling`; and draws. */
+/** Processors and warpers beside the reference implementation's: goldens/README.md, `modules/sampling`; and draws. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { probabilities } from "../../src/generate/logits.js";
@@ -34,7 +34,7 @@ const length = tensors.get("input_ids")!.shape[1]!;
 const rowOf = (name: string, row: number, width: number) =>
   tensors.get(name)!.data.slice(row * width, (row + 1) * width);
 
-test.each(cases)("distributions of $name are the original's", ({ name, settings, kept }) => {
+test.each(cases)("distributions of $name are the reference implementation's", ({ name, settings, kept }) => {
   const process = createProcessor(
     {
       repetitionPenalty: settings.repetition_penalty,
@@ -54,9 +54,9 @@ test.each(cases)("distributions of $name are the original's", ({ name, settings,
     warp(logits);
     const found = Float32Array.from(probabilities(logits));
     expect(found.filter((p) => p > 0)).toHaveLength(kept[row]!);
-    const original = rowOf(`probabilities.${name}`, row, V);
+    const reference = rowOf(`probabilities.${name}`, row, V);
     // Which of two equal tokens stays is not defined where top-p cuts between them (`note` in the file).
-    const both = row === 1 && topP ? [found.toSorted(), original.toSorted()] : [found, original];
+    const both = row === 1 && topP ? [found.toSorted(), reference.toSorted()] : [found, reference];
     largest = Math.max(largest, largestDifference(both[0]!, both[1]!));
   }
   const bound = 1e-6;

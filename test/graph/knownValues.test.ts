@@ -1,4 +1,6 @@
-/** Values that are known in closed form or published, as a check on the formulas that the operators are compared with. */
+/**
+ * Values that are known in closed form or published, as a check on the formulas that the operators are compared with.
+ */
 import { expect, test } from "vitest";
 import {
   attention,

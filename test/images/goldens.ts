@@ -62,7 +62,7 @@ export const photos = (read<Photo[]>("photos/photos.json") ?? []).filter(({ file
   hasGolden(`photos/${file}`),
 );
 
-/** The original's mean and standard deviation (OpenAI's CLIP). */
+/** The reference implementation's mean and standard deviation (OpenAI's CLIP). */
 export const mean = [0.48145466, 0.4578275, 0.40821073] as const;
 export const std = [0.26862954, 0.26130258, 0.27577711] as const;
 

@@ -16,7 +16,7 @@ function square(raster: Raster, size: number): Uint8Array {
   return toRgb(resize(raster, resized, kept)).data;
 }
 
-test.skipIf(missing)(`every image becomes the original's tensor, bit for bit${missing}`, async () => {
+test.skipIf(missing)(`every image becomes the reference implementation's tensor, bit for bit${missing}`, async () => {
   for (const { id, file, image_size: size, expected_sha256, tensor_sha256 } of cases) {
     const raster = await decodeImage(golden(`preprocess/${file}`));
     expect([id, sha256(square(raster, size))]).toEqual([id, expected_sha256]);
@@ -41,7 +41,7 @@ test.skipIf(missing)(
   },
 );
 
-test.skipIf(missingPhotos)(`photographs become the original's tensors${missingPhotos}`, async () => {
+test.skipIf(missingPhotos)(`photographs become the reference implementation's tensors${missingPhotos}`, async () => {
   for (const { file, pil_mode, rgb_sha256, expected_sha256, tensor_sha256 } of photos) {
     const raster = await decodeImage(golden(`photos/${file}`));
     expect([file, raster.mode]).toEqual([file, pil_mode]);
@@ -56,7 +56,7 @@ test.skipIf(missingPhotos)(`photographs become the original's tensors${missingPh
 const expectedAvif = avif.filter(({ expected }) => hasGolden(`preprocess/${expected}`));
 const noAvif = expectedAvif.length > 0 ? "" : " [SKIPPED: goldens/preprocess/expected is not at hand]";
 
-test.skipIf(noAvif)(`AVIF comes near the original's image; its decoders differ${noAvif}`, async () => {
+test.skipIf(noAvif)(`AVIF comes near the reference implementation's image; its decoders differ${noAvif}`, async () => {
   for (const { id, file, image_size, expected } of expectedAvif) {
     const ours = square(await decodeImage(golden(`preprocess/${file}`)), image_size);
     const theirs = await sharp(golden(`preprocess/${expected}`))
@@ -73,7 +73,7 @@ test.skipIf(noAvif)(`AVIF comes near the original's image; its decoders differ${
   }
 });
 
-test.skipIf(missing)(`the square that is kept lies where the original cuts it${missing}`, () => {
+test.skipIf(missing)(`the square that is kept lies where the reference implementation cuts it${missing}`, () => {
   for (const {
     size: [width, height],
     image_size,
@@ -93,7 +93,7 @@ const tensors = "preprocess/tensors.safetensors";
 const noTensors = hasGolden(tensors) ? "" : ` [SKIPPED: goldens/${tensors} is not at hand]`;
 
 test.skipIf(noTensors)(
-  `the whole normalisation is the original's table of 3 × 256 values${noTensors}`,
+  `the whole normalisation is the reference implementation's table of 3 × 256 values${noTensors}`,
   async () => {
     const file = readFileSync(golden(tensors));
     const headerLength = Number(file.readBigUInt64LE(0));

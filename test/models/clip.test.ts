@@ -1,4 +1,4 @@
-/** Small CLIP models beside the original's: goldens/README.md, `modules/` and `checkpoints/`. */
+/** Small CLIP models beside the reference implementation's: goldens/README.md, `modules/` and `checkpoints/`. */
 import { describe, test } from "vitest";
 import { imageFeatures, normalized, similarity } from "../../src/models/clip.js";
 import { textAtEnd, textFeatures } from "../../src/models/clipText.js";

@@ -1,6 +1,7 @@
 /**
- * The gradient of the training loss with respect to every trainable parameter of the twins, beside the original's:
- * goldens/README.md, `golden/training`. The loss is that of batch 0: LAION's and MMC4's cross-entropy, added.
+ * The gradient of the training loss with respect to every trainable parameter of the twins, beside the reference
+ * implementation's: goldens/README.md, `golden/training`. The loss is that of batch 0: LAION's and MMC4's
+ * cross-entropy, added.
  */
 import { describe, expect, test } from "vitest";
 import { placesOf } from "../../src/engine/places.js";
@@ -90,7 +91,7 @@ function feedsOf(
 const twins = onEngines(twinsWith("training/training.json", "gradients"));
 describe.each(twins)("$name on $engine", (twin) => {
   const { engine } = twin;
-  test("every gradient is the original's, relative to the largest value of each", async () => {
+  test("every gradient is the reference implementation's, relative to the largest value of each", async () => {
     const { config, checkpoints, close } = await twin.model();
     const side = config.vision.imageSize;
     const training = twin.goldenJson<Training>("training/training.json");
@@ -156,8 +157,8 @@ describe.each(twins)("$name on $engine", (twin) => {
     });
 
     for (const half of ["laion", "mmc4"] as const) {
-      const original = training.losses_of_the_four_batches_at_the_start[half][0]!;
-      const largest = Math.abs(Number(outputs[half]!.data[0]) - original);
+      const reference = training.losses_of_the_four_batches_at_the_start[half][0]!;
+      const largest = Math.abs(Number(outputs[half]!.data[0]) - reference);
       const bound = 1e-5;
       compared(`gradients/loss/${twin.name}`, { cases: 1, values: 1, largest, bound, engine });
       expect(largest, half).toBeLessThan(bound);
@@ -165,7 +166,7 @@ describe.each(twins)("$name on $engine", (twin) => {
     const bound = 1e-4;
     for (const name of names) {
       const ours = outputs[`gradient of ${name}`]!.data as Float32Array;
-      // The original trains two rows of the embedding only.
+      // The reference implementation trains two rows of the embedding only.
       if (name === training.embedding.name) {
         keepRows(ours, config.language.width, [ids.endofchunk, ids.image]);
       }

@@ -1,6 +1,6 @@
 /**
- * The blocks of the language models beside the original's, from the same weights, with and without a cache:
- * goldens/README.md, `modules/`.
+ * The blocks of the language models beside the reference implementation's, from the same weights, with and without a
+ * cache: goldens/README.md, `modules/`.
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -118,7 +118,7 @@ describe.each(blocks)("$file", ({ file, model, headWidth }) => {
   });
 });
 
-test("MPT with padding at the left: what stands after it is the original's", async () => {
+test("MPT with padding at the left: what stands after it is the reference implementation's", async () => {
   const { weights, inputs, outputs } = await moduleFile("mpt_block");
   const y = await whole(blocks[0]!.model, weights, inputs.x!, { hidden: (row, key) => row === 1 && key < 2 });
   const kept = (of: Plain) =>
@@ -152,7 +152,7 @@ test("ALiBi's slopes for every number of heads", () => {
 test("the bias of a number of heads that is no power of two", async () => {
   const { outputs } = await moduleFile("mosaic_gpt_block");
   const slopes = alibiSlopes(6, 8);
-  // The original counts distances from the last key.
+  // The reference implementation counts distances from the last key.
   const bias = array([6, 16], (head, key) => slopes[head!]! * (key! - 15));
   compare("mosaic_gpt_block", "alibi", bias, outputs.alibi!);
 });

@@ -1,6 +1,6 @@
 /**
- * The parts of the models beside the original's, from the same weights: goldens/README.md, `modules/`. The goldens' own noise against double precision is about 1e-6 at values of
- * this size.
+ * The parts of the models beside the reference implementation's, from the same weights: goldens/README.md, `modules/`.
+ * The goldens' own noise against double precision is about 1e-6 at values of this size.
  */
 import { describe, expect, test } from "vitest";
 import { rearrange, type Tensor } from "../../src/graph/index.js";
@@ -114,7 +114,7 @@ describe("cross-attention", () => {
   /** The place of a token after so many `<image>`s. */
   const immediate = (images: number) =>
     images === 0 ? seesNone : images > imageCount ? seesAll : images - 1;
-  // In this mode a token before every image looks at all latents alike, as the original does.
+  // In this mode a token before every image looks at all latents alike, as the reference implementation does.
   const allPrevious = (images: number) => (images === 0 ? seesAll : Math.min(images, imageCount) - 1);
 
   /** A place for each token of x. */

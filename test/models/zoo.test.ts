@@ -17,7 +17,7 @@ type Tensors = Readonly<Record<string, readonly [shape: readonly number[], dtype
 
 interface File {
   readonly tensors: Tensors;
-  /** Buffers that some versions of the original's libraries write. */
+  /** Buffers that some versions of the reference implementation's libraries write. */
   readonly may_contain: Tensors;
 }
 

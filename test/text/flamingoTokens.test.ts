@@ -80,7 +80,7 @@ test("without a padding token <PAD> is added last", () => {
   }
 });
 
-test("a padding token that is named but missing comes before the others, as where the original reads the files", () => {
+test("a padding token that is named but missing comes before the others, as where the reference implementation reads the files", () => {
   const json = readJson("tokenizer/neox.tokenizer.json");
   const { special } = createFlamingoTokenizer(json, { specialTokensMap: { pad_token: "[PAD]" } });
   expect(special).toEqual({ padding: 1092, endOfChunk: 1093, image: 1094 });

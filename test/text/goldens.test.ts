@@ -60,11 +60,11 @@ describe.each([
     compare("padding", tokenizer.special.padding, expected.pad);
   });
 
-  test("texts become the original's ids", () => {
+  test("texts become the reference implementation's ids", () => {
     for (const { t, ids } of expected.texts) compare(JSON.stringify(t), tokenizer.encode(t), ids);
   });
 
-  test("ids become the original's text, with and without special tokens and clean-up", () => {
+  test("ids become the reference implementation's text, with and without special tokens and clean-up", () => {
     for (const { t, ids, d = t, ds = d, dc = d, dsc = ds } of expected.texts) {
       const all = tokenizer.decode(ids);
       const some = tokenizer.decode(ids, { skipSpecialTokens: true });
@@ -81,7 +81,7 @@ describe.each([
     }
   });
 
-  test("batches are cut and padded as the original does it", () => {
+  test("batches are cut and padded as the reference implementation does it", () => {
     for (const { texts, side, padding, max_length, truncation, ids, mask } of expected.batches) {
       const limit = truncation ? { maxLength: max_length! } : {};
       const rows = texts.map((text) => tokenizer.encode(text, limit));

@@ -3,8 +3,8 @@ import { node } from "../load.node.js";
 import { type CreateOptions, createOnPlatform, type ModelAndTransforms } from "./create.js";
 
 /**
- * Makes a model, its image processor and its tokenizer, with the original's names, shapes and defaults. The model
- * answers after `loadStateDict`. Paths are local.
+ * Makes a model, its image processor and its tokenizer, with the reference implementation's names, shapes and defaults.
+ * The model answers after `loadStateDict`. Paths are local.
  *
  * @throws OpenFlamingoError `model-…`, `tokenizer-invalid`, `usage`
  * @example

@@ -1,7 +1,7 @@
 /**
  * The compatible API's entrance.
  *
- * Original: open_flamingo/src/factory.py, `create_model_and_transforms`.
+ * Reference: open_flamingo/src/factory.py, `create_model_and_transforms`.
  */
 import { OpenFlamingoError } from "../../base/errors.js";
 import { isObject, quoted } from "../../base/json.js";
@@ -24,7 +24,9 @@ import type { Tensor } from "./tensor.js";
 import { type CompatibleTokenizer, compatibleTokenizer } from "./tokenizer.js";
 
 export interface CreateOptions extends LoadOptions {
-  /** A folder with an `open_clip_config.json`, or the path of such a file; or `ViT-L-14`, the released models' tower. */
+  /**
+   * A folder with an `open_clip_config.json`, or the path of such a file; or `ViT-L-14`, the released models' tower.
+   */
   readonly clipVisionEncoderPath: string;
   /** The path of its weights. */
   readonly clipVisionEncoderPretrained: string;
@@ -135,7 +137,7 @@ async function languageDefaults(
   return {
     eosTokenId: isId(eos) || (Array.isArray(eos) && eos.every(isId)) ? eos : undefined,
     padTokenId: isId(pad) ? pad : undefined,
-    // The original's GPT-NeoX keeps keys and values whatever its configuration says.
+    // The reference implementation's GPT-NeoX keeps keys and values whatever its configuration says.
     useCache: model.model_type === "gpt_neox" || model.use_cache !== false,
     endOfChunk,
   };

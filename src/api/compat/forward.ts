@@ -2,7 +2,7 @@
  * The compatible API's `forward`: logits of every token, with images that are given or cached, and after what was read
  * before.
  *
- * Original: open_flamingo/src/flamingo.py, `Flamingo.forward`, and flamingo_lm.py, `FlamingoLMMixin.forward`.
+ * Reference: open_flamingo/src/flamingo.py, `Flamingo.forward`, and flamingo_lm.py, `FlamingoLMMixin.forward`.
  */
 import type { Engine } from "../../engine/engine.js";
 import type { EncodedImage, Prompt } from "../../engine/pool.js";

@@ -1,7 +1,7 @@
 /**
- * The compatible API's `generate`: the original's arguments, and its rows of ids.
+ * The compatible API's `generate`: the reference implementation's arguments, and its rows of ids.
  *
- * Original: open_flamingo/src/flamingo.py, `Flamingo.generate`, on transformers 4.33.3, `GenerationMixin.generate`.
+ * Reference: open_flamingo/src/flamingo.py, `Flamingo.generate`, on transformers 4.33.3, `GenerationMixin.generate`.
  */
 import type { Engine } from "../../engine/engine.js";
 import type { Prompt } from "../../engine/pool.js";
@@ -24,7 +24,9 @@ export type ScoresProcessor = (state: {
   readonly scores: Float32Array;
 }) => void;
 
-/** As transformers' `generate` takes them, with its defaults; what only sampling or beams use is ignored without them. */
+/**
+ * As transformers' `generate` takes them, with its defaults; what only sampling or beams use is ignored without them.
+ */
 export interface GenerationArguments {
   /** The most ids of a row, prompt and padding included; 20. `maxNewTokens` goes before it. */
   readonly maxLength?: number | undefined;
@@ -44,7 +46,9 @@ export interface GenerationArguments {
   readonly beamLength?: "total" | "generated" | undefined;
   /** 1 */
   readonly numReturnSequences?: number | undefined;
-  /** What ends a row; `<|endofchunk|>` when left out. −1 for nothing, and null where the language model names no other. */
+  /**
+   * What ends a row; `<|endofchunk|>` when left out. −1 for nothing, and null where the language model names no other.
+   */
   readonly eosTokenId?: number | readonly number[] | null | undefined;
   /** What rows that have ended are filled with; the language model's, or the first end token, when left out. */
   readonly padTokenId?: number | undefined;
@@ -249,8 +253,8 @@ function processingOf(options: GenerationArguments) {
 }
 
 /**
- * End tokens and padding. Null asks for no end token, and the original's library then falls back to the one that the
- * language model's generation_config.json names, which wants a padding token.
+ * End tokens and padding. Null asks for no end token, and the reference implementation's library then falls back to the
+ * one that the language model's generation_config.json names, which wants a padding token.
  */
 function ends({ eosTokenId, padTokenId }: GenerationArguments, defaults: LanguageDefaults) {
   const own = eosTokenId === null ? defaults.eosTokenId : undefined;

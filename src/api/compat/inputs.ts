@@ -20,8 +20,8 @@ export interface TextRow {
  * The rows without their padding.
  *
  * @param padding "left": padding behind a text is refused too, as generation needs
- * @throws OpenFlamingoError `usage` for rows or masks of unequal length, ids that the model does not have, a row without
- *   any text, and padding inside a text
+ * @throws OpenFlamingoError `usage` for rows or masks of unequal length, ids that the model does not have, a row
+ *   without any text, and padding inside a text
  */
 export function textRows(
   langX: Ids,
@@ -63,7 +63,8 @@ const pad = "tokenizer(texts, { padding: true }) makes rows of one length, with 
  *
  * @param rows how many texts there are; images of one row serve all of them
  * @param side of the images that the vision encoder takes
- * @throws OpenFlamingoError `shape` for another shape than the model takes, with the original's words where it has some
+ * @throws OpenFlamingoError `shape` for another shape than the model takes, with the reference implementation's words
+ *   where it has some
  */
 export function pixelsOf(
   { shape, data }: Tensor,

@@ -1,7 +1,7 @@
 /**
- * The compatible API's model: the original's methods on the engine of the first.
+ * The compatible API's model: the reference implementation's methods on the engine of the first.
  *
- * Original: open_flamingo/src/flamingo.py, `Flamingo`.
+ * Reference: open_flamingo/src/flamingo.py, `Flamingo`.
  */
 import { OpenFlamingoError } from "../../base/errors.js";
 import type { Checkpoint } from "../../checkpoints/checkpoint.js";
@@ -155,7 +155,7 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
     const images = await encode(visionX, rows.length, signal);
     const prompts = rows.map(({ ids }, row): Prompt => ({ ids, images: images[row]! }));
     const found = await generateSequences(engine(), langX, prompts, plan);
-    conditioning.media = undefined; // the original clears its layers
+    conditioning.media = undefined; // the reference implementation clears its layers
     return outputScores ? found : found.sequences;
   }
 

@@ -1,4 +1,4 @@
-/** Tensors of the compatible API: what the original keeps in torch's. */
+/** Tensors of the compatible API: what the reference implementation keeps in torch's. */
 import { OpenFlamingoError } from "../../base/errors.js";
 
 /** Numbers in row-major order. */
@@ -14,7 +14,7 @@ export type Soon<T> = T | PromiseLike<T>;
  * Images as a model takes them.
  *
  * @param images of one prompt, (3, S, S) each; or a list of them for each prompt of a batch. A prompt with fewer
- *   images than another gets images of zeros at its end, as in the original's evaluation.
+ *   images than another gets images of zeros at its end, as in the reference implementation's evaluation.
  * @returns (B, T_img, F, C, H, W) with F = 1
  * @throws OpenFlamingoError `shape` for images of different shapes
  * @example

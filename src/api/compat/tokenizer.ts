@@ -1,7 +1,7 @@
 /**
  * The compatible API's tokenizer: a function from texts to rows of ids, as in transformers.
  *
- * Original: transformers 4.33.3, `PreTrainedTokenizerBase.__call__` with `return_tensors="pt"`.
+ * Reference: transformers 4.33.3, `PreTrainedTokenizerBase.__call__` with `return_tensors="pt"`.
  */
 import { OpenFlamingoError } from "../../base/errors.js";
 import { cleanUp } from "../../text/cleanUp.js";
@@ -9,7 +9,9 @@ import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import { padRows } from "../../text/padding.js";
 
 export interface TokenizeOptions {
-  /** True or "longest": shorter rows are filled up to the longest. "max_length": all to `maxLength`. False (default). */
+  /**
+   * True or "longest": shorter rows are filled up to the longest. "max_length": all to `maxLength`. False (default).
+   */
   readonly padding?: boolean | "longest" | "max_length" | undefined;
   /** Whether rows are cut to `maxLength`, at their end; false. */
   readonly truncation?: boolean | undefined;

@@ -2,7 +2,7 @@
  * torch's zip archive: `<name>/data.pkl` describes the tensors, `<name>/data/<key>` are their storages,
  * uncompressed.
  *
- * Original: torch/serialization.py, `_save`, and caffe2/serialize/inline_container.cc. A TorchScript archive
+ * Reference: torch/serialization.py, `_save`, and caffe2/serialize/inline_container.cc. A TorchScript archive
  * has the same parts; its `code/` is never looked at.
  */
 import { bytesOf, type DType } from "../../base/dtypes.js";

@@ -2,7 +2,7 @@
  * What a torch pickle may build: plain data and the records below. Nothing of Python's is imported or called;
  * each global that is allowed stands here with what it becomes.
  *
- * Original: torch/_utils.py (`_rebuild_tensor_v2`, `_rebuild_parameter`), torch/serialization.py
+ * Reference: torch/_utils.py (`_rebuild_tensor_v2`, `_rebuild_parameter`), torch/serialization.py
  * (`persistent_id`); for TorchScript archives torch/csrc/jit/serialization (classes under `__torch__.`).
  */
 import { bytesOf, type DType } from "../../base/dtypes.js";

@@ -2,7 +2,7 @@
  * The tensors of a torch file by name: of a bare state dict, of a training checkpoint, or of a TorchScript
  * module.
  *
- * Original: open_flamingo/train/train.py, "load model checkpoint" (`model_state_dict`, `module.` taken out of
+ * Reference: open_flamingo/train/train.py, "load model checkpoint" (`model_state_dict`, `module.` taken out of
  * names) and train_utils.py, `filter_state_dict_to_trainable`.
  */
 import { quoted } from "../../base/json.js";

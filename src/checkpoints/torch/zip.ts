@@ -214,7 +214,8 @@ async function checkLocalHeader(source: ByteSource, header: CentralHeader, limit
   const { name, nameBytes, localStart, flags, method, crc, size, unpacked } = header;
   const fail = (what: string) => damaged(source.name, `the archive's ${quoted(name)} ${what}`);
   const nameEnd = 30 + nameBytes.length;
-  // With the extra fields in the same reading, as far as they are of the usual length: an archive has hundreds of these.
+  // With the extra fields in the same reading, as far as they are of the usual length: an archive has hundreds of
+  // these.
   const ahead = Math.max(nameEnd, Math.min(nameEnd + usualExtra, limit - localStart));
   let numbers = numbersIn(await source.read(localStart, ahead));
   const isThere =

@@ -1,4 +1,7 @@
-/** The compatible API's `forward`, `cacheMedia` and `pastKeyValues` beside the original's, errors[] among it. */
+/**
+ * The compatible API's `forward`, `cacheMedia` and `pastKeyValues` beside the reference implementation's, errors[]
+ * among it.
+ */
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compared } from "../../parity.js";
@@ -43,14 +46,14 @@ describe.each(twinsWith("forward.json", "the compatible API's forward"))("$name"
       langX: input_ids,
       attentionMask: attention_mask,
     });
-    const original = (await expected).get(`logits.${name}`)!;
-    expect(logits.shape).toEqual(original.shape);
+    const reference = (await expected).get(`logits.${name}`)!;
+    expect(logits.shape).toEqual(reference.shape);
     let largest = 0;
     let values = 0;
     attention_mask.flat().forEach((shown, at) => {
       if (shown === 0) return;
       for (let i = at * ids.size; i < (at + 1) * ids.size; i++) {
-        largest = Math.max(largest, Math.abs(logits.data[i]! - original.data[i]!));
+        largest = Math.max(largest, Math.abs(logits.data[i]! - reference.data[i]!));
         values++;
       }
     });
@@ -58,7 +61,7 @@ describe.each(twinsWith("forward.json", "the compatible API's forward"))("$name"
     expect(largest).toBeLessThan(bound);
   });
 
-  describe("ranking as the original's evaluation does it, by forwards over cached media", () => {
+  describe("ranking as the reference implementation's evaluation does it, by forwards over cached media", () => {
     const ranked = golden.goldenJson<{ cases: RankCase[] }>("rank_classification.json").cases;
     // The 1B's own code changes the keys and values that it is given in place.
     const changesInPlace = golden.name === "tiny-openflamingo-3b";
@@ -71,7 +74,7 @@ describe.each(twinsWith("forward.json", "the compatible API's forward"))("$name"
     let leftOut = 0;
     afterAll(() => {
       console.log(
-        `${golden.name}: ${leftOut} padded rows of ranking left out: the original shows class names the padding`,
+        `${golden.name}: ${leftOut} padded rows of ranking left out: the reference implementation shows class names the padding`,
       );
     });
 
@@ -107,7 +110,8 @@ describe.each(twinsWith("forward.json", "the compatible API's forward"))("$name"
       }
       model.uncacheMedia();
       past!.close();
-      // The original shows class names the padding before shorter prompts; here nothing ever sees padding.
+      // The reference implementation shows class names the padding before shorter prompts; here nothing ever sees
+      // padding.
       const unpadded = attentionMask.flatMap((row, b) => (row.includes(0) ? [] : [b]));
       expect(unpadded.length).toBeGreaterThan(0);
       leftOut += attentionMask.length - unpadded.length;
@@ -125,7 +129,7 @@ describe.each(twinsWith("forward.json", "the compatible API's forward"))("$name"
     });
   });
 
-  describe("what the original refuses is refused, and what it accepts is accepted or refused with the reason", () => {
+  describe("what the reference implementation refuses is refused, and what it accepts is accepted or refused with the reason", () => {
     const { errors } = golden.goldenJson<{
       errors: { case: string; error?: string; output_shape?: number[] }[];
     }>("forward.json");
@@ -184,7 +188,7 @@ describe.each(twinsWith("forward.json", "the compatible API's forward"))("$name"
     });
   });
 
-  test("the loss is that of the original's loop: labels shifted by one, −100 left out", async () => {
+  test("the loss is that of the reference implementation's loop: labels shifted by one, −100 left out", async () => {
     const { inputIds } = opened.tokenizer("<image>Output:a small dog<|endofchunk|>");
     const visionX = opened.visionX([["p0"]]);
     const labels = inputIds.map((row) => row.map((id) => (id === ids.image ? -100 : id)));

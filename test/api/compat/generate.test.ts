@@ -1,4 +1,7 @@
-/** The compatible API's `generate` beside the original's: whole rows of both generation files of every twin. */
+/**
+ * The compatible API's `generate` beside the reference implementation's: whole rows of both generation files of every
+ * twin.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type GenerationCase, generationCases } from "../../generate/cases.js";
 import { compared } from "../../parity.js";
@@ -12,7 +15,7 @@ type WholeCase = GenerationCase & {
   readonly text_skip_special_tokens: readonly string[];
 };
 
-/** The case's arguments by their names here. The published original's GPT-NeoX kept keys and values, asked or not. */
+/** The case's arguments by their names here. The published reference's GPT-NeoX kept keys and values, asked or not. */
 function argumentsOf({ kwargs, file }: GenerationCase, keeps: boolean) {
   const { force } = kwargs;
   return {
@@ -80,9 +83,9 @@ describe.each(twinsWith("generation.json", "the compatible API's generate"))("$n
       given.text_skip_special_tokens,
     );
     sequencesScores?.forEach((score, i) => {
-      const original = given.sequences_scores![i]!;
+      const reference = given.sequences_scores![i]!;
       // The file has seven decimals.
-      largest = Math.max(largest, (Math.abs(score - original) - 1e-7) / Math.abs(original));
+      largest = Math.max(largest, (Math.abs(score - reference) - 1e-7) / Math.abs(reference));
       scoresCompared++;
     });
     given.token_logprobs?.forEach((row, r) => {

@@ -11,7 +11,7 @@ beforeAll(async () => {
   created = await createTwin(bundled);
 });
 
-test("the image processor gives the original's tensor, of a path and of an image()", async () => {
+test("the image processor gives the reference implementation's tensor, of a path and of an image()", async () => {
   const inputs = await bundled.goldenTensors("inputs.safetensors");
   const path = golden("tiny-openflamingo-9b/golden/pictures/p0.png");
   for (const source of [path, image(path)]) {
