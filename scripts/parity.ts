@@ -67,7 +67,7 @@ function table(notes: readonly Note[]): string {
     const allowed = bound === undefined ? "" : shown(bound);
     return row([what, set.join("/"), engine, count(cases), count(values), difference, allowed]);
   });
-  const head = ["what", "twin or set", "engine", "cases", "values", "largest difference", "bound"];
+  const head = ["what", "tinyModel or set", "engine", "cases", "values", "largest difference", "bound"];
   return [row(head), "|---|---|---|--:|--:|--:|--:|", ...rows].join("\n");
 }
 
@@ -85,7 +85,7 @@ function page(notes: readonly Note[], engineVersion: string): string {
     notes.reduce((sum, note) => sum + note[of], 0).toLocaleString("en-US");
   return `# Parity
 
-Made by \`npm run parity\` with onnxruntime ${engineVersion} and Node ${process.versions.node} on ${process.platform} ${process.arch}: ${total("values")} values in ${total("cases")} cases, beside what OpenFlamingo's own code computed (float32; three tiny twins of the 9B, 3B and 4B). A bound is what the tests allow, of the same kind as the difference beside it; *identical* allows none. The last digits of differences depend on the processor.
+Made by \`npm run parity\` with onnxruntime ${engineVersion} and Node ${process.versions.node} on ${process.platform} ${process.arch}: ${total("values")} values in ${total("cases")} cases, beside what OpenFlamingo's own code computed (float32; three tiny test models of the 9B, 3B and 4B). A bound is what the tests allow, of the same kind as the difference beside it; *identical* allows none. The last digits of differences depend on the processor.
 
 ${tables.join("\n\n")}
 

@@ -1,16 +1,16 @@
-/** The 9b twin with a CLIP that reads texts: a tokenizer beside it, and an embedding with a row for each of its tokens. */
+/** The 9b tiny model with a CLIP that reads texts: a tokenizer beside it, and an embedding with a row for each of its tokens. */
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { golden } from "./goldens.js";
 import { safetensors, tensorsOf } from "./tensors.js";
-import { twinFolder } from "./twin.js";
+import { tinyModelFolder } from "./tinyModel.js";
 
 /** Tokens of goldens/tokenizer/clip.tokenizer.json. */
 const tokens = 1236;
 
 /** Makes the model in a folder that does not exist yet. */
 export async function clipWithTexts(folder: string): Promise<void> {
-  cpSync(twinFolder, folder, { recursive: true });
+  cpSync(tinyModelFolder, folder, { recursive: true });
   const clip = (name: string) => join(folder, "clip", name);
   cpSync(golden("tokenizer/clip.tokenizer.json"), clip("tokenizer.json"));
   const config = JSON.parse(readFileSync(clip("open_clip_config.json"), "utf8"));
@@ -20,7 +20,7 @@ export async function clipWithTexts(folder: string): Promise<void> {
   const tensors = await tensorsOf(clip("open_clip_pytorch_model.bin"));
   const { shape, data } = tensors.get("token_embedding.weight")!;
   const width = shape[1]!;
-  // The twin's rows again and again, each time a little longer, so that no two are the same.
+  // The tiny model's rows again and again, each time a little longer, so that no two are the same.
   const rows = Float32Array.from({ length: tokens * width }, (_, i) => {
     return data[i % data.length]! * (1 + Math.floor(i / data.length) / 10);
   });

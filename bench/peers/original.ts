@@ -1,6 +1,6 @@
 /**
  * Do we give the tokens that the reference implementation gives, and how long does each take for an image? The
- * reference implementation's Python code and this project, side by side: fifty images, two twins, greedy and 3 beams,
+ * reference implementation's Python code and this project, side by side: fifty images, two tinyModels, greedy and 3 beams,
  * `<image>Output:`, at most 20 new tokens, 2 threads each. An image's time goes from its file to its ids, models
  * loaded. The models are tiny: times are those of everything around the arithmetic, and say nothing of a real model's
  * speed. With the 9b form the reference implementation reads the whole text again for every token (its configuration
@@ -23,7 +23,7 @@ import { missing, pythonOf, pythonVariable, startPeer } from "./python.js";
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const script = at("../shared/peers/original.py");
 /** Of the three forms, the reference implementation's packages hold the code of these two. */
-const twins = ["assets/tiny-openflamingo-9b", "../shared/goldens/tiny-openflamingo-4b"].map(at);
+const tinyModels = ["assets/tiny-openflamingo-9b", "../shared/goldens/tiny-openflamingo-4b"].map(at);
 
 const howTo = `The reference implementation runs in a throw-away environment of Python 3.10:
     pip install -r requirements-original.txt    (beside original.py)
@@ -58,7 +58,7 @@ async function compare(): Promise<void> {
   console.log("original slows down far more with 2 threads than we do; with --threads 1 it does not.");
   console.log(`${files.length} images: ${photographs} photographs, ${made} made up; none AVIF, whose pixels`);
   console.log("depend on the decoder. Times are medians without the first image.");
-  for (const folder of twins) {
+  for (const folder of tinyModels) {
     if (!existsSync(folder)) {
       console.log(`skipped: ${basename(folder)} is not at hand`);
       continue;
@@ -79,7 +79,8 @@ async function byOriginal(folder: string, files: readonly string[], beams: numbe
   const captions: Captioned[] = [];
   for (const file of files) {
     const { image, ids, seconds } = JSON.parse(await peer.line());
-    if (image !== file) throw new Error(`the reference implementation answers for ${image}, asked for ${file}`);
+    if (image !== file)
+      throw new Error(`the reference implementation answers for ${image}, asked for ${file}`);
     captions.push({ ids, seconds });
   }
   return captions;

@@ -13,7 +13,7 @@ import { golden } from "../goldens.js";
 import { difference, host } from "../graph/arrays.js";
 import { useEngine } from "../graph/evaluate.js";
 import { tensorsOf } from "../tensors.js";
-import { largestDifference, twinFolder } from "../twin.js";
+import { largestDifference, tinyModelFolder } from "../tinyModel.js";
 
 const image = (name: string) => golden(`tiny-openflamingo-9b/golden/pictures/${name}.png`);
 const engine = useEngine();
@@ -133,7 +133,7 @@ describe("wrong usage", () => {
 describe("texts of a model whose CLIP is not ready for them", () => {
   const refusal = async (change: (clip: string) => void) => {
     const model = mkdtempSync(join(folder, "model-"));
-    cpSync(twinFolder, model, { recursive: true });
+    cpSync(tinyModelFolder, model, { recursive: true });
     change(join(model, "clip"));
     await using changed = await load(model);
     await changed.embed({ images: [image("p0")] }); // images go on

@@ -8,7 +8,7 @@ import { type Flamingo, image, load, shots } from "../../src/index.js";
 import { golden } from "../goldens.js";
 import { compared } from "../parity.js";
 import { safetensors, tensorsOf } from "../tensors.js";
-import { goldenJson, twinFolder } from "../twin.js";
+import { goldenJson, tinyModelFolder } from "../tinyModel.js";
 
 const photo = (name: string) => golden(`tiny-openflamingo-9b/golden/pictures/${name}.png`);
 
@@ -290,8 +290,8 @@ describe("settings that exclude each other are refused", () => {
 test("the model never writes <image> itself, even where that is likeliest", async () => {
   const { ids } = await flamingo.generate("Output:");
   const folder = mkdtempSync(join(tmpdir(), "image-token-"));
-  cpSync(twinFolder, folder, { recursive: true });
-  const tensors = await tensorsOf(join(twinFolder, "checkpoint.pt"));
+  cpSync(tinyModelFolder, folder, { recursive: true });
+  const tensors = await tensorsOf(join(tinyModelFolder, "checkpoint.pt"));
   // `<image>`'s row becomes that of the answer's first token, and a little longer: its logit is then the greatest.
   const { data, shape } = tensors.get("lang_encoder.transformer.wte.weight")!;
   const width = shape[1]!;

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { askPrompt, captionPrompt, idsOf, image, prepare, templatePrompt } from "../../src/api/prompt.js";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
-import { twinFolder } from "../twin.js";
+import { tinyModelFolder } from "../tinyModel.js";
 
 const tokenizer = createFlamingoTokenizer(
-  JSON.parse(readFileSync(`${twinFolder}/lang/tokenizer.json`, "utf8")),
+  JSON.parse(readFileSync(`${tinyModelFolder}/lang/tokenizer.json`, "utf8")),
 );
 const idsOfString = (text: string) => tokenizer.encode(text);
 

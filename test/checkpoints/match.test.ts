@@ -83,16 +83,16 @@ test("what the contract lets a file hold beyond the model is passed over", () =>
   expect(matchTensors(new Map(), [{ checkpoint }]).size).toBe(0);
 });
 
-const twin = "tiny-openflamingo-4b";
+const tinyModel = "tiny-openflamingo-4b";
 goldenTest(
-  `${twin}/checkpoint.pt`,
-  "the 4b twin's files hold buffers beyond the model, and fit it",
+  `${tinyModel}/checkpoint.pt`,
+  "the 4b tiny model's files hold buffers beyond the model, and fit it",
   async () => {
     for (const [path, beyond] of [
       ["lang", 12],
       ["checkpoint.pt", 4],
     ] as const) {
-      await using checkpoint = await openCheckpoint(golden(`${twin}/${path}`));
+      await using checkpoint = await openCheckpoint(golden(`${tinyModel}/${path}`));
       const buffer = /attention\.bias$|masked_bias$|inv_freq$/;
       const wanted = new Map([...checkpoint.tensors].filter(([name]) => !buffer.test(name)));
       expect(checkpoint.tensors.size - wanted.size).toBe(beyond);

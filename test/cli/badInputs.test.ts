@@ -7,7 +7,7 @@ import { golden } from "../goldens.js";
 import { faultOf } from "../messages.js";
 import { refused } from "../reliability.js";
 import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
-import { twinFolder } from "../twin.js";
+import { tinyModelFolder } from "../tinyModel.js";
 import { run } from "./run.js";
 
 const folder = mkdtempSync(join(tmpdir(), "bad-inputs-"));
@@ -20,11 +20,11 @@ const file = (name: string, content: string | Uint8Array): string => {
 const good = golden("photos/rocket.jpg");
 const png = readFileSync(golden("photos/chelsea.png"));
 
-/** A copy of the twin's folder, changed. */
+/** A copy of the tiny model's folder, changed. */
 let models = 0;
 function model(change: (folder: string) => void): string {
   const copy = path(`model-${models++}`);
-  cpSync(twinFolder, copy, { recursive: true });
+  cpSync(tinyModelFolder, copy, { recursive: true });
   rmSync(join(copy, "golden"), { recursive: true, force: true });
   change(copy);
   return copy;
@@ -40,9 +40,9 @@ function described(change: (description: { flamingo: object }) => void): string 
 
 let trained: Map<string, PlainTensor>;
 beforeAll(async () => {
-  trained = await tensorsOf(join(twinFolder, "checkpoint.pt"));
+  trained = await tensorsOf(join(tinyModelFolder, "checkpoint.pt"));
 });
-/** The twin with a changed checkpoint. */
+/** The tiny model with a changed checkpoint. */
 const retrained = (change: (tensors: Map<string, PlainTensor>) => void): string =>
   model((copy) => {
     const tensors = new Map(trained);
@@ -134,7 +134,7 @@ const rows: readonly Row[] = [
     withModel(() =>
       model((copy) => {
         rmSync(join(copy, "checkpoint.pt"));
-        symlinkSync(join(twinFolder, "checkpoint.pt"), join(copy, "checkpoint.pt"));
+        symlinkSync(join(tinyModelFolder, "checkpoint.pt"), join(copy, "checkpoint.pt"));
       }),
     ),
     "model-invalid",

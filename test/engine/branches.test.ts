@@ -8,7 +8,7 @@ import type { Prompt } from "../../src/engine/pool.js";
 import { compile } from "../../src/onnx/compile.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
-import { largestDifference } from "../twin.js";
+import { largestDifference } from "../tinyModel.js";
 import { config, image, imageToken } from "./smallModel.js";
 
 /** Longer than one piece of reading. */

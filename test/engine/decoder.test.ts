@@ -9,7 +9,7 @@ import { seesAll, seesNone } from "../../src/models/crossAttention.js";
 import { compile } from "../../src/onnx/compile.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
-import { largestDifference } from "../twin.js";
+import { largestDifference } from "../tinyModel.js";
 import { config, image, imageToken } from "./smallModel.js";
 
 const zeroImage = async () => image(0);

@@ -17,7 +17,7 @@ import { difference, host, type Plain } from "../graph/arrays.js";
 import { useEngine } from "../graph/evaluate.js";
 import { compare, moduleFile } from "../models/moduleFile.js";
 import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
-import { openTwin, twinFolder, twinsWith } from "../twin.js";
+import { openTinyModel, tinyModelFolder, tinyModelsWith } from "../tinyModel.js";
 
 const engine = useEngine();
 const folder = mkdtempSync(join(tmpdir(), "features-"));
@@ -85,25 +85,29 @@ test.each(["clip_quick_gelu", "clip_gelu"])(
 );
 
 const openAi = "checkpoints/openai-clip-tiny";
-goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form are the reference implementation's", async () => {
-  const values = await tensorsOf(golden(`${openAi}.safetensors`));
-  const plain = (name: string): Plain => {
-    const { shape, data } = values.get(name)!;
-    return { shape, data: Array.from(data) };
-  };
-  await compareWithOriginal(
-    "openai-clip-tiny by the engine",
-    ofClip(json(golden(`${openAi}.json`)).config, golden(`${openAi}.pt`)),
-    { images: plain("input.image"), texts: plain("input.text") },
-    { images: plain("output.image_features"), texts: plain("output.text_features") },
-  );
-});
+goldenTest(
+  `${openAi}.pt`,
+  "features of a CLIP in OpenAI's own form are the reference implementation's",
+  async () => {
+    const values = await tensorsOf(golden(`${openAi}.safetensors`));
+    const plain = (name: string): Plain => {
+      const { shape, data } = values.get(name)!;
+      return { shape, data: Array.from(data) };
+    };
+    await compareWithOriginal(
+      "openai-clip-tiny by the engine",
+      ofClip(json(golden(`${openAi}.json`)).config, golden(`${openAi}.pt`)),
+      { images: plain("input.image"), texts: plain("input.text") },
+      { images: plain("output.image_features"), texts: plain("output.text_features") },
+    );
+  },
+);
 
-/** The features of a twin over the weights of its engine, and the names of what is read for them. */
-async function ofTwin(twin: { folder: string; open: typeof openTwin }) {
-  const { vision } = await readModelFolder(twin.folder);
+/** The features of a tiny model over the weights of its engine, and the names of what is read for them. */
+async function ofTinyModel(tinyModel: { folder: string; open: typeof openTinyModel }) {
+  const { vision } = await readModelFolder(tinyModel.folder);
   const config = visionConfiguration(vision.config, json(vision.config));
-  const opened = await twin.open();
+  const opened = await tinyModel.open();
   const reads: string[] = [];
   const openVision = async (): Promise<Checkpoint> => {
     const file = await openCheckpoint(vision.weights);
@@ -119,11 +123,11 @@ async function ofTwin(twin: { folder: string; open: typeof openTwin }) {
   return { features, reads, config, file: vision.weights, close: () => opened.close() };
 }
 
-test.each(twinsWith("inputs.safetensors", "features of its images"))(
+test.each(tinyModelsWith("inputs.safetensors", "features of its images"))(
   "features of images are those of the model's function: $name",
-  async (twin) => {
-    const { features, config, file, close } = await ofTwin(twin);
-    const inputs = await twin.goldenTensors("inputs.safetensors");
+  async (tinyModel) => {
+    const { features, config, file, close } = await ofTinyModel(tinyModel);
+    const inputs = await tinyModel.goldenTensors("inputs.safetensors");
     const images = [...inputs].filter(([name]) => name.startsWith("pixels."));
     expect(images.length).toBeGreaterThan(0);
     let largest = 0;
@@ -142,7 +146,7 @@ test.each(twinsWith("inputs.safetensors", "features of its images"))(
       const found = { shape: expected!.shape, data: Array.from(await features.ofImage(data)) };
       largest = Math.max(largest, difference(found, expected!));
     }
-    console.log(`${twin.name}, ${images.length} images: ${largest.toExponential(1)}`);
+    console.log(`${tinyModel.name}, ${images.length} images: ${largest.toExponential(1)}`);
     expect(largest).toBeLessThan(1e-6);
     await close();
   },
@@ -152,7 +156,7 @@ describe("loading at first use", () => {
   const pixels = new Float32Array(3 * 32 * 32).fill(0.5);
 
   test("reads what the vision encoder's weights lack, once, and the text tower only for texts", async () => {
-    const { features, reads, close } = await ofTwin({ folder: twinFolder, open: openTwin });
+    const { features, reads, close } = await ofTinyModel({ folder: tinyModelFolder, open: openTinyModel });
     expect(reads).toEqual([]);
     const [first, second] = await Promise.all([features.ofImage(pixels), features.ofImage(pixels)]);
     expect(first).toEqual(second);
@@ -172,7 +176,7 @@ describe("loading at first use", () => {
   });
 
   test("a signal that is aborted already stops before it", async () => {
-    const { features, reads, close } = await ofTwin({ folder: twinFolder, open: openTwin });
+    const { features, reads, close } = await ofTinyModel({ folder: tinyModelFolder, open: openTinyModel });
     const signal = AbortSignal.abort(new Error("enough"));
     await expect(features.ofText([1, 139], { signal })).rejects.toThrow("enough");
     expect(reads).toEqual([]);
@@ -180,7 +184,7 @@ describe("loading at first use", () => {
   });
 
   test("is tried again where it failed", async () => {
-    const { vision } = await readModelFolder(twinFolder);
+    const { vision } = await readModelFolder(tinyModelFolder);
     const config = visionConfiguration(vision.config, json(vision.config));
     let tries = 0;
     const features = createFeatures({ runtime: engine.runtime, weights: new Map() }, config, async () => {
@@ -197,7 +201,7 @@ describe("a checkpoint that is not the whole of CLIP is refused by names", () =>
     ["text", /^visual\./, ["token_embedding.weight", "positional_embedding"]],
     ["vision", /^visual\.(?!proj$)|^\w*_/, ["visual.proj"]],
   ] as const)("without what the %s tower needs", async (tower, kept, missing) => {
-    const { vision } = await readModelFolder(twinFolder);
+    const { vision } = await readModelFolder(tinyModelFolder);
     const tensors = [...(await tensorsOf(vision.weights))].filter(([name]) => kept.test(name));
     const file = join(folder, `without-${tower}.safetensors`);
     writeFileSync(file, safetensors(new Map(tensors)));
@@ -212,7 +216,7 @@ describe("a checkpoint that is not the whole of CLIP is refused by names", () =>
   });
 
   test("and a text tower with more blocks than its configuration says", async () => {
-    const { vision } = await readModelFolder(twinFolder);
+    const { vision } = await readModelFolder(tinyModelFolder);
     const { text_cfg, ...config } = json(vision.config).model_cfg;
     const features = ofClip({ ...config, text_cfg: { ...text_cfg, layers: 1 } }, vision.weights);
     await expect(features.ofText([1, 139])).rejects.toMatchObject({

@@ -1,10 +1,10 @@
-/** The twins' forward passes beside the reference implementation's: goldens/README.md, "Twins" and "Tolerances". */
+/** The tiny models' forward passes beside the reference implementation's: goldens/README.md, "TinyModels" and "Tolerances". */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeGraph, encodeGraph } from "../../src/engine/graphs.js";
 import { loadWeights } from "../../src/engine/weights.js";
 import { compile } from "../../src/onnx/compile.js";
 import { compared } from "../parity.js";
-import { ids, largestDifference, onEngines, type Twin, twinsWith } from "../twin.js";
+import { ids, largestDifference, onEngines, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 
 /** What goldens/README.md allows to another runtime in float32. */
 const tolerance = 1e-4;
@@ -16,21 +16,21 @@ interface ForwardCase {
   readonly attention_mask: readonly (readonly number[])[];
 }
 
-const twins = onEngines(twinsWith("forward.safetensors", "the forward pass"));
-describe.each(twins)("$name on $engine", (twin) => {
-  const { engine } = twin;
-  const { cases } = twin.goldenJson<{ cases: ForwardCase[] }>("forward.json");
-  const expected = twin.goldenTensors("forward.safetensors");
+const tinyModels = onEngines(tinyModelsWith("forward.safetensors", "the forward pass"));
+describe.each(tinyModels)("$name on $engine", (tinyModel) => {
+  const { engine } = tinyModel;
+  const { cases } = tinyModel.goldenJson<{ cases: ForwardCase[] }>("forward.json");
+  const expected = tinyModel.goldenTensors("forward.safetensors");
 
-  let opened: Twin;
+  let opened: TinyModel;
   beforeAll(async () => {
-    opened = await twin.open();
+    opened = await tinyModel.open();
   });
   afterAll(() => opened.close());
 
   test("vision tokens and resampler output are the reference implementation's, of every image and of zeros", async () => {
-    const { config, checkpoints, close } = await twin.model();
-    await using runtime = await twin.openRuntime();
+    const { config, checkpoints, close } = await tinyModel.model();
+    await using runtime = await tinyModel.openRuntime();
     const { program, weights: uses } = compile(encodeGraph(config));
     const all = [...uses, ...compile(decodeGraph(config)).weights];
     const weights = await loadWeights(all, checkpoints, config.language);
@@ -39,7 +39,7 @@ describe.each(twins)("$name on $engine", (twin) => {
       weights: new Map(uses.map(({ name }) => [name, weights.get(name)!])),
     });
     await close();
-    const inputs = await twin.goldenTensors("inputs.safetensors");
+    const inputs = await tinyModel.goldenTensors("inputs.safetensors");
     const side = config.vision.imageSize;
     let values = 0;
     for (const [name, { data, shape }] of await expected) {
@@ -53,7 +53,7 @@ describe.each(twins)("$name on $engine", (twin) => {
       expect(outputs[output]!.shape.slice(1)).toEqual(shape);
       const largest = largestDifference(outputs[output]!.data as Float32Array, data);
       const family = output === "tokens" ? "vision/patch tokens" : "resampler/latents";
-      compared(`${family}/${twin.name}`, {
+      compared(`${family}/${tinyModel.name}`, {
         cases: 1,
         values: data.length,
         largest,
@@ -108,7 +108,7 @@ describe.each(twins)("$name on $engine", (twin) => {
       const note = (how: string, count: number, differences: readonly number[]) => {
         const largest = Math.max(...differences);
         const values = count * ids.size;
-        compared(`logits/${how}/${twin.name}`, { cases: 1, values, largest, bound: tolerance, engine });
+        compared(`logits/${how}/${tinyModel.name}`, { cases: 1, values, largest, bound: tolerance, engine });
         expect(largest, how).toBeLessThan(tolerance);
       };
       note("at once", tokens, atOnce);

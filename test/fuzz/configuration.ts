@@ -5,7 +5,7 @@ import { OpenFlamingoError } from "../../src/base/errors.js";
 import { parseJson } from "../../src/base/json.js";
 import { parseModelDescription } from "../../src/checkpoints/modelFolder.js";
 import { languageModel, visionConfiguration } from "../../src/models/configuration.js";
-import { twinFolder } from "../twin.js";
+import { tinyModelFolder } from "../tinyModel.js";
 import { latin1 } from "./checkpoint.js";
 import { otherJson } from "./json.js";
 import type { FuzzKind } from "./kind.js";
@@ -36,7 +36,7 @@ const mosaic = {
 };
 const names = ["openflamingo.json", "clip/open_clip_config.json", "lang/config.json"];
 const seeds = [
-  ...names.map((name) => readFileSync(join(twinFolder, name), "utf8")),
+  ...names.map((name) => readFileSync(join(tinyModelFolder, name), "utf8")),
   JSON.stringify(neox),
   JSON.stringify(mosaic),
 ].map((text) => Buffer.from(text));

@@ -1,12 +1,12 @@
 /**
- * Beam search beside the reference implementation's: ids and scores of both generation files of a twin
+ * Beam search beside the reference implementation's: ids and scores of both generation files of a tiny model
  * (goldens/README.md).
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Branches, BranchRoom } from "../../src/engine/branches.js";
 import { beamSearch } from "../../src/generate/beams.js";
 import { compared } from "../parity.js";
-import { onEngines, type Twin, twinsWith } from "../twin.js";
+import { onEngines, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 import {
   endTokensOf,
   type GenerationCase,
@@ -19,15 +19,15 @@ import {
 /** Of the scores in the files. */
 const lastDecimal = 1e-7;
 
-const twins = onEngines(twinsWith("generation.json", "beams"));
-describe.each(twins)("$name on $engine", (golden) => {
+const tinyModels = onEngines(tinyModelsWith("generation.json", "beams"));
+describe.each(tinyModels)("$name on $engine", (golden) => {
   const { engine } = golden;
   const cases = generationCases(golden).filter(({ kwargs }) => (kwargs.num_beams ?? 1) > 1);
-  let twin: Twin;
+  let tinyModel: TinyModel;
   beforeAll(async () => {
-    twin = await golden.open();
+    tinyModel = await golden.open();
   });
-  afterAll(() => twin.close());
+  afterAll(() => tinyModel.close());
 
   test("the golden set has the beam cases that this suite is about", () => {
     expect(cases.length).toBeGreaterThanOrEqual(65);
@@ -39,7 +39,7 @@ describe.each(twins)("$name on $engine", (golden) => {
     let largest = 0;
     let values = 0;
     for (const row of given.input_ids.keys()) {
-      const found = await search(twin, given, row);
+      const found = await search(tinyModel, given, row);
       expect(found).toHaveLength(each);
       found.forEach(({ ids, score }, i) => {
         const expected = tokens[row * each + i]!;
@@ -58,9 +58,9 @@ describe.each(twins)("$name on $engine", (golden) => {
   });
 });
 
-async function search(twin: Twin, given: GenerationCase, row: number) {
+async function search(tinyModel: TinyModel, given: GenerationCase, row: number) {
   const { kwargs, file } = given;
-  return beamSearch(twin.engine, await promptOf(twin, given, row), {
+  return beamSearch(tinyModel.engine, await promptOf(tinyModel, given, row), {
     ...processingOf(given),
     beams: kwargs.num_beams!,
     returnSequences: kwargs.num_return_sequences,

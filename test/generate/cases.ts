@@ -1,7 +1,7 @@
-/** The cases of the twins' two generation files, with their settings by our names: goldens/README.md. */
+/** The cases of the tiny models' two generation files, with their settings by our names: goldens/README.md. */
 import type { Prompt } from "../../src/engine/pool.js";
 import type { Processing } from "../../src/generate/processors.js";
-import { type GoldenTwin, ids, type Twin } from "../twin.js";
+import { type GoldenModel, ids, type TinyModel } from "../tinyModel.js";
 
 export interface GenerationCase {
   readonly file: string;
@@ -30,15 +30,19 @@ export interface GenerationCase {
   };
 }
 
-export const generationCases = ({ goldenJson }: Pick<GoldenTwin, "goldenJson">): readonly GenerationCase[] =>
+export const generationCases = ({ goldenJson }: Pick<GoldenModel, "goldenJson">): readonly GenerationCase[] =>
   ["generation.json", "generation-generated-length.json"].flatMap((file) =>
     goldenJson<{ cases: Omit<GenerationCase, "file">[] }>(file).cases.map((each) => ({ ...each, file })),
   );
 
 /** A row of a case without its padding. */
-export const promptOf = async (twin: Twin, given: GenerationCase, row: number): Promise<Prompt> => ({
+export const promptOf = async (
+  tinyModel: TinyModel,
+  given: GenerationCase,
+  row: number,
+): Promise<Prompt> => ({
   ids: given.input_ids[row]!.filter((_, at) => given.attention_mask[row]![at] === 1),
-  images: await Promise.all(given.pictures[row]!.map((image) => twin.image(image))),
+  images: await Promise.all(given.pictures[row]!.map((image) => tinyModel.image(image))),
 });
 
 export function endTokensOf({ kwargs: { eos_token_id: end = ids.endofchunk } }: GenerationCase) {

@@ -1,10 +1,10 @@
 /**
- * Greedy answers of the twins, token for token the reference implementation's: goldens/README.md, `generation.json`.
+ * Greedy answers of the tiny models, token for token the reference implementation's: goldens/README.md, `generation.json`.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { greedy } from "../../src/generate/greedy.js";
 import { compared } from "../parity.js";
-import { type GoldenTwin, onEngines, type Twin, twinsWith } from "../twin.js";
+import { type GoldenModel, onEngines, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 import {
   endTokensOf,
   type GenerationCase,
@@ -16,12 +16,12 @@ import {
 
 /** The rows' new tokens, and the largest difference of their log-probabilities to those given. */
 async function generate(
-  twin: Twin,
+  tinyModel: TinyModel,
   given: GenerationCase,
   rows: readonly number[],
   writtenImages?: "add" | "restart",
 ) {
-  const prompts = await Promise.all(rows.map((row) => promptOf(twin, given, row)));
+  const prompts = await Promise.all(rows.map((row) => promptOf(tinyModel, given, row)));
   const limits = {
     ...processingOf(given),
     maxNewTokens: maxNewTokensOf(given),
@@ -29,7 +29,7 @@ async function generate(
     before: rows.map((row) => given.input_ids[row]!),
     logProbs: true,
   };
-  const decoder = await twin.engine.decoder(prompts, { room: limits.maxNewTokens, writtenImages });
+  const decoder = await tinyModel.engine.decoder(prompts, { room: limits.maxNewTokens, writtenImages });
   const tokens = rows.map((): number[] => []);
   let largest = 0;
   let logProbs = 0;
@@ -62,46 +62,50 @@ function answerOf(given: GenerationCase, row: number): readonly number[] {
  * With its cache the reference implementation forgets earlier places; of GPT-NeoX 4.33.3 has used it always
  * (goldens/README.md).
  */
-function writtenImagesOf({ name }: GoldenTwin, { file, kwargs }: GenerationCase): "add" | "restart" {
+function writtenImagesOf({ name }: GoldenModel, { file, kwargs }: GenerationCase): "add" | "restart" {
   const cached = kwargs.use_cache || (name.endsWith("4b") && file === "generation.json");
   return cached ? "restart" : "add";
 }
 
-describe.each(onEngines(twinsWith("generation.json", "greedy answers")))("$name on $engine", (golden) => {
-  const cases = generationCases(golden).filter(({ kwargs }) => !kwargs.num_beams);
-  let twin: Twin;
-  beforeAll(async () => {
-    twin = await golden.open();
-  });
-  afterAll(() => twin.close());
+describe.each(onEngines(tinyModelsWith("generation.json", "greedy answers")))(
+  "$name on $engine",
+  (golden) => {
+    const cases = generationCases(golden).filter(({ kwargs }) => !kwargs.num_beams);
+    let tinyModel: TinyModel;
+    beforeAll(async () => {
+      tinyModel = await golden.open();
+    });
+    afterAll(() => tinyModel.close());
 
-  /** Asks that rows be the reference implementation's, and notes it. */
-  function compare(what: string, given: GenerationCase, rows: readonly number[], found: Found): void {
-    const { tokens, largest, logProbs } = found;
-    const { name, engine } = golden;
-    compared(`greedy/ids${what}/${name}`, { cases: 1, values: tokens.flat().length, engine });
-    const of = { largest, bound: 1e-4, engine };
-    compared(`greedy/log-probabilities${what}/${name}`, { cases: 1, values: logProbs, ...of });
-    expect(tokens).toEqual(rows.map((row) => answerOf(given, row)));
-    expect(largest).toBeLessThan(of.bound);
-  }
+    /** Asks that rows be the reference implementation's, and notes it. */
+    function compare(what: string, given: GenerationCase, rows: readonly number[], found: Found): void {
+      const { tokens, largest, logProbs } = found;
+      const { name, engine } = golden;
+      compared(`greedy/ids${what}/${name}`, { cases: 1, values: tokens.flat().length, engine });
+      const of = { largest, bound: 1e-4, engine };
+      compared(`greedy/log-probabilities${what}/${name}`, { cases: 1, values: logProbs, ...of });
+      expect(tokens).toEqual(rows.map((row) => answerOf(given, row)));
+      expect(largest).toBeLessThan(of.bound);
+    }
 
-  test("the golden set has the greedy cases that this suite is about", () => {
-    expect(cases.length).toBeGreaterThanOrEqual(50);
-  });
-
-  describe.each(cases)("$file: $name", (given) => {
-    const rows = given.input_ids.map((_, row) => row);
-
-    test("the batch gives the reference implementation's tokens", async () => {
-      compare("", given, rows, await generate(twin, given, rows, writtenImagesOf(golden, given)));
+    test("the golden set has the greedy cases that this suite is about", () => {
+      expect(cases.length).toBeGreaterThanOrEqual(50);
     });
 
-    // A written <image> is forced on a row by its number.
-    if (rows.length > 1 && !given.kwargs.force) {
-      test("each prompt alone gives the same", async () => {
-        for (const row of rows) compare(", rows alone", given, [row], await generate(twin, given, [row]));
+    describe.each(cases)("$file: $name", (given) => {
+      const rows = given.input_ids.map((_, row) => row);
+
+      test("the batch gives the reference implementation's tokens", async () => {
+        compare("", given, rows, await generate(tinyModel, given, rows, writtenImagesOf(golden, given)));
       });
-    }
-  });
-});
+
+      // A written <image> is forced on a row by its number.
+      if (rows.length > 1 && !given.kwargs.force) {
+        test("each prompt alone gives the same", async () => {
+          for (const row of rows)
+            compare(", rows alone", given, [row], await generate(tinyModel, given, [row]));
+        });
+      }
+    });
+  },
+);

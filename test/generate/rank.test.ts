@@ -1,5 +1,5 @@
 /**
- * Ranking beside the reference implementation's: `rank_classification.json` of a twin, `use_cache: false`
+ * Ranking beside the reference implementation's: `rank_classification.json` of a tiny model, `use_cache: false`
  * (goldens/README.md).
  */
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import type { Branches, BranchRoom, Child } from "../../src/engine/branches.js";
 import { rank } from "../../src/generate/rank.js";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
 import { compared } from "../parity.js";
-import { onEngines, type Twin, twinsWith } from "../twin.js";
+import { onEngines, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 
 interface RankCase {
   readonly name: string;
@@ -23,16 +23,16 @@ interface RankCase {
   }[];
 }
 
-const twins = onEngines(twinsWith("rank_classification.json", "ranking"));
-describe.each(twins)("$name on $engine", (golden) => {
+const tinyModels = onEngines(tinyModelsWith("rank_classification.json", "ranking"));
+describe.each(tinyModels)("$name on $engine", (golden) => {
   const { cases } = golden.goldenJson<{ cases: RankCase[] }>("rank_classification.json");
   const file = JSON.parse(readFileSync(join(golden.folder, "lang/tokenizer.json"), "utf8"));
   const tokenizer = createFlamingoTokenizer(file);
-  let twin: Twin;
+  let tinyModel: TinyModel;
   beforeAll(async () => {
-    twin = await golden.open();
+    tinyModel = await golden.open();
   });
-  afterAll(() => twin.close());
+  afterAll(() => tinyModel.close());
 
   test.each(cases)("$name", async ({ prompts, pictures: images, class_tokens: answers, results }) => {
     let largest = 0;
@@ -40,10 +40,10 @@ describe.each(twins)("$name on $engine", (golden) => {
     for (const [row, text] of prompts.entries()) {
       const prompt = {
         ids: tokenizer.encode(text),
-        images: await Promise.all(images[row]!.map((image) => twin.image(image))),
+        images: await Promise.all(images[row]!.map((image) => tinyModel.image(image))),
       };
       for (const { normalize_length: normalize, logprobs } of results.filter((each) => !each.use_cache)) {
-        const found = await rank(twin.engine, prompt, answers, { normalize });
+        const found = await rank(tinyModel.engine, prompt, answers, { normalize });
         const reference = logprobs[row]!;
         found.forEach((value, i) => {
           largest = Math.max(largest, Math.abs(value - reference[i]!));
@@ -58,13 +58,13 @@ describe.each(twins)("$name on $engine", (golden) => {
   });
 
   test("many answers with common beginnings, in several chunks, are what each is alone", async () => {
-    const prompt = { ids: tokenizer.encode("<image>Output:"), images: [await twin.image("p0")] };
+    const prompt = { ids: tokenizer.encode("<image>Output:"), images: [await tinyModel.image("p0")] };
     const answers = Array.from({ length: 150 }, (_, i) =>
       [40 + (i % 3), 50 + (i % 7), 60 + i, 70 + (i % 5), 80].slice(0, 1 + (i % 5)),
     );
-    const together = await rank(twin.engine, prompt, answers);
+    const together = await rank(tinyModel.engine, prompt, answers);
     for (const i of [0, 1, 17, 50, 99, 149]) {
-      const [alone] = await rank(twin.engine, prompt, [answers[i]!]);
+      const [alone] = await rank(tinyModel.engine, prompt, [answers[i]!]);
       expect(together[i]).toBeCloseTo(alone!, 4);
     }
   });

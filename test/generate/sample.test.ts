@@ -1,23 +1,23 @@
-/** Sampling on the 9b twin: the seed decides, and nothing else does. */
+/** Sampling on the 9b tiny model: the seed decides, and nothing else does. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { greedy } from "../../src/generate/greedy.js";
 import type { GenerationLimits } from "../../src/generate/rows.js";
 import { type SampleSettings, sample } from "../../src/generate/sample.js";
-import { ids, openTwin, type Twin } from "../twin.js";
+import { ids, openTinyModel, type TinyModel } from "../tinyModel.js";
 
-let twin: Twin;
+let tinyModel: TinyModel;
 beforeAll(async () => {
-  twin = await openTwin();
+  tinyModel = await openTinyModel();
 });
-afterAll(() => twin.close());
+afterAll(() => tinyModel.close());
 
 const limits: GenerationLimits = { maxNewTokens: 12, endTokens: [], banned: [ids.image], logProbs: true };
 const prompt = [516, 48, 86, 85, 81, 86, 85, 27];
 
 async function collect(how: "greedy" | SampleSettings, rows = 1) {
-  const images = [await twin.image("p0")];
+  const images = [await tinyModel.image("p0")];
   const prompts = Array.from({ length: rows }, () => ({ ids: prompt, images }));
-  const decoder = await twin.engine.decoder(prompts, { room: limits.maxNewTokens });
+  const decoder = await tinyModel.engine.decoder(prompts, { room: limits.maxNewTokens });
   const tokens = how === "greedy" ? greedy(decoder, limits) : sample(decoder, { ...limits, ...how });
   const found = prompts.map((): number[] => []);
   for await (const step of tokens) {

@@ -8,7 +8,7 @@ import { createWarper, type Warping } from "../../src/generate/warpers.js";
 import { golden } from "../goldens.js";
 import { compared } from "../parity.js";
 import { tensorsOf } from "../tensors.js";
-import { largestDifference } from "../twin.js";
+import { largestDifference } from "../tinyModel.js";
 
 interface SamplingCase {
   readonly name: string;

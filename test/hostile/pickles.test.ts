@@ -3,10 +3,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ModelAndTransforms } from "../../src/index.js";
-import { createTwin } from "../api/compat/opened.js";
+import { createTinyModel } from "../api/compat/opened.js";
 import { float32, folderOf, temporaryFolder, zip } from "../checkpoints/fixtures.js";
 import { refused } from "../reliability.js";
-import { twin } from "../twin.js";
+import { tinyModel } from "../tinyModel.js";
 import { differs, expectDistinct, expectRefused, openFiles, readAll } from "./expect.js";
 import { hostilePickles } from "./pickles.js";
 
@@ -22,7 +22,7 @@ const write = (pickle: string) => writeFileSync(path, archive(pickle), "latin1")
 
 let created: ModelAndTransforms;
 beforeAll(async () => {
-  created = await createTwin(twin("tiny-openflamingo-9b"));
+  created = await createTinyModel(tinyModel("tiny-openflamingo-9b"));
 });
 afterAll(() => created.model.close());
 

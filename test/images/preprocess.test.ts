@@ -16,16 +16,19 @@ function square(raster: Raster, size: number): Uint8Array {
   return toRgb(resize(raster, resized, kept)).data;
 }
 
-test.skipIf(missing)(`every image becomes the reference implementation's tensor, bit for bit${missing}`, async () => {
-  for (const { id, file, image_size: size, expected_sha256, tensor_sha256 } of cases) {
-    const raster = await decodeImage(golden(`preprocess/${file}`));
-    expect([id, sha256(square(raster, size))]).toEqual([id, expected_sha256]);
-    const tensor = preprocess(raster, { size, mean, std });
-    expect([id, sha256(tensor)]).toEqual([id, tensor_sha256]);
-    compared("images/tensors/preprocess", { cases: 1, values: tensor.length });
-  }
-  expect(cases.length).toBeGreaterThan(0);
-});
+test.skipIf(missing)(
+  `every image becomes the reference implementation's tensor, bit for bit${missing}`,
+  async () => {
+    for (const { id, file, image_size: size, expected_sha256, tensor_sha256 } of cases) {
+      const raster = await decodeImage(golden(`preprocess/${file}`));
+      expect([id, sha256(square(raster, size))]).toEqual([id, expected_sha256]);
+      const tensor = preprocess(raster, { size, mean, std });
+      expect([id, sha256(tensor)]).toEqual([id, tensor_sha256]);
+      compared("images/tensors/preprocess", { cases: 1, values: tensor.length });
+    }
+    expect(cases.length).toBeGreaterThan(0);
+  },
+);
 
 test.skipIf(missing)(
   `turned into RGB first, every image becomes the tensor of training${missing}`,
@@ -41,53 +44,62 @@ test.skipIf(missing)(
   },
 );
 
-test.skipIf(missingPhotos)(`photographs become the reference implementation's tensors${missingPhotos}`, async () => {
-  for (const { file, pil_mode, rgb_sha256, expected_sha256, tensor_sha256 } of photos) {
-    const raster = await decodeImage(golden(`photos/${file}`));
-    expect([file, raster.mode]).toEqual([file, pil_mode]);
-    expect([file, sha256(toRgb(raster).data)]).toEqual([file, rgb_sha256]);
-    expect([file, sha256(square(raster, 224))]).toEqual([file, expected_sha256]);
-    const tensor = preprocess(raster, { size: 224, mean, std });
-    expect([file, sha256(tensor)]).toEqual([file, tensor_sha256]);
-    compared("images/tensors/photos", { cases: 1, values: tensor.length });
-  }
-});
+test.skipIf(missingPhotos)(
+  `photographs become the reference implementation's tensors${missingPhotos}`,
+  async () => {
+    for (const { file, pil_mode, rgb_sha256, expected_sha256, tensor_sha256 } of photos) {
+      const raster = await decodeImage(golden(`photos/${file}`));
+      expect([file, raster.mode]).toEqual([file, pil_mode]);
+      expect([file, sha256(toRgb(raster).data)]).toEqual([file, rgb_sha256]);
+      expect([file, sha256(square(raster, 224))]).toEqual([file, expected_sha256]);
+      const tensor = preprocess(raster, { size: 224, mean, std });
+      expect([file, sha256(tensor)]).toEqual([file, tensor_sha256]);
+      compared("images/tensors/photos", { cases: 1, values: tensor.length });
+    }
+  },
+);
 
 const expectedAvif = avif.filter(({ expected }) => hasGolden(`preprocess/${expected}`));
 const noAvif = expectedAvif.length > 0 ? "" : " [SKIPPED: goldens/preprocess/expected is not at hand]";
 
-test.skipIf(noAvif)(`AVIF comes near the reference implementation's image; its decoders differ${noAvif}`, async () => {
-  for (const { id, file, image_size, expected } of expectedAvif) {
-    const ours = square(await decodeImage(golden(`preprocess/${file}`)), image_size);
-    const theirs = await sharp(golden(`preprocess/${expected}`))
-      .raw()
-      .toBuffer();
-    const differences = ours.map((value, i) => Math.abs(value - theirs[i]!));
-    const largest = differences.reduce((a, b) => Math.max(a, b));
-    const mean = differences.reduce((sum, difference) => sum + difference, 0) / differences.length;
-    compared(`images/bytes before normalising/${id}`, { cases: 1, values: ours.length, largest });
-    const bound = 1;
-    compared(`images/mean difference of these bytes/${id}`, { cases: 1, values: 1, largest: mean, bound });
-    expect(ours.length).toBe(theirs.length);
-    expect(mean).toBeLessThan(bound);
-  }
-});
+test.skipIf(noAvif)(
+  `AVIF comes near the reference implementation's image; its decoders differ${noAvif}`,
+  async () => {
+    for (const { id, file, image_size, expected } of expectedAvif) {
+      const ours = square(await decodeImage(golden(`preprocess/${file}`)), image_size);
+      const theirs = await sharp(golden(`preprocess/${expected}`))
+        .raw()
+        .toBuffer();
+      const differences = ours.map((value, i) => Math.abs(value - theirs[i]!));
+      const largest = differences.reduce((a, b) => Math.max(a, b));
+      const mean = differences.reduce((sum, difference) => sum + difference, 0) / differences.length;
+      compared(`images/bytes before normalising/${id}`, { cases: 1, values: ours.length, largest });
+      const bound = 1;
+      compared(`images/mean difference of these bytes/${id}`, { cases: 1, values: 1, largest: mean, bound });
+      expect(ours.length).toBe(theirs.length);
+      expect(mean).toBeLessThan(bound);
+    }
+  },
+);
 
-test.skipIf(missing)(`the square that is kept lies where the reference implementation cuts it${missing}`, () => {
-  for (const {
-    size: [width, height],
-    image_size,
-    resized,
-    left,
-    top,
-  } of crops) {
-    expect(centreCrop({ width, height }, image_size)).toEqual({
-      resized: { width: resized[0], height: resized[1] },
-      kept: { left, top, width: image_size, height: image_size },
-    });
-  }
-  compared("images/places of crops/preprocess", { cases: crops.length, values: 4 * crops.length });
-});
+test.skipIf(missing)(
+  `the square that is kept lies where the reference implementation cuts it${missing}`,
+  () => {
+    for (const {
+      size: [width, height],
+      image_size,
+      resized,
+      left,
+      top,
+    } of crops) {
+      expect(centreCrop({ width, height }, image_size)).toEqual({
+        resized: { width: resized[0], height: resized[1] },
+        kept: { left, top, width: image_size, height: image_size },
+      });
+    }
+    compared("images/places of crops/preprocess", { cases: crops.length, values: 4 * crops.length });
+  },
+);
 
 const tensors = "preprocess/tensors.safetensors";
 const noTensors = hasGolden(tensors) ? "" : ` [SKIPPED: goldens/${tensors} is not at hand]`;

@@ -1,5 +1,5 @@
 /**
- * The gradient of the training loss with respect to every trainable parameter of the twins, beside the reference
+ * The gradient of the training loss with respect to every trainable parameter of the tiny models, beside the reference
  * implementation's: goldens/README.md, `golden/training`. The loss is that of batch 0: LAION's and MMC4's
  * cross-entropy, added.
  */
@@ -24,7 +24,7 @@ import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import { hasGolden } from "../goldens.js";
 import { compared } from "../parity.js";
 import type { PlainTensor } from "../tensors.js";
-import { ids, largestDifference, onEngines, twinsWith } from "../twin.js";
+import { ids, largestDifference, onEngines, tinyModelsWith } from "../tinyModel.js";
 
 interface Training {
   readonly trainable_parameters: readonly string[];
@@ -88,17 +88,19 @@ function feedsOf(
   };
 }
 
-const twins = onEngines(twinsWith("training/training.json", "gradients"));
-describe.each(twins)("$name on $engine", (twin) => {
-  const { engine } = twin;
+const tinyModels = onEngines(tinyModelsWith("training/training.json", "gradients"));
+describe.each(tinyModels)("$name on $engine", (tinyModel) => {
+  const { engine } = tinyModel;
   test("every gradient is the reference implementation's, relative to the largest value of each", async () => {
-    const { config, checkpoints, close } = await twin.model();
+    const { config, checkpoints, close } = await tinyModel.model();
     const side = config.vision.imageSize;
-    const training = twin.goldenJson<Training>("training/training.json");
-    const inputs = await twin.goldenTensors("inputs.safetensors");
-    const batches = await twin.goldenTensors("training/batches.safetensors");
-    const isWhole = hasGolden(`${twin.name}/golden/training/gradients.safetensors`);
-    const gradients = await twin.goldenTensors(`training/gradients${isWhole ? "" : "-sampled"}.safetensors`);
+    const training = tinyModel.goldenJson<Training>("training/training.json");
+    const inputs = await tinyModel.goldenTensors("inputs.safetensors");
+    const batches = await tinyModel.goldenTensors("training/batches.safetensors");
+    const isWhole = hasGolden(`${tinyModel.name}/golden/training/gradients.safetensors`);
+    const gradients = await tinyModel.goldenTensors(
+      `training/gradients${isWhole ? "" : "-sampled"}.safetensors`,
+    );
     const graph = createGraph("learn");
     const p = params(graph);
     const lossOf = (half: "laion" | "mmc4"): Tensor => {
@@ -137,7 +139,7 @@ describe.each(twins)("$name on $engine", (twin) => {
     output(graph, "laion", losses.laion);
     output(graph, "mmc4", losses.mmc4);
 
-    await using runtime = await twin.openRuntime();
+    await using runtime = await tinyModel.openRuntime();
     const { program, weights: uses } = compile(graph);
     const session = await runtime.load({
       ...program,
@@ -160,7 +162,7 @@ describe.each(twins)("$name on $engine", (twin) => {
       const reference = training.losses_of_the_four_batches_at_the_start[half][0]!;
       const largest = Math.abs(Number(outputs[half]!.data[0]) - reference);
       const bound = 1e-5;
-      compared(`gradients/loss/${twin.name}`, { cases: 1, values: 1, largest, bound, engine });
+      compared(`gradients/loss/${tinyModel.name}`, { cases: 1, values: 1, largest, bound, engine });
       expect(largest, half).toBeLessThan(bound);
     }
     const bound = 1e-4;
@@ -175,7 +177,7 @@ describe.each(twins)("$name on $engine", (twin) => {
         largestDifference(isWhole ? ours : sampled(ours), data) /
         data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
       const of = { largest, bound, unit: "relative", engine } as const;
-      compared(`gradients/every parameter/${twin.name}`, { cases: 1, values: data.length, ...of });
+      compared(`gradients/every parameter/${tinyModel.name}`, { cases: 1, values: data.length, ...of });
       expect(largest, name).toBeLessThan(bound);
     }
     expect(names.length).toBe(gradients.size);

@@ -22,33 +22,37 @@ const open = (folder: string) =>
     tokenizerConfig: readJson(`${folder}/tokenizer_config.json`),
   });
 
-for (const twin of ["tiny-openflamingo-9b", "tiny-openflamingo-3b", "tiny-openflamingo-4b"]) {
-  goldenTest(`${twin}/golden/generation.json`, `${twin}: prompts and answers as in its goldens`, () => {
-    const tokenizer = open(`${twin}/lang`);
-    expect(tokenizer.special).toEqual({ endOfChunk: 515, image: 516, padding: 517 });
-    expect(tokenizer.size).toBe(518);
-    const counted = { cases: 0, values: 0 };
-    for (const file of ["forward", "generation", "generation-generated-length"]) {
-      for (const golden of readJson<Cases>(`${twin}/golden/${file}.json`).cases) {
-        golden.prompts.forEach((prompt, row) => {
-          const ids = golden.input_ids[row]!.filter((_, i) => golden.attention_mask[row]![i] === 1);
-          expect(tokenizer.encode(prompt), `${golden.name}: ${prompt}`).toEqual(ids);
-          counted.cases++;
-          counted.values += ids.length;
-        });
-        golden.new_tokens?.forEach((ids, row) => {
-          expect(tokenizer.decode(ids), golden.name).toBe(golden.text![row]);
-          expect(tokenizer.decode(ids, { skipSpecialTokens: true }), golden.name).toBe(
-            golden.text_skip_special_tokens![row],
-          );
-          counted.cases++;
-          counted.values += 2;
-        });
+for (const tinyModel of ["tiny-openflamingo-9b", "tiny-openflamingo-3b", "tiny-openflamingo-4b"]) {
+  goldenTest(
+    `${tinyModel}/golden/generation.json`,
+    `${tinyModel}: prompts and answers as in its goldens`,
+    () => {
+      const tokenizer = open(`${tinyModel}/lang`);
+      expect(tokenizer.special).toEqual({ endOfChunk: 515, image: 516, padding: 517 });
+      expect(tokenizer.size).toBe(518);
+      const counted = { cases: 0, values: 0 };
+      for (const file of ["forward", "generation", "generation-generated-length"]) {
+        for (const golden of readJson<Cases>(`${tinyModel}/golden/${file}.json`).cases) {
+          golden.prompts.forEach((prompt, row) => {
+            const ids = golden.input_ids[row]!.filter((_, i) => golden.attention_mask[row]![i] === 1);
+            expect(tokenizer.encode(prompt), `${golden.name}: ${prompt}`).toEqual(ids);
+            counted.cases++;
+            counted.values += ids.length;
+          });
+          golden.new_tokens?.forEach((ids, row) => {
+            expect(tokenizer.decode(ids), golden.name).toBe(golden.text![row]);
+            expect(tokenizer.decode(ids, { skipSpecialTokens: true }), golden.name).toBe(
+              golden.text_skip_special_tokens![row],
+            );
+            counted.cases++;
+            counted.values += 2;
+          });
+        }
       }
-    }
-    expect(counted.cases).toBeGreaterThan(100);
-    compared(`tokenizers/prompts and answers/${twin}`, counted);
-  });
+      expect(counted.cases).toBeGreaterThan(100);
+      compared(`tokenizers/prompts and answers/${tinyModel}`, counted);
+    },
+  );
 }
 
 test("tokens that the file has already keep their ids", () => {

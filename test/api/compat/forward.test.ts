@@ -5,8 +5,8 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compared } from "../../parity.js";
-import { ids, largestDifference, twinsWith } from "../../twin.js";
-import { createTwin, type OpenedTwin, openTwinByName } from "./opened.js";
+import { ids, largestDifference, tinyModelsWith } from "../../tinyModel.js";
+import { createTinyModel, type OpenedTinyModel, openTinyModelByName } from "./opened.js";
 
 interface ForwardCase {
   readonly name: string;
@@ -30,12 +30,12 @@ interface RankCase {
 
 const bound = 1e-4;
 
-describe.each(twinsWith("forward.json", "the compatible API's forward"))("$name", (golden) => {
+describe.each(tinyModelsWith("forward.json", "the compatible API's forward"))("$name", (golden) => {
   const { cases } = golden.goldenJson<{ cases: ForwardCase[] }>("forward.json");
   const expected = golden.goldenTensors("forward.safetensors");
-  let opened: OpenedTwin;
+  let opened: OpenedTinyModel;
   beforeAll(async () => {
-    opened = await openTwinByName(golden);
+    opened = await openTinyModelByName(golden);
     opened.tokenizer.paddingSide = "left";
   });
   afterAll(() => opened.model.close());
@@ -208,10 +208,10 @@ describe.each(twinsWith("forward.json", "the compatible API's forward"))("$name"
 });
 
 describe("cached media", () => {
-  const [golden] = twinsWith("forward.json", "cached media").filter(({ name }) => name.endsWith("9b"));
-  let opened: OpenedTwin;
+  const [golden] = tinyModelsWith("forward.json", "cached media").filter(({ name }) => name.endsWith("9b"));
+  let opened: OpenedTinyModel;
   beforeAll(async () => {
-    opened = await openTwinByName(golden!);
+    opened = await openTinyModelByName(golden!);
   });
   afterAll(() => opened.model.close());
   const text = (words: string) => opened.tokenizer(words).inputIds;
@@ -264,8 +264,8 @@ describe("cached media", () => {
 });
 
 test("a closed past is refused, a misspelt argument too", async () => {
-  const [golden] = twinsWith("forward.json", "closed pasts").filter(({ name }) => name.endsWith("9b"));
-  const { model, tokenizer, visionX } = await openTwinByName(golden!);
+  const [golden] = tinyModelsWith("forward.json", "closed pasts").filter(({ name }) => name.endsWith("9b"));
+  const { model, tokenizer, visionX } = await openTinyModelByName(golden!);
   const { inputIds } = tokenizer("<image>Output:");
   await model.cacheMedia({ inputIds, visionX: visionX([["p0"]]) });
   const keep = { clearConditionedLayers: false, useCache: true };
@@ -282,11 +282,13 @@ test("a closed past is refused, a misspelt argument too", async () => {
 });
 
 describe("weights", () => {
-  const [golden] = twinsWith("forward.json", "loading of weights").filter(({ name }) => name.endsWith("9b"));
+  const [golden] = tinyModelsWith("forward.json", "loading of weights").filter(({ name }) =>
+    name.endsWith("9b"),
+  );
   const checkpoint = join(golden!.folder, "checkpoint.pt");
 
   test("a model without them says what to do", async () => {
-    const { model, tokenizer } = await createTwin(golden!);
+    const { model, tokenizer } = await createTinyModel(golden!);
     const { inputIds } = tokenizer("<image>");
     const visionX = { shape: [1, 1, 1, 3, 32, 32], data: new Float32Array(3 * 32 * 32) };
     await expect(model.forward({ langX: inputIds, visionX })).rejects.toMatchObject({
@@ -296,7 +298,7 @@ describe("weights", () => {
   });
 
   test("a checkpoint of the trained part lacks the frozen ones: told, and refused if strict", async () => {
-    const { model } = await createTwin(golden!);
+    const { model } = await createTinyModel(golden!);
     const { missingKeys, unexpectedKeys } = await model.loadStateDict(checkpoint, { strict: false });
     expect(missingKeys).toContain("lang_encoder.transformer.blocks.0.attn.Wqkv.weight");
     expect(missingKeys.some((name) => name.startsWith("perceiver."))).toBe(false);

@@ -1,12 +1,12 @@
 /**
  * The compatible API's `generate` beside the reference implementation's: whole rows of both generation files of every
- * twin.
+ * tiny model.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type GenerationCase, generationCases } from "../../generate/cases.js";
 import { compared } from "../../parity.js";
-import { twinsWith } from "../../twin.js";
-import { type OpenedTwin, openTwinByName } from "./opened.js";
+import { tinyModelsWith } from "../../tinyModel.js";
+import { type OpenedTinyModel, openTinyModelByName } from "./opened.js";
 
 type WholeCase = GenerationCase & {
   readonly prompts: readonly string[];
@@ -42,14 +42,14 @@ function argumentsOf({ kwargs, file }: GenerationCase, keeps: boolean) {
   };
 }
 
-describe.each(twinsWith("generation.json", "the compatible API's generate"))("$name", (golden) => {
+describe.each(tinyModelsWith("generation.json", "the compatible API's generate"))("$name", (golden) => {
   const isNeox = golden.name === "tiny-openflamingo-4b";
   const cases = generationCases(golden) as readonly WholeCase[];
-  let opened: OpenedTwin;
+  let opened: OpenedTinyModel;
   let largest = 0;
   let scoresCompared = 0;
   beforeAll(async () => {
-    opened = await openTwinByName(golden);
+    opened = await openTinyModelByName(golden);
     opened.tokenizer.paddingSide = "left";
   });
   afterAll(async () => {

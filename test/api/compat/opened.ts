@@ -1,8 +1,8 @@
-/** A twin opened by the compatible API, with its golden images as a tensor. */
+/** A tiny model opened by the compatible API, with its golden images as a tensor. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createModelAndTransforms, type ModelAndTransforms, stack, type Tensor } from "../../../src/index.js";
-import type { GoldenTwin } from "../../twin.js";
+import type { GoldenModel } from "../../tinyModel.js";
 
 /** `cross_attn_every_n_layers` of each. */
 const intervals = new Map([
@@ -11,13 +11,13 @@ const intervals = new Map([
   ["tiny-openflamingo-4b", 2],
 ]);
 
-export interface OpenedTwin extends ModelAndTransforms {
+export interface OpenedTinyModel extends ModelAndTransforms {
   /** The golden images of each row by their names, rows filled up with zeros. */
   visionX(images: readonly (readonly string[])[]): Promise<Tensor>;
 }
 
-/** The twin without its trained weights. */
-export const createTwin = ({ name, folder }: GoldenTwin): Promise<ModelAndTransforms> => {
+/** The tiny model without its trained weights. */
+export const createTinyModel = ({ name, folder }: GoldenModel): Promise<ModelAndTransforms> => {
   const weights = readdirSync(join(folder, "clip")).find((file) =>
     file.startsWith("open_clip_pytorch_model"),
   )!;
@@ -30,8 +30,8 @@ export const createTwin = ({ name, folder }: GoldenTwin): Promise<ModelAndTransf
   });
 };
 
-export async function openTwinByName(golden: GoldenTwin): Promise<OpenedTwin> {
-  const created = await createTwin(golden);
+export async function openTinyModelByName(golden: GoldenModel): Promise<OpenedTinyModel> {
+  const created = await createTinyModel(golden);
   await created.model.loadStateDict(join(golden.folder, "checkpoint.pt"), { strict: false });
   const inputs = await golden.goldenTensors("inputs.safetensors");
   const visionX = (images: readonly (readonly string[])[]) =>

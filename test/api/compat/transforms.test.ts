@@ -2,13 +2,13 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { image, type ModelAndTransforms, stack } from "../../../src/index.js";
 import { golden } from "../../goldens.js";
-import { twin } from "../../twin.js";
-import { createTwin } from "./opened.js";
+import { tinyModel } from "../../tinyModel.js";
+import { createTinyModel } from "./opened.js";
 
-const bundled = twin("tiny-openflamingo-9b");
+const bundled = tinyModel("tiny-openflamingo-9b");
 let created: ModelAndTransforms;
 beforeAll(async () => {
-  created = await createTwin(bundled);
+  created = await createTinyModel(bundled);
 });
 
 test("the image processor gives the reference implementation's tensor, of a path and of an image()", async () => {

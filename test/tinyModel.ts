@@ -1,4 +1,4 @@
-/** The twins, opened, with their golden values. */
+/** The tiny models, opened, with their golden values. */
 import { readFileSync } from "node:fs";
 import { readModelFolder } from "../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
@@ -15,7 +15,7 @@ import type { Runtime } from "../src/runtime/runtime.js";
 import { golden, goldenModel, hasGolden } from "./goldens.js";
 import { type PlainTensor, tensorsOf } from "./tensors.js";
 
-/** Ids of the twins' tokenizer: `golden/forward.json`, `ids`. */
+/** Ids of the tiny models' tokenizer: `golden/forward.json`, `ids`. */
 export const ids = { endofchunk: 515, image: 516, pad: 517, size: 518 };
 
 const runtimes = { "ort.ffi": openOrtFfi, "ort.binding": openOrtBinding };
@@ -23,14 +23,14 @@ export type EngineName = keyof typeof runtimes;
 
 const json = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 
-export interface Twin {
+export interface TinyModel {
   readonly engine: Engine;
   /** The encoding of a golden image by its name: `p0` … `p4`. */
   image(name: string): Promise<EncodedImage>;
   close(): Promise<void>;
 }
 
-export interface GoldenTwin {
+export interface GoldenModel {
   readonly name: string;
   /** What computes it. */
   readonly engine: EngineName;
@@ -43,16 +43,16 @@ export interface GoldenTwin {
   /** Its configuration and its files, to be closed by the caller. */
   model(): Promise<{ config: FlamingoConfig; checkpoints: ModelCheckpoints; close(): Promise<void> }>;
   openRuntime(): Promise<Runtime>;
-  open(): Promise<Twin>;
+  open(): Promise<TinyModel>;
 }
 
 /** @param name of its folder: `tiny-openflamingo-4b` */
-export function twin(name: string, on: EngineName = "ort.ffi"): GoldenTwin {
+export function tinyModel(name: string, on: EngineName = "ort.ffi"): GoldenModel {
   const folder = goldenModel(name);
   const goldenJson = <T>(file: string): T => json(golden(`${name}/golden/${file}`)) as T;
   const goldenTensors = (file: string) => tensorsOf(golden(`${name}/golden/${file}`));
 
-  const model: GoldenTwin["model"] = async () => {
+  const model: GoldenModel["model"] = async () => {
     const { vision, language, flamingo } = await readModelFolder(folder);
     const open = (path: string) => openCheckpoint(path);
     const checkpoints = {
@@ -76,7 +76,7 @@ export function twin(name: string, on: EngineName = "ort.ffi"): GoldenTwin {
   };
 
   const openRuntime = runtimes[on];
-  const open: GoldenTwin["open"] = async () => {
+  const open: GoldenModel["open"] = async () => {
     const { config, checkpoints, close } = await model();
     const runtime = await openRuntime();
     const engine = await openEngine(runtime, config, checkpoints, ids.image);
@@ -100,23 +100,24 @@ export function twin(name: string, on: EngineName = "ort.ffi"): GoldenTwin {
   return { name, engine: on, folder, goldenJson, goldenTensors, model, openRuntime, open };
 }
 
-/** The twins that are at hand with the given golden file; of those that are not it is said what is skipped. */
-export function twinsWith(file: string, what: string): readonly GoldenTwin[] {
+/** The tiny models that are at hand with the given golden file; of those that are not it is said what is skipped. */
+export function tinyModelsWith(file: string, what: string): readonly GoldenModel[] {
   return ["9b", "3b", "4b"].flatMap((size) => {
     const name = `tiny-openflamingo-${size}`;
-    if (hasGolden(`${name}/openflamingo.json`) && hasGolden(`${name}/golden/${file}`)) return [twin(name)];
+    if (hasGolden(`${name}/openflamingo.json`) && hasGolden(`${name}/golden/${file}`))
+      return [tinyModel(name)];
     console.log(`skipped, as goldens/${name} is not at hand with golden/${file}: ${what}`);
     return [];
   });
 }
 
-/** Each of the twins on each engine. */
-export const onEngines = (twins: readonly GoldenTwin[]): readonly GoldenTwin[] =>
-  (Object.keys(runtimes) as EngineName[]).flatMap((on) => twins.map(({ name }) => twin(name, on)));
+/** Each of the tiny models on each engine. */
+export const onEngines = (tinyModels: readonly GoldenModel[]): readonly GoldenModel[] =>
+  (Object.keys(runtimes) as EngineName[]).flatMap((on) => tinyModels.map(({ name }) => tinyModel(name, on)));
 
-const bundled = twin("tiny-openflamingo-9b");
-/** The 9b twin, which is in the repository: what most tests need. */
-export const { folder: twinFolder, goldenJson, goldenTensors, open: openTwin } = bundled;
+const bundled = tinyModel("tiny-openflamingo-9b");
+/** The 9b tiny model, which is in the repository: what most tests need. */
+export const { folder: tinyModelFolder, goldenJson, goldenTensors, open: openTinyModel } = bundled;
 
 /** The largest absolute difference; not a number if one value is. */
 export function largestDifference(a: Float32Array, b: Float32Array): number {
