@@ -1,8 +1,8 @@
-import { floors } from "./scripts/floors.mjs";
+import { layers } from "./scripts/layers.mjs";
 
-/** One rule a folder: it may import itself and what stands on lower floors. */
-const directions = floors.flatMap((folders, floor) => {
-  const below = floors.slice(0, floor).flatMap((lower) => Object.keys(lower));
+/** One rule a folder: it may import itself and what stands on lower layers. */
+const directions = layers.flatMap((folders, layer) => {
+  const below = layers.slice(0, layer).flatMap((lower) => Object.keys(lower));
   return Object.keys(folders).map((folder) => ({
     name: `${folder}-imports-only-down`,
     severity: "error",

@@ -1,8 +1,8 @@
-/** Prints the lines of every folder of `src/` beside its yardstick. It never fails: the numbers are a question. */
+/** Prints the lines of every folder of `src/` beside its budget. It never fails: the numbers are a question. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { floors } from "./floors.mjs";
+import { layers } from "./layers.mjs";
 
 const src = fileURLToPath(new URL("../src", import.meta.url));
 const filesOf = (folder) =>
@@ -13,17 +13,17 @@ const linesOf = (files) =>
   files.reduce((sum, file) => sum + readFileSync(file, "utf8").split("\n").length - 1, 0);
 
 let total = 0;
-for (const [floor, folders] of floors.entries()) {
-  for (const [folder, yardstick] of Object.entries(folders)) {
+for (const [layer, folders] of layers.entries()) {
+  for (const [folder, budget] of Object.entries(folders)) {
     const files = filesOf(join(src, folder));
     const lines = linesOf(files);
     total += lines;
     const longest = files
       .map((file) => [linesOf([file]), file.slice(src.length + 1)])
       .sort((a, b) => b[0] - a[0])[0];
-    const mark = lines > yardstick ? "over" : "";
+    const mark = lines > budget ? "over" : "";
     console.log(
-      `${floor}  ${folder.padEnd(12)} ${String(lines).padStart(6)} of ${String(yardstick).padStart(5)} ${mark.padEnd(5)}` +
+      `${layer}  ${folder.padEnd(12)} ${String(lines).padStart(6)} of ${String(budget).padStart(5)} ${mark.padEnd(5)}` +
         (longest ? ` longest ${longest[1]} ${longest[0]}` : ""),
     );
   }
