@@ -7,7 +7,7 @@
  */
 import { beamSearch } from "../src/generate/beams.js";
 import { greedy } from "../src/generate/greedy.js";
-import { blocks32, engineOn, idle, imageToken, openRandomLanguage, promptOf } from "./languageModel.js";
+import { blocks32, idle, imageToken, openRandomLanguage, promptOf, runnerOn } from "./languageModel.js";
 import { median, report, reportMachine } from "./measure.js";
 
 const [threads, width] = [Number(process.argv[2] ?? 2), Number(process.argv[3] ?? 512)];
@@ -24,23 +24,23 @@ interface Times {
   readonly token: number;
 }
 
-type Way = (on: ReturnType<typeof engineOn>) => Promise<Times>;
+type Way = (on: ReturnType<typeof runnerOn>) => Promise<Times>;
 
-const byGreedy: Way = async (engine) => {
+const byGreedy: Way = async (runner) => {
   const start = performance.now();
-  const decoder = await engine.decoder([prompt], { room: newTokens });
+  const decoder = await runner.decoder([prompt], { room: newTokens });
   let read = 0;
   for await (const _ of greedy(decoder, limits)) read ||= performance.now();
   decoder.close();
   return timesOf(start, read);
 };
 
-const byBeams: Way = async (engine) => {
+const byBeams: Way = async (runner) => {
   const start = performance.now();
   let read = 0;
-  const watched: Pick<typeof engine, "branches"> = {
+  const watched: Pick<typeof runner, "branches"> = {
     async branches(...args) {
-      const branches = await engine.branches(...args);
+      const branches = await runner.branches(...args);
       const prefill: typeof branches.prefill = async (options) => {
         const logits = await branches.prefill(options);
         read = performance.now();
@@ -60,12 +60,12 @@ function timesOf(start: number, read: number): Times {
 }
 
 /** Times of each way, side by side: every round has both, and which comes first alternates. */
-async function sideBySide(engine: ReturnType<typeof engineOn>): Promise<{ greedy: Times; beams: Times }[]> {
+async function sideBySide(runner: ReturnType<typeof runnerOn>): Promise<{ greedy: Times; beams: Times }[]> {
   const pairs: { greedy: Times; beams: Times }[] = [];
   for (let round = -1; round < rounds; round++) {
-    const beamsFirst = round % 2 === 0 ? await byBeams(engine) : undefined;
-    const one = await byGreedy(engine);
-    const pair = { greedy: one, beams: beamsFirst ?? (await byBeams(engine)) };
+    const beamsFirst = round % 2 === 0 ? await byBeams(runner) : undefined;
+    const one = await byGreedy(runner);
+    const pair = { greedy: one, beams: beamsFirst ?? (await byBeams(runner)) };
     if (round >= 0) pairs.push(pair); // the first round is a warm-up
   }
   return pairs;
@@ -73,7 +73,7 @@ async function sideBySide(engine: ReturnType<typeof engineOn>): Promise<{ greedy
 
 reportMachine(model.runtime);
 console.log(`width ${width}, ${model.megabytes} MB of float32 weights, ${threads} threads`);
-const pairs = await sideBySide(engineOn(model.runtime, model.session, config));
+const pairs = await sideBySide(runnerOn(model.runtime, model.session, config));
 for (const [name, way] of [
   ["greedy", "greedy"],
   ["3 beams", "beams"],
@@ -88,7 +88,7 @@ const ratio = (of: keyof Times) => pairs.map(({ greedy, beams }) => beams[of] / 
 report("3 beams / greedy, prompt and tokens", ratio("whole"), "times", 2);
 report("3 beams / greedy, a step", ratio("token"), "times", 2);
 
-const ours = await sideBySide(engineOn(model.runtime, idle(model.session), config));
+const ours = await sideBySide(runnerOn(model.runtime, idle(model.session), config));
 for (const way of ["greedy", "beams"] as const) {
   const each = ours.map((pair) => pair[way].token);
   report(`our own code above the runtime, a step, ${way}`, each, "ms", 2);

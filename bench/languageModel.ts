@@ -1,15 +1,16 @@
 /** A language model of 32 blocks with random weights, and a prompt with one image, for benches of generation. */
-import { createBranches } from "../src/engine/branches.js";
-import { createDecoder } from "../src/engine/decoder.js";
-import type { Engine } from "../src/engine/engine.js";
-import { decodeGraph } from "../src/engine/graphs.js";
-import type { Prompt } from "../src/engine/pool.js";
+
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import { type FlamingoConfig, gatedBlocks } from "../src/models/flamingo.js";
 import { mpt } from "../src/models/mpt.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
 import { vitL14 } from "../src/models/zoo.js";
 import { type Compiled, compile } from "../src/onnx/compile.js";
+import { createBranches } from "../src/runner/branches.js";
+import { createDecoder } from "../src/runner/decoder.js";
+import { decodeGraph } from "../src/runner/graphs.js";
+import type { ModelRunner } from "../src/runner/modelRunner.js";
+import type { Prompt } from "../src/runner/pool.js";
 import { elementsOf } from "../src/runtime/hostTensor.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../src/runtime/runtime.js";
@@ -61,12 +62,12 @@ export async function openRandomLanguage(config: FlamingoConfig, threads: number
   };
 }
 
-/** What generation sees of an engine. Its prompts come with their images, so that none is ever encoded. */
-export const engineOn = (
+/** What generation sees of a model runner. Its prompts come with their images, so that none is ever encoded. */
+export const runnerOn = (
   runtime: Runtime,
   session: Session,
   config: FlamingoConfig,
-): Pick<Engine, "decoder" | "branches"> => ({
+): Pick<ModelRunner, "decoder" | "branches"> => ({
   decoder: (prompts, options) =>
     createDecoder(runtime, session, config, imageToken, prompts, {
       ...options,

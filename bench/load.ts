@@ -9,13 +9,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
-import { openEngine } from "../src/engine/engine.js";
-import { decodeGraph, encodeGraph } from "../src/engine/graphs.js";
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import type { FlamingoConfig } from "../src/models/flamingo.js";
 import { mpt } from "../src/models/mpt.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
 import { compile } from "../src/onnx/compile.js";
+import { decodeGraph, encodeGraph } from "../src/runner/graphs.js";
+import { openModelRunner } from "../src/runner/modelRunner.js";
 import { elementsOf } from "../src/runtime/hostTensor.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import { reportMachine } from "./measure.js";
@@ -100,7 +100,7 @@ try {
     peak = Math.max(peak, process.memoryUsage.rss());
   }, 5);
   const start = performance.now();
-  const engine = await openEngine(
+  const backend = await openModelRunner(
     runtime,
     config,
     { vision: vision!, language: language!, flamingo: flamingo! },
@@ -117,7 +117,7 @@ try {
   console.log(
     `memory ${gigabytes(before)} before, ${gigabytes(process.memoryUsage.rss())} after, ${gigabytes(peak)} at most`,
   );
-  await engine.close();
+  await backend.close();
   await runtime.close();
 } finally {
   rmSync(folder, { recursive: true });

@@ -27,11 +27,11 @@ export function report(what: string, times: readonly number[], unit = "ms", digi
   );
 }
 
-/** @param engine what computes, if anything does: a `Runtime` */
-export function reportMachine(engine?: { readonly name: string; readonly version: string }): void {
+/** @param backend what computes, if anything does: a `Runtime` */
+export function reportMachine(backend?: { readonly name: string; readonly version: string }): void {
   const [cpu] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   console.log(
-    `${cpu?.model}, ${cpus().length} cores, ${memory} GiB; Node ${process.version}${engine ? `; ${engine.name} ${engine.version}` : ""}; ${new Date().toISOString().slice(0, 10)}`,
+    `${cpu?.model}, ${cpus().length} cores, ${memory} GiB; Node ${process.version}${backend ? `; ${backend.name} ${backend.version}` : ""}; ${new Date().toISOString().slice(0, 10)}`,
   );
 }

@@ -13,7 +13,7 @@ import { gunzipSync } from "node:zlib";
 import { randomStream } from "../src/base/random.js";
 import { rank } from "../src/generate/rank.js";
 import { createTokenizer } from "../src/text/tokenizer.js";
-import { blocks32, engineOn, idle, openRandomLanguage, promptOf } from "./languageModel.js";
+import { blocks32, idle, openRandomLanguage, promptOf, runnerOn } from "./languageModel.js";
 import { report, reportMachine } from "./measure.js";
 
 const [threads, width] = [Number(process.argv[2] ?? 2), Number(process.argv[3] ?? 512)];
@@ -42,13 +42,13 @@ function classNames(vocabulary: readonly string[]): readonly string[] {
 const config = blocks32(width, width / 128);
 const prompt = promptOf(config, 3);
 await using model = await openRandomLanguage(config, threads);
-const engine = engineOn(model.runtime, model.session, config);
+const runner = runnerOn(model.runtime, model.session, config);
 
 /** Counts what the model reads. */
 const read = { runs: 0, tokens: 0 };
-const watched: Pick<typeof engine, "branches"> = {
+const watched: Pick<typeof runner, "branches"> = {
   async branches(asked, room) {
-    const branches = await engine.branches(asked, room);
+    const branches = await runner.branches(asked, room);
     return {
       ...branches,
       prefill(options) {
@@ -81,7 +81,7 @@ console.log(
   `at once the model reads ${read.tokens} tokens in ${read.runs} runs, the prompt's ${prompt.ids.length} among them`,
 );
 const atOnce: number[] = [];
-for (let run = 0; run < 3; run++) atOnce.push(await milliseconds(() => rank(engine, prompt, answers)));
+for (let run = 0; run < 3; run++) atOnce.push(await milliseconds(() => rank(runner, prompt, answers)));
 report(
   "at once",
   atOnce.map((ms) => ms / 1000),
@@ -106,6 +106,6 @@ report(
 const differences = scores.map((score, i) => Math.abs(score - alone[i]!));
 console.log(`largest difference of a score: ${Math.max(...differences).toExponential(1)}`);
 
-const own = engineOn(model.runtime, idle(model.session), config);
+const own = runnerOn(model.runtime, idle(model.session), config);
 const ours = await milliseconds(() => rank(own, prompt, answers));
 console.log(`our own code above the runtime, at once: ${(ours / 1000).toFixed(2)} s`);

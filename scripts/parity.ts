@@ -1,5 +1,5 @@
 /**
- * Writes docs/parity.md: runs every test that compares with golden values, on both engines, and makes tables of what
+ * Writes docs/parity.md: runs every test that compares with golden values, on both backends, and makes tables of what
  * they noted (`test/parity.ts`). Nothing is written unless all of them pass.
  *
  *     npm run parity
@@ -59,21 +59,21 @@ function runTests(): readonly Note[] {
 const row = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
 
 function table(notes: readonly Note[]): string {
-  const rows = notes.map(({ family, engine = "", cases, values, largest, bound, unit }) => {
+  const rows = notes.map(({ family, backend = "", cases, values, largest, bound, unit }) => {
     const [, what = "", ...set] = family.split("/");
     const relative = unit === "relative" ? " relative" : "";
     const difference = largest === undefined ? "identical" : shown(largest) + relative;
     const count = (n: number) => n.toLocaleString("en-US");
     const allowed = bound === undefined ? "" : shown(bound);
-    return row([what, set.join("/"), engine, count(cases), count(values), difference, allowed]);
+    return row([what, set.join("/"), backend, count(cases), count(values), difference, allowed]);
   });
-  const head = ["what", "tinyModel or set", "engine", "cases", "values", "largest difference", "bound"];
+  const head = ["what", "tinyModel or set", "backend", "cases", "values", "largest difference", "bound"];
   return [row(head), "|---|---|---|--:|--:|--:|--:|", ...rows].join("\n");
 }
 
 function page(notes: readonly Note[], engineVersion: string): string {
   // Rows by what, then by set; ort.ffi first.
-  const keyOf = ({ family, engine }: Note) => [...family.split("/"), engine === "ort.binding"].join("\0");
+  const keyOf = ({ family, backend }: Note) => [...family.split("/"), backend === "ort.binding"].join("\0");
   const sums = addUp(notes).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   const tables = [...new Set([...Object.keys(groups), ...sums.map(groupOf)])].map((group) => {
     const found = sums.filter((sum) => groupOf(sum) === group);

@@ -18,7 +18,7 @@ export interface Compared {
   readonly bound?: number;
   /** Of `largest` and `bound`; absolute if left out. */
   readonly unit?: "absolute" | "relative";
-  readonly engine?: "ort.ffi" | "ort.binding";
+  readonly backend?: "ort.ffi" | "ort.binding";
 }
 
 export interface Note extends Compared {
@@ -47,7 +47,7 @@ export function addUp(notes: readonly Note[], familyOf = ({ family }: Note) => f
   const sums = new Map<string, Note>();
   for (const note of notes) {
     const family = familyOf(note);
-    const key = [family, note.engine, note.unit, note.bound, note.largest === undefined].join();
+    const key = [family, note.backend, note.unit, note.bound, note.largest === undefined].join();
     const { cases = 0, values = 0, largest = 0 } = sums.get(key) ?? {};
     const sum = { ...note, family, cases: cases + note.cases, values: values + note.values };
     const most = note.largest !== undefined && { largest: Math.max(largest, note.largest) };
@@ -66,9 +66,9 @@ export const groupOf = ({ family }: Note) => family.split("/")[0]!;
 /** Prints the largest difference of each group, and the count. */
 function summarise(notes: readonly Note[]): void {
   const groups = addUp(notes, groupOf).sort((a, b) => (a.family < b.family ? -1 : 1));
-  for (const { family, engine, largest, bound, unit = "absolute" } of groups) {
+  for (const { family, backend, largest, bound, unit = "absolute" } of groups) {
     if (largest === undefined || bound === undefined) continue;
-    const of = [family, ...(engine ? [`on ${engine}`] : [])].join(" ");
+    const of = [family, ...(backend ? [`on ${backend}`] : [])].join(" ");
     console.log(`${of}: largest ${unit} difference ${shown(largest)}, allowed ${shown(bound)}`);
   }
   const sum = (of: "cases" | "values") => notes.reduce((total, note) => total + note[of], 0);

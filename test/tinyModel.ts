@@ -2,13 +2,13 @@
 import { readFileSync } from "node:fs";
 import { readModelFolder } from "../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
-import { type Engine, openEngine } from "../src/engine/engine.js";
-import type { EncodedImage } from "../src/engine/pool.js";
-import type { ModelCheckpoints } from "../src/engine/weights.js";
 import { languageModel, visionConfiguration } from "../src/models/configuration.js";
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import type { FlamingoConfig } from "../src/models/flamingo.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
+import { type ModelRunner, openModelRunner } from "../src/runner/modelRunner.js";
+import type { EncodedImage } from "../src/runner/pool.js";
+import type { ModelCheckpoints } from "../src/runner/weights.js";
 import { openOrtBinding } from "../src/runtime/ortBinding.node.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import type { Runtime } from "../src/runtime/runtime.js";
@@ -19,12 +19,12 @@ import { type PlainTensor, tensorsOf } from "./tensors.js";
 export const ids = { endofchunk: 515, image: 516, pad: 517, size: 518 };
 
 const runtimes = { "ort.ffi": openOrtFfi, "ort.binding": openOrtBinding };
-export type EngineName = keyof typeof runtimes;
+export type BackendName = keyof typeof runtimes;
 
 const json = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 
 export interface TinyModel {
-  readonly engine: Engine;
+  readonly runner: ModelRunner;
   /** The encoding of a golden image by its name: `p0` … `p4`. */
   image(name: string): Promise<EncodedImage>;
   close(): Promise<void>;
@@ -33,7 +33,7 @@ export interface TinyModel {
 export interface GoldenModel {
   readonly name: string;
   /** What computes it. */
-  readonly engine: EngineName;
+  readonly backend: BackendName;
   /** The folder of its model. */
   readonly folder: string;
   /** A JSON file of its golden values. */
@@ -47,7 +47,7 @@ export interface GoldenModel {
 }
 
 /** @param name of its folder: `tiny-openflamingo-4b` */
-export function tinyModel(name: string, on: EngineName = "ort.ffi"): GoldenModel {
+export function tinyModel(name: string, on: BackendName = "ort.ffi"): GoldenModel {
   const folder = goldenModel(name);
   const goldenJson = <T>(file: string): T => json(golden(`${name}/golden/${file}`)) as T;
   const goldenTensors = (file: string) => tensorsOf(golden(`${name}/golden/${file}`));
@@ -79,25 +79,25 @@ export function tinyModel(name: string, on: EngineName = "ort.ffi"): GoldenModel
   const open: GoldenModel["open"] = async () => {
     const { config, checkpoints, close } = await model();
     const runtime = await openRuntime();
-    const engine = await openEngine(runtime, config, checkpoints, ids.image);
+    const runner = await openModelRunner(runtime, config, checkpoints, ids.image);
     await close();
     const inputs = await goldenTensors("inputs.safetensors");
     const encoded = new Map<string, Promise<EncodedImage>>();
     return {
-      engine,
+      runner,
       image(image) {
-        const known = encoded.get(image) ?? engine.encode(inputs.get(`pixels.${image}`)!.data);
+        const known = encoded.get(image) ?? runner.encode(inputs.get(`pixels.${image}`)!.data);
         encoded.set(image, known);
         return known;
       },
       async close() {
-        await engine.close();
+        await runner.close();
         await runtime.close();
       },
     };
   };
 
-  return { name, engine: on, folder, goldenJson, goldenTensors, model, openRuntime, open };
+  return { name, backend: on, folder, goldenJson, goldenTensors, model, openRuntime, open };
 }
 
 /** The tiny models that are at hand with the given golden file; of those that are not it is said what is skipped. */
@@ -111,9 +111,9 @@ export function tinyModelsWith(file: string, what: string): readonly GoldenModel
   });
 }
 
-/** Each of the tiny models on each engine. */
-export const onEngines = (tinyModels: readonly GoldenModel[]): readonly GoldenModel[] =>
-  (Object.keys(runtimes) as EngineName[]).flatMap((on) => tinyModels.map(({ name }) => tinyModel(name, on)));
+/** Each of the tiny models on each backend. */
+export const onBackends = (tinyModels: readonly GoldenModel[]): readonly GoldenModel[] =>
+  (Object.keys(runtimes) as BackendName[]).flatMap((on) => tinyModels.map(({ name }) => tinyModel(name, on)));
 
 const bundled = tinyModel("tiny-openflamingo-9b");
 /** The 9b tiny model, which is in the repository: what most tests need. */

@@ -1,7 +1,7 @@
 /**
  * Do we give the tokens that the reference implementation gives, and how long does each take for an image? The
- * reference implementation's Python code and this project, side by side: fifty images, two tinyModels, greedy and 3 beams,
- * `<image>Output:`, at most 20 new tokens, 2 threads each. An image's time goes from its file to its ids, models
+ * reference implementation's Python code and this project, side by side: fifty images, two tinyModels, greedy and 3
+ * beams, `<image>Output:`, at most 20 new tokens, 2 threads each. An image's time goes from its file to its ids, models
  * loaded. The models are tiny: times are those of everything around the arithmetic, and say nothing of a real model's
  * speed. With the 9b form the reference implementation reads the whole text again for every token (its configuration
  * says `use_cache: false`, as the released one's).
@@ -64,7 +64,7 @@ async function compare(): Promise<void> {
       continue;
     }
     await using flamingo = await load(folder, { threads });
-    console.log(`ours on ${flamingo.engine}`);
+    console.log(`ours on ${flamingo.backend}`);
     for (const beams of [1, 3]) {
       const original = await byOriginal(folder, files, beams);
       const ours = await byOurs(flamingo, files, beams);

@@ -1,8 +1,8 @@
 /** Images and texts as CLIP sees them: one vector each, in a space that the two share. */
 import { OpenFlamingoError } from "../base/errors.js";
-import type { Features } from "../engine/features.js";
 import type { ImageSource } from "../images/index.js";
 import type { ClipTextConfig } from "../models/clipText.js";
+import type { Features } from "../runner/features.js";
 import { createTokenizer } from "../text/tokenizer.js";
 
 /** Images, or texts. */

@@ -2,14 +2,14 @@
  * The high-level API: a loaded model, as a TypeScript programmer expects it.
  */
 import { OpenFlamingoError } from "../base/errors.js";
-import { encodeOnce } from "../engine/encodeOnce.js";
-import type { Engine } from "../engine/engine.js";
-import type { Features } from "../engine/features.js";
-import type { EncodedImage, Prompt } from "../engine/pool.js";
 import { type Answer, collectAnswers, generatePieces } from "../generate/answers.js";
 import { rank } from "../generate/rank.js";
 import type { Piece } from "../generate/stream.js";
 import type { ImageSource } from "../images/index.js";
+import { encodeOnce } from "../runner/encodeOnce.js";
+import type { Features } from "../runner/features.js";
+import type { ModelRunner } from "../runner/modelRunner.js";
+import type { EncodedImage, Prompt } from "../runner/pool.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { type ClipTokenizer, createEmbed, type EmbedInput, type EmbedOptions } from "./embed.js";
 import {
@@ -67,12 +67,12 @@ export interface Flamingo extends AsyncDisposable {
   /** `random`: untrained, its words mean nothing. */
   readonly words: "random" | "trained";
   /** The runtime that computes, such as `ort.ffi 1.30.0`. */
-  readonly engine: string;
+  readonly backend: string;
   /**
    * Continues a prompt of images and texts.
    *
    * @throws OpenFlamingoError `image-count`, `image-missing`, `image-unreadable`, `image-unsupported`,
-   *   `prompt-too-long`, `usage`, `engine`, `logits-not-finite`, `memory`, `network`
+   *   `prompt-too-long`, `usage`, `backend`, `logits-not-finite`, `memory`, `network`
    * @example
    * const { text } = await flamingo.generate("<image>An image of", { images: ["cat.jpg"], beams: 3 });
    */
@@ -106,7 +106,7 @@ export interface Flamingo extends AsyncDisposable {
    *
    * @returns of the width that the vision encoder's configuration calls `embed_dim`
    * @throws OpenFlamingoError `usage` unless there is at least one image or one text; `image-…`, `network`;
-   *   `model-…`, `tokenizer-invalid`, `checkpoint-mismatch`, `weights-not-finite`, `engine`, `memory`
+   *   `model-…`, `tokenizer-invalid`, `checkpoint-mismatch`, `weights-not-finite`, `backend`, `memory`
    * @example
    * const [cat, dog] = await flamingo.embed({ images: ["cat.jpg", "dog.jpg"] });
    * const [text] = await flamingo.embed({ texts: ["a photo of a cat"] });
@@ -122,7 +122,7 @@ export interface FlamingoParts {
   readonly name: string;
   readonly words: "random" | "trained";
   readonly runtimeName: string;
-  readonly engine: Engine;
+  readonly runner: ModelRunner;
   readonly features: Features;
   readonly tokenizer: FlamingoTokenizer;
   readonly clipTokenizer: () => Promise<ClipTokenizer>;
@@ -135,7 +135,7 @@ export interface FlamingoParts {
 }
 
 export function createFlamingo(parts: FlamingoParts): Flamingo {
-  const { engine, tokenizer, readImage } = parts;
+  const { runner, tokenizer, readImage } = parts;
 
   let closed = false;
   const requireOpen = () => {
@@ -155,8 +155,8 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     requireOpen();
     const ids = idsOf(tokenizer, prompt);
     // Before any work on images: a prompt that cannot fit should not cost their time.
-    engine.requireRoom(ids.length, room);
-    const encodeImage = encodeOnce(engine);
+    runner.requireRoom(ids.length, room);
+    const encodeImage = encodeOnce(runner);
     const images: EncodedImage[] = [];
     for (const source of prompt.images) {
       signal?.throwIfAborted();
@@ -170,7 +170,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     settings.signal?.throwIfAborted();
     const prepared = prepare(prompt, options.images);
     const encoded = await encode(prepared, settings.maxNewTokens, settings.signal);
-    yield* generatePieces(engine, tokenizer, encoded, settings);
+    yield* generatePieces(runner, tokenizer, encoded, settings);
   }
 
   async function* stream(prompt: PromptInput, options: TemplateOptions = {}): AsyncGenerator<Piece, void> {
@@ -199,7 +199,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     signal?.throwIfAborted();
     const tokens = answers.map((answer) => tokenizer.encode(answer, { specialTokens: false }));
     const room = Math.max(0, ...tokens.map(({ length }) => length));
-    return rank(engine, await encode(prompt, room, signal), tokens, { normalize, signal });
+    return rank(runner, await encode(prompt, room, signal), tokens, { normalize, signal });
   }
 
   const ownCaptionPrompt: Flamingo["captionPrompt"] = (image, { shots = [], prompt = parts.prompt } = {}) =>
@@ -216,7 +216,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
   return {
     name: parts.name,
     words: parts.words,
-    engine: parts.runtimeName,
+    backend: parts.runtimeName,
     generate,
     stream,
     captionPrompt: ownCaptionPrompt,

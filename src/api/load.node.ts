@@ -18,7 +18,7 @@ const bundledModel = fileURLToPath(new URL("../../assets/tiny-openflamingo-9b", 
  *
  * @param model the folder of a model, with its `openflamingo.json`; the model that comes with the package if left out
  * @throws OpenFlamingoError `model-missing`, `model-invalid`, `model-unsupported`, `checkpoint-…`, `tokenizer-invalid`,
- *   `weights-not-finite`, `engine`, `memory`, `usage`; `signal.reason` when stopped
+ *   `weights-not-finite`, `backend`, `memory`, `usage`; `signal.reason` when stopped
  * @example
  * await using flamingo = await load();
  * const { text } = await flamingo.caption("cat.jpg");
@@ -45,7 +45,7 @@ export const node: Platform = {
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
   async decodeImage(source, options) {
     const { decodeImage } = await import("../images/decode.node.js").catch((cause: unknown) => {
-      throw new OpenFlamingoError("engine", "the package sharp, which decodes images, cannot be loaded", {
+      throw new OpenFlamingoError("backend", "the package sharp, which decodes images, cannot be loaded", {
         hint: "Run npm install again with optional dependencies: its binaries come in one for each platform.",
         cause,
       });

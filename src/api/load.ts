@@ -4,9 +4,6 @@ import { parseJson } from "../base/json.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { defaultLimits, type OpenOptions, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ModelDescription } from "../checkpoints/modelFolder.js";
-import { type Engine, openEngine } from "../engine/engine.js";
-import { createFeatures } from "../engine/features.js";
-import type { LoadProgress, ModelCheckpoints } from "../engine/weights.js";
 import {
   type ImageLimits,
   type ImageSource,
@@ -19,6 +16,9 @@ import { languageModel, type VisionConfiguration, visionConfiguration } from "..
 import { releasedCrossAttention } from "../models/crossAttention.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { releasedPerceiver } from "../models/perceiver.js";
+import { createFeatures } from "../runner/features.js";
+import { type ModelRunner, openModelRunner } from "../runner/modelRunner.js";
+import type { LoadProgress, ModelCheckpoints } from "../runner/weights.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { createClipTokenizer } from "./embed.js";
@@ -28,10 +28,10 @@ export interface LoadOptions {
   /** Threads of one run; all cores when left out. */
   readonly threads?: number | undefined;
   /**
-   * Which runtime computes: `ort.ffi` (ONNX Runtime through its C interface) or `ort.binding` (its own binding,
+   * Which backend computes: `ort.ffi` (ONNX Runtime through its C interface) or `ort.binding` (its own binding,
    * slower). Left out: the first, or the second where the first does not work.
    */
-  readonly engine?: string | undefined;
+  readonly backend?: string | undefined;
   /** What reading one image may cost. */
   readonly images?: ImageLimits | undefined;
   /** What may be taken from a checkpoint before it is known to be sound. */
@@ -39,7 +39,7 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called while weights are read, with bytes done and in all. */
   readonly onProgress?: LoadProgress | undefined;
-  /** Called with what a user should know, such as another engine than the usual one. */
+  /** Called with what a user should know, such as another backend than the usual one. */
   readonly onNotice?: ((text: string) => void) | undefined;
 }
 
@@ -64,7 +64,7 @@ export interface Platform {
 /**
  * Opens the model that a description names, its paths being such as the platform reads.
  *
- * @throws OpenFlamingoError `model-…`, `checkpoint-…`, `tokenizer-invalid`, `weights-not-finite`, `engine`, `memory`
+ * @throws OpenFlamingoError `model-…`, `checkpoint-…`, `tokenizer-invalid`, `weights-not-finite`, `backend`, `memory`
  */
 export async function loadModel(
   platform: Platform,
@@ -90,7 +90,7 @@ export async function loadModel(
   return createFlamingo({
     ...parts,
     ...model,
-    features: createFeatures(model.engine, visual, openVision, { threads: options.threads }),
+    features: createFeatures(model.runner, visual, openVision, { threads: options.threads }),
     async clipTokenizer() {
       const text = visual.text();
       const path = platform.beside(vision.config, "tokenizer.json");
@@ -177,30 +177,30 @@ export async function readParts(
 
 /** A model at work, and how to end it. */
 export interface OpenModel {
-  readonly engine: Engine;
+  readonly runner: ModelRunner;
   readonly runtimeName: string;
   close(): Promise<void>;
 }
 
-/** @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `engine`, `memory` */
+/** @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `backend`, `memory` */
 export async function openOnRuntime(
   platform: Platform,
   { config, tokenizer }: ModelParts,
   checkpoints: ModelCheckpoints,
-  { threads, engine: engineName, signal, onProgress, onNotice }: LoadOptions,
+  { threads, backend: backendName, signal, onProgress, onNotice }: LoadOptions,
 ): Promise<OpenModel> {
-  const runtime = await platform.openRuntime(engineName, onNotice);
+  const runtime = await platform.openRuntime(backendName, onNotice);
   try {
-    const engine = await openEngine(runtime, config, checkpoints, tokenizer.special.image, {
+    const runner = await openModelRunner(runtime, config, checkpoints, tokenizer.special.image, {
       threads,
       signal,
       onProgress,
     });
     const close = async () => {
-      await engine.close();
+      await runner.close();
       await runtime.close();
     };
-    return { engine, runtimeName: `${runtime.name} ${runtime.version}`, close };
+    return { runner, runtimeName: `${runtime.name} ${runtime.version}`, close };
   } catch (error) {
     await runtime.close();
     throw error;

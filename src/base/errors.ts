@@ -6,7 +6,7 @@
 /** Each code with the exit code of the command line (contract: 1 inside, 2 usage, 3 input, 4 model, 5 net, 6 room). */
 export const exitCodes = {
   internal: 1, // a bug of ours
-  engine: 1, // the runtime failed
+  backend: 1, // the runtime failed
   shape: 1, // a model was written with shapes that do not fit
   "logits-not-finite": 1,
 
@@ -58,7 +58,7 @@ export class OpenFlamingoError extends Error {
 
 /** An error that no input of a user should bring about. */
 export const mistake = (
-  code: "internal" | "engine" | "shape",
+  code: "internal" | "backend" | "shape",
   message: string,
   cause?: unknown,
 ): OpenFlamingoError =>

@@ -16,7 +16,7 @@ export async function withModel(flags: ModelFlags, answer: Answering): Promise<v
   try {
     await using flamingo = await load(flags.model, {
       threads: flags.threads,
-      engine: flags.engine,
+      backend: flags.backend ?? flags.engine,
       signal: terminal.signal,
       onProgress: terminal.progress,
       onNotice: terminal.notice,

@@ -27,6 +27,7 @@ export const repeated = (text: string, before: readonly string[] = []): readonly
 export interface ModelFlags {
   readonly model?: string;
   readonly threads?: number;
+  readonly backend?: string;
   readonly engine?: string;
   readonly json?: true;
   readonly quiet?: true;
@@ -35,7 +36,7 @@ export interface ModelFlags {
 export const modelOptions = (): readonly Option[] => [
   new Option("--model <folder>", "a model's folder; the one that comes with the program if left out"),
   new Option("--threads <n>", "threads that compute; all cores if left out").argParser(count(1)),
-  new Option("--engine <name>", "which runtime computes: ort.ffi or ort.binding"),
+  new Option("--backend <name>", "which backend computes: ort.ffi or ort.binding"),
   new Option("--json", "one JSON object a line"),
   new Option("--quiet", "no progress and no notices"),
 ];
@@ -92,6 +93,7 @@ export function generation(flags: GenerationFlags): GenerateOptions {
     shots: _shots,
     model: _model,
     threads: _threads,
+    backend: _backend,
     engine: _engine,
     json: _json,
     quiet: _quiet,

@@ -1,6 +1,6 @@
 /** From a prompt with its images encoded to answers: pieces as they become certain, and whole answers. */
-import type { Engine } from "../engine/engine.js";
-import type { Prompt } from "../engine/pool.js";
+import type { ModelRunner } from "../runner/modelRunner.js";
+import type { Prompt } from "../runner/pool.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { beamSearch } from "./beams.js";
 import { greedy } from "./greedy.js";
@@ -45,7 +45,7 @@ export interface SequencePiece extends Piece {
 
 /** Generates one answer, or as many as the settings say; those of a beam search come at its end. */
 export async function* generatePieces(
-  engine: Engine,
+  runner: ModelRunner,
   tokenizer: FlamingoTokenizer,
   prompt: Prompt,
   settings: Settings,
@@ -64,7 +64,7 @@ export async function* generatePieces(
   if (maxNewTokens === 0) return;
 
   if (strategy.kind === "beam") {
-    const sequences = await beamSearch(engine, prompt, { ...limits, ...strategy });
+    const sequences = await beamSearch(runner, prompt, { ...limits, ...strategy });
     for (const [sequence, { ids, score, logProbs: each, finished }] of sequences.entries()) {
       const tokens = ids.map(
         (id, i): GeneratedToken => ({
@@ -78,7 +78,7 @@ export async function* generatePieces(
     return;
   }
 
-  const decoder = await engine.decoder(
+  const decoder = await runner.decoder(
     answers.map(() => prompt),
     { room: maxNewTokens },
   );

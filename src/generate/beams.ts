@@ -4,8 +4,8 @@
  * Reference: transformers 4.33.3, `beam_search` and `BeamSearchScorer`; with `beamLength: "generated"` as from 4.36 on.
  */
 import { OpenFlamingoError } from "../base/errors.js";
-import type { Engine } from "../engine/engine.js";
-import type { Prompt } from "../engine/pool.js";
+import type { ModelRunner } from "../runner/modelRunner.js";
+import type { Prompt } from "../runner/pool.js";
 import { logProbabilities } from "./logits.js";
 import { createProcessor, type Processing, type RowState } from "./processors.js";
 
@@ -67,11 +67,11 @@ interface Beam {
 
 /**
  * @returns the best sequences, best first
- * @throws OpenFlamingoError `usage`, `prompt-too-long`, `image-count`, `logits-not-finite`, `engine`;
+ * @throws OpenFlamingoError `usage`, `prompt-too-long`, `image-count`, `logits-not-finite`, `backend`;
  *   `signal.reason` when stopped
  */
 export async function beamSearch(
-  engine: Pick<Engine, "branches">,
+  runner: Pick<ModelRunner, "branches">,
   prompt: Prompt,
   options: BeamOptions,
 ): Promise<readonly Sequence[]> {
@@ -81,7 +81,7 @@ export async function beamSearch(
   const finished = createFinished(options, before.length);
   const keep = Math.max(2, 1 + endTokens.length) * count;
 
-  const branches = await engine.branches(prompt, { nodes: count * (maxNewTokens - 1), depth: maxNewTokens });
+  const branches = await runner.branches(prompt, { nodes: count * (maxNewTokens - 1), depth: maxNewTokens });
   try {
     // All beams start at the prompt's end; all but the first are so unlikely that only need brings them in.
     let beams: readonly Beam[] = Array.from({ length: count }, (_, i) => ({

@@ -3,7 +3,7 @@
  *
  * Reference: transformers 4.33.3, `greedy_search`.
  */
-import type { Decoder } from "../engine/decoder.js";
+import type { Decoder } from "../runner/decoder.js";
 import { argmax } from "./logits.js";
 import { type GenerationLimits, generateRows } from "./rows.js";
 

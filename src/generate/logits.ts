@@ -25,7 +25,7 @@ export function argmax(logits: Float32Array): number {
   }
   if (Number.isFinite(greatest)) return best;
   throw new OpenFlamingoError("logits-not-finite", `the model's logits hold ${greatest} (token ${best})`, {
-    hint: "The weights may be damaged, or the numbers too small for them: try other weights or another engine.",
+    hint: "The weights may be damaged, or the numbers too small for them: try other weights or another backend.",
   });
 }
 

@@ -5,9 +5,9 @@
  * answer is read alone; here the prompt is read once, and so are tokens with which several answers begin.
  */
 import { OpenFlamingoError } from "../base/errors.js";
-import type { Child } from "../engine/branches.js";
-import type { Engine } from "../engine/engine.js";
-import type { Prompt } from "../engine/pool.js";
+import type { Child } from "../runner/branches.js";
+import type { ModelRunner } from "../runner/modelRunner.js";
+import type { Prompt } from "../runner/pool.js";
 import { logSumOfExponentials } from "./logits.js";
 
 export interface RankOptions {
@@ -23,10 +23,10 @@ const chunkLength = 64;
  * @param answers the tokens of each
  * @returns the mean or sum of the log-probabilities of each answer's tokens
  * @throws OpenFlamingoError `usage` for no answers or one without tokens; `prompt-too-long`, `image-count`,
- *   `logits-not-finite`, `engine`; `signal.reason` when stopped
+ *   `logits-not-finite`, `backend`; `signal.reason` when stopped
  */
 export async function rank(
-  engine: Pick<Engine, "branches">,
+  runner: Pick<ModelRunner, "branches">,
   prompt: Prompt,
   answers: readonly (readonly number[])[],
   { normalize = true, signal }: RankOptions = {},
@@ -37,7 +37,7 @@ export async function rank(
   const nodes = Math.max(...chunks.map(({ children }) => children.length));
   const sums = answers.map(() => 0);
 
-  const branches = await engine.branches(prompt, { nodes, depth: longest - 1 });
+  const branches = await runner.branches(prompt, { nodes, depth: longest - 1 });
   try {
     const first = await branches.prefill({ signal });
     for (const { children, tokens } of chunks) {

@@ -3,7 +3,7 @@
  *
  * Reference: transformers 4.33.3, `greedy_search` and `sample`.
  */
-import type { Decoder } from "../engine/decoder.js";
+import type { Decoder } from "../runner/decoder.js";
 import { logProbability } from "./logits.js";
 import { createProcessor, type Processing, type RowState } from "./processors.js";
 

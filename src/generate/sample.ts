@@ -5,7 +5,7 @@
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { randomStream } from "../base/random.js";
-import type { Decoder } from "../engine/decoder.js";
+import type { Decoder } from "../runner/decoder.js";
 import { probabilities } from "./logits.js";
 import { type GenerationLimits, generateRows } from "./rows.js";
 import { createWarper, type Warping } from "./warpers.js";

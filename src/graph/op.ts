@@ -11,7 +11,7 @@
  *     const y = tanh(x);
  *
  * An operator without `definition` is primitive: every lowering must know it. One with a definition may also have a
- * form of its own where an engine has a kernel, and a gradient of its own where that is cheaper than the definition's.
+ * form of its own where a backend has a kernel, and a gradient of its own where that is cheaper than the definition's.
  */
 import {
   type Attributes,

@@ -1,6 +1,6 @@
 /**
- * A raw node: an instruction of an engine, as plain data. It stands at the leaves of the operators' ONNX forms and is
- * never written by a model. The table of operators thereby knows an engine's names, but nothing of its file format.
+ * A raw node: an instruction of a backend, as plain data. It stands at the leaves of the operators' ONNX forms and is
+ * never written by a model. The table of operators thereby knows a backend's names, but nothing of its file format.
  */
 import { type Attributes, addNode, type Op, shapeError, type Tensor, type TensorType } from "./tensor.js";
 

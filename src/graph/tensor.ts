@@ -1,7 +1,7 @@
 /**
  * The graph and its parts. A graph is a list of nodes in the order in which they can be computed; a node has an
  * operator, inputs and attributes; a tensor is one result of a node, with its type and shape. Nothing is computed
- * here: a model is a function that writes nodes, and a lowering (`src/onnx`) makes of them what an engine runs.
+ * here: a model is a function that writes nodes, and a lowering (`src/onnx`) makes of them what a backend runs.
  */
 import type { DType } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";

@@ -1,4 +1,4 @@
-/** A tensor in the host's memory: what goes into an engine and what comes out of it. */
+/** A tensor in the host's memory: what goes into a backend and what comes out of it. */
 import { bytesOf, type DType } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
 

@@ -1,16 +1,16 @@
-/** Which engine does the work on Node: the one that was named, or the best that works here. */
+/** Which backend does the work on Node: the one that was named, or the best that works here. */
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Runtime } from "./runtime.js";
 
 export interface OpenOptions {
-  /** Hears why another engine than the default one was taken. */
+  /** Hears why another backend than the default one was taken. */
   readonly onNotice?: ((text: string) => void) | undefined;
   /** The path of ONNX Runtime's library for `ort.ffi`, in place of the one in the onnxruntime-node package. */
   readonly library?: string;
 }
 
 /** Each is loaded when it is needed: native libraries take longer than all the rest. */
-const engines = {
+const backends = {
   async "ort.ffi"({ library }: OpenOptions): Promise<Runtime> {
     const { openOrtFfi } = await import("./ortFfi.node.js");
     return openOrtFfi(library === undefined ? {} : { library });
@@ -21,34 +21,34 @@ const engines = {
   },
 };
 
-/** The engines that there are, the default first. */
-export const engineNames = Object.keys(engines) as (keyof typeof engines)[];
+/** The backends that there are, the default first. */
+export const backendNames = Object.keys(backends) as (keyof typeof backends)[];
 
 /**
- * Opens an engine. An engine that is named is opened or refused; if none is, `ort.binding` takes the place of an
+ * Opens a backend. A backend that is named is opened or refused; if none is, `ort.binding` takes the place of an
  * `ort.ffi` that cannot be opened or computes wrongly.
  *
- * @throws OpenFlamingoError "usage" for a name that no engine has; "engine" when the engine does not work
+ * @throws OpenFlamingoError "usage" for a name that no backend has; "backend" when the backend does not work
  */
 export async function openRuntime(name?: string, options: OpenOptions = {}): Promise<Runtime> {
   if (name === undefined) return openBest(options);
-  const known = engineNames.find((each) => each === name);
-  if (known !== undefined) return engines[known](options);
-  throw new OpenFlamingoError("usage", `there is no engine "${name}"`, {
-    hint: `The engines are ${engineNames.join(", ")}.`,
+  const known = backendNames.find((each) => each === name);
+  if (known !== undefined) return backends[known](options);
+  throw new OpenFlamingoError("usage", `there is no backend "${name}"`, {
+    hint: `The backends are ${backendNames.join(", ")}.`,
   });
 }
 
 async function openBest(options: OpenOptions): Promise<Runtime> {
   let fault: unknown;
   try {
-    return await engines["ort.ffi"](options);
+    return await backends["ort.ffi"](options);
   } catch (error) {
     fault = error;
   }
-  const runtime = await engines["ort.binding"]().catch((cause: unknown) => {
+  const runtime = await backends["ort.binding"]().catch((cause: unknown) => {
     const [first, second] = [fault, cause].map(wordsOf);
-    throw new OpenFlamingoError("engine", `no engine works: ort.ffi: ${first}; ort.binding: ${second}`, {
+    throw new OpenFlamingoError("backend", `no backend works: ort.ffi: ${first}; ort.binding: ${second}`, {
       hint: fault instanceof OpenFlamingoError ? fault.hint : "Install the package onnxruntime-node again.",
       cause,
     });

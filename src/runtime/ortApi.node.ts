@@ -80,7 +80,7 @@ const opened = new Map<string, { readonly library: unknown; readonly api: OrtApi
 /**
  * Opens the library at a path; a second time gives the same.
  *
- * @throws OpenFlamingoError "engine" when koffi or the library cannot be loaded, or the library is too old
+ * @throws OpenFlamingoError "backend" when koffi or the library cannot be loaded, or the library is too old
  */
 export async function openOrtApi(path: string): Promise<OrtApi> {
   const koffi = await loadKoffi();
@@ -109,7 +109,7 @@ async function loadKoffi(): Promise<Koffi> {
   try {
     return (await import("koffi")).default;
   } catch (cause) {
-    throw new OpenFlamingoError("engine", "the package koffi, which calls ONNX Runtime, cannot be loaded", {
+    throw new OpenFlamingoError("backend", "the package koffi, which calls ONNX Runtime, cannot be loaded", {
       hint: "Run npm install again with optional dependencies: koffi's binary comes in one for each platform.",
       cause,
     });
@@ -122,7 +122,7 @@ function bind(koffi: Koffi, path: string, base: Pointer): OrtApi {
   const version = koffi.call(getVersion, koffi.proto("str", [])) as string;
   const [major = 0, minor = 0] = version.split(".").map(Number);
   if (major !== 1 || minor < apiVersion) {
-    throw new OpenFlamingoError("engine", `ONNX Runtime is ${version}, needed is 1.${apiVersion} or later`, {
+    throw new OpenFlamingoError("backend", `ONNX Runtime is ${version}, needed is 1.${apiVersion} or later`, {
       hint: `Install a newer onnxruntime-node. The library is ${path}.`,
     });
   }
@@ -192,8 +192,8 @@ function growAsyncStack(koffi: Koffi): void {
     koffi.config({ async_stack_size: needed });
   } catch (cause) {
     const hint = `Call koffi.config({ async_stack_size: ${needed} }) before any library is loaded with koffi.`;
-    const message = "koffi was used before with a stack that is too small for the engine";
-    throw new OpenFlamingoError("engine", message, { hint, cause });
+    const message = "koffi was used before with a stack that is too small for the backend";
+    throw new OpenFlamingoError("backend", message, { hint, cause });
   }
 }
 
@@ -203,7 +203,7 @@ function loadLibrary(koffi: Koffi, path: string): { library: unknown; getApiBase
     return { library, getApiBase: library.func("OrtGetApiBase", p, []) };
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause);
-    throw new OpenFlamingoError("engine", `ONNX Runtime's library ${path} cannot be loaded: ${words}`, {
+    throw new OpenFlamingoError("backend", `ONNX Runtime's library ${path} cannot be loaded: ${words}`, {
       hint: "On Linux it needs glibc 2.28 or later (not musl, so not Alpine); on Windows the Visual C++ runtime.",
       cause,
     });
@@ -216,7 +216,7 @@ export const cString = (name: string): Uint8Array => new TextEncoder().encode(`$
 /**
  * The library inside the onnxruntime-node package.
  *
- * @throws OpenFlamingoError "engine" when the package is missing or has no library for the platform
+ * @throws OpenFlamingoError "backend" when the package is missing or has no library for the platform
  */
 export function findOrtLibrary(
   platform: string = process.platform,
@@ -227,7 +227,7 @@ export function findOrtLibrary(
   try {
     binaries = join(dirname(resolve("onnxruntime-node/package.json")), "bin");
   } catch (cause) {
-    throw new OpenFlamingoError("engine", "the package onnxruntime-node is not installed", {
+    throw new OpenFlamingoError("backend", "the package onnxruntime-node is not installed", {
       hint: "npm install --onnxruntime-node-install=skip onnxruntime-node",
       cause,
     });
@@ -240,7 +240,7 @@ export function findOrtLibrary(
   }
   const library = libraries.get(`${platform} ${arch}`);
   if (library !== undefined) return library;
-  throw new OpenFlamingoError("engine", `onnxruntime-node has no library for ${platform} ${arch}`, {
+  throw new OpenFlamingoError("backend", `onnxruntime-node has no library for ${platform} ${arch}`, {
     hint: `It has one for ${[...libraries.keys()].join(", ")}.`,
   });
 }
@@ -253,8 +253,8 @@ export function engineError(where: string, cause: unknown): OpenFlamingoError {
     const hint = "Use smaller batches, fewer images, a shorter prompt or smaller weights.";
     return new OpenFlamingoError("memory", `${where}: not enough memory: ${words}`, { hint, cause });
   }
-  return new OpenFlamingoError("engine", `${where}: ${words}`, {
-    hint: 'Try the other engine: --engine ort.binding, or { engine: "ort.binding" }.',
+  return new OpenFlamingoError("backend", `${where}: ${words}`, {
+    hint: 'Try the other backend: --backend ort.binding, or { backend: "ort.binding" }.',
     cause,
   });
 }

@@ -32,7 +32,7 @@ type Calls = WorkerCalls<BindingHandlers>;
 /**
  * Starts the worker and lets it compute one known result.
  *
- * @throws OpenFlamingoError "engine" when the package is missing, does not load or computes wrongly
+ * @throws OpenFlamingoError "backend" when the package is missing, does not load or computes wrongly
  */
 export async function openOrtBinding(): Promise<Runtime> {
   silenceTelemetry();
@@ -52,7 +52,7 @@ async function versionOf(calls: Calls): Promise<string> {
     return await calls.call("version", undefined);
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause);
-    throw new OpenFlamingoError("engine", `the package onnxruntime-node cannot be loaded: ${words}`, {
+    throw new OpenFlamingoError("backend", `the package onnxruntime-node cannot be loaded: ${words}`, {
       hint: "npm install --onnxruntime-node-install=skip onnxruntime-node",
       cause,
     });
@@ -97,7 +97,7 @@ class BindingRuntime implements Runtime {
     return session;
   }
 
-  /** The worker gets copies of the weights and the engine makes its own from them; the worker's are gone then. */
+  /** The worker gets copies of the weights and the backend makes its own from them; the worker's are gone then. */
   async #load(session: number, program: Program, threads: number, prepack: boolean): Promise<void> {
     const model = program.bytes.slice();
     const weights = Array.from(program.weights, ([name, tensor]) => ({
@@ -111,7 +111,7 @@ class BindingRuntime implements Runtime {
   bind(tensor: HostTensor): BoundTensor {
     this.#refuseIfClosed();
     const fault = faultOf(tensor);
-    if (fault !== undefined) throw mistake("engine", `the tensor to be bound ${fault}`);
+    if (fault !== undefined) throw mistake("backend", `the tensor to be bound ${fault}`);
     const release = () => void this.#bound.delete(bound);
     const bound: BoundTensor = { tensor, release, [Symbol.dispose]: release };
     this.#bound.add(bound);
@@ -134,7 +134,7 @@ class BindingRuntime implements Runtime {
 
   #refuseIfClosed(): void {
     if (this.#closing !== undefined) {
-      throw mistake("engine", `the runtime ${this.name} was closed`);
+      throw mistake("backend", `the runtime ${this.name} was closed`);
     }
   }
 }
@@ -176,7 +176,7 @@ class BindingSession implements Session {
 
   #refuseIfNotBound(feed: Feed): void {
     if (!("tensor" in feed) || this.#bound.has(feed)) return;
-    throw mistake("engine", "a bound tensor was released before its run, or bound by another runtime");
+    throw mistake("backend", "a bound tensor was released before its run, or bound by another runtime");
   }
 
   async #run(plan: Plan, signal: AbortSignal | undefined): Promise<void> {
@@ -227,11 +227,11 @@ class BindingSession implements Session {
   }
 
   #refuseIfClosed(): void {
-    if (this.#closing !== undefined) throw mistake("engine", `${this.program.name} was closed`);
+    if (this.#closing !== undefined) throw mistake("backend", `${this.program.name} was closed`);
   }
 }
 
-/** Brings what the engine computed to where the caller wants it. */
+/** Brings what the backend computed to where the caller wants it. */
 function write({ outputs }: Plan, computed: readonly Computed[]): void {
   for (const [i, [name, output]] of [...outputs].entries()) {
     const { shape, bytes } = computed[i]!;

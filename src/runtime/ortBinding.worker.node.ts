@@ -25,7 +25,7 @@ interface Run {
   readonly outputs: ReadonlyMap<string, string | undefined>;
 }
 
-/** An output as the engine made it. */
+/** An output as the backend made it. */
 export interface Computed {
   readonly shape: readonly number[];
   readonly bytes: Uint8Array<ArrayBuffer>;

@@ -33,7 +33,7 @@ import { selfTest } from "./selfTest.js";
  * Opens ONNX Runtime and lets it compute one known result.
  *
  * @param options.library the path of the library, in place of the one in the onnxruntime-node package
- * @throws OpenFlamingoError "engine" when the library is missing, does not load, is too old or computes wrongly
+ * @throws OpenFlamingoError "backend" when the library is missing, does not load, is too old or computes wrongly
  */
 export async function openOrtFfi({ library = findOrtLibrary() } = {}): Promise<Runtime> {
   const runtime = new OrtRuntime(await openOrtApi(library));
@@ -92,7 +92,7 @@ class OrtRuntime implements Runtime {
   }
 
   #refuseIfClosed(): void {
-    if (this.#closed) throw mistake("engine", `the runtime ${this.name} was closed`);
+    if (this.#closed) throw mistake("backend", `the runtime ${this.name} was closed`);
   }
 }
 
@@ -119,7 +119,7 @@ async function createSession(
 /**
  * A new folder with the files in which a model says that its weights are. They must exist, though nothing reads them:
  * they are empty, so that reading one after all is an error and not a wrong result. Given as files in memory instead,
- * the engine reads them, refuses them as too short, and is content only with copies of all weights.
+ * the backend reads them, refuses them as too short, and is content only with copies of all weights.
  */
 function folderOfNoWeights(weights: Iterable<string>): string {
   try {

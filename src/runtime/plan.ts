@@ -1,5 +1,5 @@
 /**
- * Checks a run before any engine sees it, and lays out where every input and output is.
+ * Checks a run before any backend sees it, and lays out where every input and output is.
  *
  * A wrong feed is a mistake of our own code, never of a user: the error says all that is wrong at once, by name and
  * with both values. This stands in the way of every token, so words are only made when something is wrong.
@@ -25,7 +25,7 @@ type Sizes = ReadonlyMap<string, number>;
 /**
  * Checks feeds and outputs against the program, and allocates the outputs that were not given.
  *
- * @throws OpenFlamingoError "engine" with every fault; "memory" when an output does not fit
+ * @throws OpenFlamingoError "backend" with every fault; "memory" when an output does not fit
  */
 export function planRun(program: Program, feeds: Feeds, { outputs: given = {}, want }: RunOptions): Plan {
   const faults: string[] = [];
@@ -55,7 +55,7 @@ export function planRun(program: Program, feeds: Feeds, { outputs: given = {}, w
   return { inputs: program.inputs.map(({ name }) => feeds[name]!), outputs };
 }
 
-/** @throws OpenFlamingoError "engine" for weights whose data does not fit their dtype and shape */
+/** @throws OpenFlamingoError "backend" for weights whose data does not fit their dtype and shape */
 export function checkWeights(program: Program): void {
   const faults: string[] = [];
   for (const [name, weight] of program.weights) {
@@ -66,7 +66,7 @@ export function checkWeights(program: Program): void {
 }
 
 function refuse(program: Program, faults: readonly string[]): void {
-  if (faults.length > 0) throw mistake("engine", `${program.name}: ${faults.join("; ")}`);
+  if (faults.length > 0) throw mistake("backend", `${program.name}: ${faults.join("; ")}`);
 }
 
 const describe = ({ name, dtype, shape }: Port): string => `"${name}" (${dtype} [${shape.join(", ")}])`;

@@ -1,7 +1,7 @@
 /**
- * What every engine offers: load a program, bind tensors that are passed again and again, run, cancel, close.
+ * What every backend offers: load a program, bind tensors that are passed again and again, run, cancel, close.
  *
- * A program comes as plain data, so that an engine knows no graph and a graph knows no engine. The conformance table
+ * A program comes as plain data, so that a backend knows no graph and a graph knows no backend. The conformance table
  * in `test/runtime/conformance.ts` says in runs what this file says in words; every implementation passes it.
  */
 import type { DType } from "../base/dtypes.js";
@@ -26,7 +26,7 @@ export interface Port {
 
 /**
  * The `location` by which a model's bytes must name the external data of a weight: one of its own for each, so that an
- * engine can be given them one by one, and one that can be the name of a file.
+ * backend can be given them one by one, and one that can be the name of a file.
  */
 export const weightLocation = (name: string): string => `weight.${encodeURIComponent(name)}`;
 
@@ -39,7 +39,7 @@ export interface Program {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   /**
-   * The initializers that the model declares as external data, see `weightLocation`. An engine that can (`ort.ffi`)
+   * The initializers that the model declares as external data, see `weightLocation`. A backend that can (`ort.ffi`)
    * uses them where they lie, without a copy, as long as no optimisation wants to compute with them: keep what is to
    * be folded (scalars, shapes) in `bytes`.
    */
@@ -49,7 +49,7 @@ export interface Program {
 }
 
 /**
- * A tensor that an engine holds ready: for caches, media, parameters and whatever else is passed again and again.
+ * A tensor that a backend holds ready: for caches, media, parameters and whatever else is passed again and again.
  * It may go to every session of the runtime that bound it, as a feed and as an output.
  */
 export interface BoundTensor {
@@ -100,11 +100,11 @@ export interface Session {
   /**
    * Runs the program off the event loop. Runs of one session follow one another in the order in which they were
    * asked for, so that runs on one cache cannot overlap; different sessions run side by side, or take turns where
-   * the engine has one thread to call it from (`ort.binding`). Feeds are read when the run begins: leave them alone
+   * the backend has one thread to call it from (`ort.binding`). Feeds are read when the run begins: leave them alone
    * until the promise is settled.
    *
    * @returns the outputs by name; those given in `options.outputs` are the tensors given
-   * @throws OpenFlamingoError "engine" for feeds that do not fit (all faults at once), a failure inside the engine,
+   * @throws OpenFlamingoError "backend" for feeds that do not fit (all faults at once), a failure inside the backend,
    *   and a session that was closed; "memory" when there is no room; `signal.reason` when the signal stopped it
    */
   run(feeds: Readonly<Record<string, Feed>>, options?: RunOptions): Promise<Record<string, HostTensor>>;
@@ -113,18 +113,18 @@ export interface Session {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** An engine at work. */
+/** A backend at work. */
 export interface Runtime {
-  /** Which engine, e.g. `ort.ffi`. */
+  /** Which backend, e.g. `ort.ffi`. */
   readonly name: string;
-  /** The engine's own version, e.g. `1.30.0`. */
+  /** The backend's own version, e.g. `1.30.0`. */
   readonly version: string;
-  /** @throws OpenFlamingoError "engine" or "memory" when the engine refuses it; `signal.reason` when stopped */
+  /** @throws OpenFlamingoError "backend" or "memory" when the backend refuses it; `signal.reason` when stopped */
   load(program: Program, options?: LoadOptions): Promise<Session>;
   /**
    * Binds a tensor, whose buffer must not be transferred to another thread until it is released.
    *
-   * @throws OpenFlamingoError "engine" for a tensor whose data does not fit its dtype and shape
+   * @throws OpenFlamingoError "backend" for a tensor whose data does not fit its dtype and shape
    */
   bind(tensor: HostTensor): BoundTensor;
   /** Closes every session. Harmless when repeated. */

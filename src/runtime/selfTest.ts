@@ -1,4 +1,4 @@
-/** One known result, asked of an engine when it is opened: its library may load and still compute nonsense. */
+/** One known result, asked of a backend when it is opened: its library may load and still compute nonsense. */
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Program, Runtime } from "./runtime.js";
 
@@ -17,9 +17,9 @@ export const selfTestProgram: Program = {
 };
 
 /**
- * Lets the engine compute small whole numbers, which are exact in every order of adding.
+ * Lets the backend compute small whole numbers, which are exact in every order of adding.
  *
- * @throws OpenFlamingoError "engine" when they come out wrong, and what the engine throws
+ * @throws OpenFlamingoError "backend" when they come out wrong, and what the backend throws
  */
 export async function selfTest(runtime: Runtime): Promise<void> {
   const session = await runtime.load(selfTestProgram, { threads: 1 });
@@ -29,9 +29,9 @@ export async function selfTest(runtime: Runtime): Promise<void> {
     const expected = "52,73,-2,-3";
     if (y?.data.join() !== expected) {
       throw new OpenFlamingoError(
-        "engine",
+        "backend",
         `${runtime.name} ${runtime.version} computes wrongly: a known product is ${y?.data.join()}, not ${expected}`,
-        { hint: "Choose another engine with --engine, and report this with your processor's name." },
+        { hint: "Choose another backend with --backend, and report this with your processor's name." },
       );
     }
   } finally {

@@ -11,12 +11,12 @@ import { createTokenizer } from "../../src/text/tokenizer.js";
 import { clipWithTexts } from "../clipWithTexts.js";
 import { golden } from "../goldens.js";
 import { difference, host } from "../graph/arrays.js";
-import { useEngine } from "../graph/evaluate.js";
+import { useBackend } from "../graph/evaluate.js";
 import { tensorsOf } from "../tensors.js";
 import { largestDifference, tinyModelFolder } from "../tinyModel.js";
 
 const image = (name: string) => golden(`tiny-openflamingo-9b/golden/pictures/${name}.png`);
-const engine = useEngine();
+const backend = useBackend();
 const folder = mkdtempSync(join(tmpdir(), "embed-"));
 const withTexts = join(folder, "with-texts");
 
@@ -73,7 +73,7 @@ test("texts are read by CLIP's own tokenizer, and their features are those of th
     // As the reference implementation does: zeros up to the tower's length, or a cut whose last id is the end token.
     const padded = Int32Array.from({ length: config.positions }, (_, place) => ids[place] ?? 0);
     if (ids.length > config.positions) padded[config.positions - 1] = ids.at(-1)!;
-    const { expected } = await engine.evaluate(
+    const { expected } = await backend.evaluate(
       { ids: host({ shape: [1, padded.length], data: Array.from(padded) }, "int32") },
       ({ ids }, graph) => ({ expected: textFeatures(params(graph), ids!, config) }),
       Object.fromEntries(weights),
@@ -92,7 +92,7 @@ test("a text that is too long is cut, with its end token", async () => {
 });
 
 test("ort.binding gives the same features", async () => {
-  await using other = await load(withTexts, { engine: "ort.binding" });
+  await using other = await load(withTexts, { backend: "ort.binding" });
   for (const input of [{ images: [image("p0")] }, { texts: ["a cat"] }] satisfies EmbedInput[]) {
     const [ours] = await flamingo.embed(input);
     const [theirs] = await other.embed(input);

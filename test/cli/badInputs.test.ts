@@ -263,7 +263,7 @@ const rows: readonly Row[] = [
     2,
     /minNewTokens is 30/,
   ],
-  ["an engine that there is not", () => ["caption", good, "--engine", "abacus"], "usage", 2, /abacus/],
+  ["a backend that there is not", () => ["caption", good, "--backend", "abacus"], "usage", 2, /abacus/],
   [
     "shots that are no JSON",
     () => ["caption", good, "--shots", file("bad.json", "[")],

@@ -3,10 +3,10 @@
  * (goldens/README.md).
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Branches, BranchRoom } from "../../src/engine/branches.js";
 import { beamSearch } from "../../src/generate/beams.js";
+import type { Branches, BranchRoom } from "../../src/runner/branches.js";
 import { compared } from "../parity.js";
-import { onEngines, type TinyModel, tinyModelsWith } from "../tinyModel.js";
+import { onBackends, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 import {
   endTokensOf,
   type GenerationCase,
@@ -19,9 +19,9 @@ import {
 /** Of the scores in the files. */
 const lastDecimal = 1e-7;
 
-const tinyModels = onEngines(tinyModelsWith("generation.json", "beams"));
-describe.each(tinyModels)("$name on $engine", (golden) => {
-  const { engine } = golden;
+const tinyModels = onBackends(tinyModelsWith("generation.json", "beams"));
+describe.each(tinyModels)("$name on $backend", (golden) => {
+  const { backend } = golden;
   const cases = generationCases(golden).filter(({ kwargs }) => (kwargs.num_beams ?? 1) > 1);
   let tinyModel: TinyModel;
   beforeAll(async () => {
@@ -51,8 +51,8 @@ describe.each(tinyModels)("$name on $engine", (golden) => {
         values += ids.length;
       });
     }
-    compared(`beams/ids/${golden.name}`, { cases: 1, values, engine });
-    const of = { largest, bound: 1e-4, unit: "relative", engine } as const;
+    compared(`beams/ids/${golden.name}`, { cases: 1, values, backend });
+    const of = { largest, bound: 1e-4, unit: "relative", backend } as const;
     compared(`beams/scores/${golden.name}`, { cases: 1, values: scores!.length, ...of });
     expect(largest).toBeLessThan(of.bound);
   });
@@ -60,7 +60,7 @@ describe.each(tinyModels)("$name on $engine", (golden) => {
 
 async function search(tinyModel: TinyModel, given: GenerationCase, row: number) {
   const { kwargs, file } = given;
-  return beamSearch(tinyModel.engine, await promptOf(tinyModel, given, row), {
+  return beamSearch(tinyModel.runner, await promptOf(tinyModel, given, row), {
     ...processingOf(given),
     beams: kwargs.num_beams!,
     returnSequences: kwargs.num_return_sequences,
@@ -73,10 +73,10 @@ async function search(tinyModel: TinyModel, given: GenerationCase, row: number) 
   });
 }
 
-/** An engine whose logits after a token are a row of a table; after the prompt, the first. */
+/** An runner whose logits after a token are a row of a table; after the prompt, the first. */
 function tableEngine(table: readonly (readonly number[])[]) {
   const seen = { closed: 0, room: undefined as BranchRoom | undefined, calls: 0 };
-  const engine = {
+  const runner = {
     branches: async (_: unknown, room: BranchRoom): Promise<Branches> => {
       seen.room = room;
       return {
@@ -92,7 +92,7 @@ function tableEngine(table: readonly (readonly number[])[]) {
       };
     },
   };
-  return { engine, seen };
+  return { runner, seen };
 }
 const prompt = { ids: [0], images: [] };
 /** Likeliest first: 1 after the prompt, 2 after 1, then the end, 3. */
@@ -104,9 +104,9 @@ const table = [
 ];
 
 test("one beam is the greedy answer, with the sum of its log-probabilities", async () => {
-  const { engine, seen } = tableEngine(table);
+  const { runner, seen } = tableEngine(table);
   const options = { beams: 1, maxNewTokens: 5, endTokens: [3], lengthPenalty: 0 };
-  const [sequence] = await beamSearch(engine, prompt, options);
+  const [sequence] = await beamSearch(runner, prompt, options);
   expect(sequence).toMatchObject({ ids: [1, 2, 3], finished: "end" });
   expect(sequence!.logProbs).toHaveLength(3);
   expect(sequence!.score).toBeCloseTo(sequence!.logProbs.reduce((a, b) => a + b));
@@ -114,8 +114,8 @@ test("one beam is the greedy answer, with the sum of its log-probabilities", asy
 });
 
 test("without end tokens sequences grow to the greatest length, which needs one run less than tokens", async () => {
-  const { engine, seen } = tableEngine(table);
-  const found = await beamSearch(engine, prompt, {
+  const { runner, seen } = tableEngine(table);
+  const found = await beamSearch(runner, prompt, {
     beams: 2,
     returnSequences: 2,
     maxNewTokens: 4,
@@ -133,9 +133,9 @@ test("stopped, or with logits that are no numbers, it gives the branches back", 
   const options = { beams: 2, maxNewTokens: 4, endTokens: [] };
   const stopped = tableEngine(table);
   const signal = AbortSignal.abort(new Error("enough"));
-  await expect(beamSearch(stopped.engine, prompt, { ...options, signal })).rejects.toThrow("enough");
+  await expect(beamSearch(stopped.runner, prompt, { ...options, signal })).rejects.toThrow("enough");
   const broken = tableEngine([[0, Number.NaN, 0, 0]]);
-  await expect(beamSearch(broken.engine, prompt, options)).rejects.toMatchObject({
+  await expect(beamSearch(broken.runner, prompt, options)).rejects.toMatchObject({
     code: "logits-not-finite",
   });
   expect([stopped.seen.closed, broken.seen.closed]).toEqual([1, 1]);
@@ -147,8 +147,8 @@ test.each([
   [{ beams: 2, lengthPenalty: Number.NaN }, "lengthPenalty is NaN: it must be a finite number"],
   [{ beams: 2, repetitionPenalty: -1 }, "repetitionPenalty is -1: it must be above 0"],
 ])("%j is refused", async (settings, message) => {
-  const { engine } = tableEngine(table);
+  const { runner } = tableEngine(table);
   await expect(
-    beamSearch(engine, prompt, { maxNewTokens: 4, endTokens: [], ...settings }),
+    beamSearch(runner, prompt, { maxNewTokens: 4, endTokens: [], ...settings }),
   ).rejects.toMatchObject({ code: "usage", message });
 });

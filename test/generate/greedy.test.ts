@@ -1,10 +1,11 @@
 /**
- * Greedy answers of the tiny models, token for token the reference implementation's: goldens/README.md, `generation.json`.
+ * Greedy answers of the tiny models, token for token the reference implementation's: goldens/README.md,
+ * `generation.json`.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { greedy } from "../../src/generate/greedy.js";
 import { compared } from "../parity.js";
-import { type GoldenModel, onEngines, type TinyModel, tinyModelsWith } from "../tinyModel.js";
+import { type GoldenModel, onBackends, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 import {
   endTokensOf,
   type GenerationCase,
@@ -29,7 +30,7 @@ async function generate(
     before: rows.map((row) => given.input_ids[row]!),
     logProbs: true,
   };
-  const decoder = await tinyModel.engine.decoder(prompts, { room: limits.maxNewTokens, writtenImages });
+  const decoder = await tinyModel.runner.decoder(prompts, { room: limits.maxNewTokens, writtenImages });
   const tokens = rows.map((): number[] => []);
   let largest = 0;
   let logProbs = 0;
@@ -67,8 +68,8 @@ function writtenImagesOf({ name }: GoldenModel, { file, kwargs }: GenerationCase
   return cached ? "restart" : "add";
 }
 
-describe.each(onEngines(tinyModelsWith("generation.json", "greedy answers")))(
-  "$name on $engine",
+describe.each(onBackends(tinyModelsWith("generation.json", "greedy answers")))(
+  "$name on $backend",
   (golden) => {
     const cases = generationCases(golden).filter(({ kwargs }) => !kwargs.num_beams);
     let tinyModel: TinyModel;
@@ -80,9 +81,9 @@ describe.each(onEngines(tinyModelsWith("generation.json", "greedy answers")))(
     /** Asks that rows be the reference implementation's, and notes it. */
     function compare(what: string, given: GenerationCase, rows: readonly number[], found: Found): void {
       const { tokens, largest, logProbs } = found;
-      const { name, engine } = golden;
-      compared(`greedy/ids${what}/${name}`, { cases: 1, values: tokens.flat().length, engine });
-      const of = { largest, bound: 1e-4, engine };
+      const { name, backend } = golden;
+      compared(`greedy/ids${what}/${name}`, { cases: 1, values: tokens.flat().length, backend });
+      const of = { largest, bound: 1e-4, backend };
       compared(`greedy/log-probabilities${what}/${name}`, { cases: 1, values: logProbs, ...of });
       expect(tokens).toEqual(rows.map((row) => answerOf(given, row)));
       expect(largest).toBeLessThan(of.bound);

@@ -5,11 +5,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Branches, BranchRoom, Child } from "../../src/engine/branches.js";
 import { rank } from "../../src/generate/rank.js";
+import type { Branches, BranchRoom, Child } from "../../src/runner/branches.js";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
 import { compared } from "../parity.js";
-import { onEngines, type TinyModel, tinyModelsWith } from "../tinyModel.js";
+import { onBackends, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 
 interface RankCase {
   readonly name: string;
@@ -23,8 +23,8 @@ interface RankCase {
   }[];
 }
 
-const tinyModels = onEngines(tinyModelsWith("rank_classification.json", "ranking"));
-describe.each(tinyModels)("$name on $engine", (golden) => {
+const tinyModels = onBackends(tinyModelsWith("rank_classification.json", "ranking"));
+describe.each(tinyModels)("$name on $backend", (golden) => {
   const { cases } = golden.goldenJson<{ cases: RankCase[] }>("rank_classification.json");
   const file = JSON.parse(readFileSync(join(golden.folder, "lang/tokenizer.json"), "utf8"));
   const tokenizer = createFlamingoTokenizer(file);
@@ -43,7 +43,7 @@ describe.each(tinyModels)("$name on $engine", (golden) => {
         images: await Promise.all(images[row]!.map((image) => tinyModel.image(image))),
       };
       for (const { normalize_length: normalize, logprobs } of results.filter((each) => !each.use_cache)) {
-        const found = await rank(tinyModel.engine, prompt, answers, { normalize });
+        const found = await rank(tinyModel.runner, prompt, answers, { normalize });
         const reference = logprobs[row]!;
         found.forEach((value, i) => {
           largest = Math.max(largest, Math.abs(value - reference[i]!));
@@ -52,7 +52,7 @@ describe.each(tinyModels)("$name on $engine", (golden) => {
         expect(orderOf(found)).toEqual(orderOf(reference));
       }
     }
-    const of = { largest, bound: 1e-4, engine: golden.engine };
+    const of = { largest, bound: 1e-4, backend: golden.backend };
     compared(`ranking/log-probabilities/${golden.name}`, { cases: 1, values, ...of });
     expect(largest).toBeLessThan(of.bound);
   });
@@ -62,9 +62,9 @@ describe.each(tinyModels)("$name on $engine", (golden) => {
     const answers = Array.from({ length: 150 }, (_, i) =>
       [40 + (i % 3), 50 + (i % 7), 60 + i, 70 + (i % 5), 80].slice(0, 1 + (i % 5)),
     );
-    const together = await rank(tinyModel.engine, prompt, answers);
+    const together = await rank(tinyModel.runner, prompt, answers);
     for (const i of [0, 1, 17, 50, 99, 149]) {
-      const [alone] = await rank(tinyModel.engine, prompt, [answers[i]!]);
+      const [alone] = await rank(tinyModel.runner, prompt, [answers[i]!]);
       expect(together[i]).toBeCloseTo(alone!, 4);
     }
   });
@@ -88,14 +88,14 @@ test("tokens that answers share are read once, and last tokens never", async () 
     clear: () => {},
     close: () => {},
   };
-  const engine = {
+  const runner = {
     branches: async (_: unknown, asked: BranchRoom) => {
       room = asked;
       return branches;
     },
   };
   const answers = [[1, 2, 3], [4], [1, 2, 5, 6], [1, 2, 3]];
-  const found = await rank(engine, { ids: [0], images: [] }, answers, { normalize: false });
+  const found = await rank(runner, { ids: [0], images: [] }, answers, { normalize: false });
   expect(read).toEqual([
     { parent: -1, token: 1 },
     { parent: 0, token: 2 },
@@ -109,8 +109,8 @@ test.each([
   ["no answers", [], "there are no answers to rank"],
   ["an answer without tokens", [[1], []], "answer 2 of 2 is empty"],
 ])("%s is refused", async (_, answers, message) => {
-  const engine = { branches: () => Promise.reject(new Error("not reached")) };
-  await expect(rank(engine, { ids: [0], images: [] }, answers)).rejects.toMatchObject({
+  const runner = { branches: () => Promise.reject(new Error("not reached")) };
+  await expect(rank(runner, { ids: [0], images: [] }, answers)).rejects.toMatchObject({
     code: "usage",
     message,
   });

@@ -70,7 +70,7 @@ export function difference(a: Plain, b: Plain): number {
   return Number.isNaN(largest) ? Number.POSITIVE_INFINITY : largest;
 }
 
-/** As an engine takes it. */
+/** As a backend takes it. */
 export function host<D extends DType>({ shape, data }: Plain, dtype: D): HostTensor<D> {
   const tensor = zeros(dtype, shape);
   data.forEach((value, i) => {
@@ -79,7 +79,7 @@ export function host<D extends DType>({ shape, data }: Plain, dtype: D): HostTen
   return tensor;
 }
 
-/** As an engine gives it. */
+/** As a backend gives it. */
 export const plain = ({ shape, data }: HostTensor): Plain => ({ shape, data: Array.from(data, Number) });
 
 /** Numbers from `low` up to `high` that are the same for every run (mulberry32), exact in float32. */

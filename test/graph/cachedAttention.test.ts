@@ -1,17 +1,17 @@
 /**
  * Attention over a cache, call after call as a model makes them, against plain numbers. Heads that are 8 wide go to
- * the engine's kernel, those that are 6 wide through the definition.
+ * the backend's kernel, those that are 6 wide through the definition.
  */
 import { describe, expect, test } from "vitest";
 import { cachedAttention, createGraph, input, output } from "../../src/graph/index.js";
 import type { Session } from "../../src/runtime/runtime.js";
 import { array, at, difference, host, noise, type Plain, plain } from "./arrays.js";
-import { useEngine } from "./evaluate.js";
+import { useBackend } from "./evaluate.js";
 import { type CachedCall, cachedAttentionOf } from "./operators/formulas.js";
 
 const heads = 2;
 const scale = 0.4;
-const engine = useEngine();
+const backend = useBackend();
 
 function load(e: number): Promise<Session> {
   const graph = createGraph("cached attention");
@@ -30,7 +30,7 @@ function load(e: number): Promise<Session> {
   output(graph, "y", y!);
   output(graph, "presentKeys", keys!);
   output(graph, "presentValues", values!);
-  return engine.load(graph);
+  return backend.load(graph);
 }
 
 /** A call for t new tokens of each row, from its slot in `start` on. */
@@ -71,8 +71,8 @@ async function inPlace(
   await using session = await load(e);
   const rows = calls[0]!.start.length;
   const empty = usedCache(rows, capacity, e);
-  using keys = engine.runtime.bind(host(empty, "float32"));
-  using values = engine.runtime.bind(host(empty, "float32"));
+  using keys = backend.runtime.bind(host(empty, "float32"));
+  using values = backend.runtime.bind(host(empty, "float32"));
   let past: readonly [Plain, Plain] = [empty, empty];
   for (const [i, { t, start }] of calls.entries()) {
     const call = callOf(t, start, past, 10 * i);

@@ -1,4 +1,4 @@
-/** Graphs at work: one engine a test file, which compiles what a function writes and runs it. */
+/** Graphs at work: one backend a test file, which compiles what a function writes and runs it. */
 import { afterAll, beforeAll } from "vitest";
 import { createGraph, type Graph, input, output, type Tensor } from "../../src/graph/index.js";
 import { compile } from "../../src/onnx/compile.js";
@@ -9,7 +9,7 @@ import { host, type Plain, plain } from "./arrays.js";
 
 type Named<T> = Readonly<Record<string, T>>;
 
-export interface Engine {
+export interface Backend {
   /** Compiles a graph and gives it its weights, by their names in the checkpoint. */
   load(graph: Graph, checkpoint?: Named<Plain>): Promise<Session>;
   /** Runs once what `write` makes of the given tensors; returns the results by the names that it gives them. */
@@ -21,15 +21,15 @@ export interface Engine {
   readonly runtime: Runtime;
 }
 
-/** To be called at the top of a test file: opens the engine before its tests and closes it after them. */
-export function useEngine(): Engine {
+/** To be called at the top of a test file: opens the backend before its tests and closes it after them. */
+export function useBackend(): Backend {
   let runtime: Runtime | undefined;
   beforeAll(async () => {
     runtime = await openOrtFfi();
   });
   afterAll(() => runtime?.close());
 
-  const load: Engine["load"] = (graph, checkpoint = {}) => {
+  const load: Backend["load"] = (graph, checkpoint = {}) => {
     const { program, weights } = compile(graph);
     // A weight may be seen in another shape than the checkpoint's; its numbers lie in the same order.
     const memory = weights.map(

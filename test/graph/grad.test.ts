@@ -26,10 +26,10 @@ import {
   where,
 } from "../../src/graph/index.js";
 import { array, difference, host, noise, type Plain } from "./arrays.js";
-import { useEngine } from "./evaluate.js";
+import { useBackend } from "./evaluate.js";
 import { attentionOf } from "./operators/formulas.js";
 
-const engine = useEngine();
+const backend = useBackend();
 
 /** The sum of all numbers. */
 const total = (x: Tensor) => sum(x, { axes: x.shape.map((_, axis) => axis) });
@@ -40,7 +40,7 @@ async function gradientsOf(
   loss: (inputs: Readonly<Record<string, Tensor>>) => Tensor,
 ): Promise<Readonly<Record<string, Plain>>> {
   const feeds = Object.entries(given).map(([name, value]) => [name, host(value, "float32")]);
-  return engine.evaluate(Object.fromEntries(feeds), (inputs) => {
+  return backend.evaluate(Object.fromEntries(feeds), (inputs) => {
     const all = grad(loss(inputs), Object.values(inputs));
     return Object.fromEntries(Object.keys(inputs).map((name, i) => [`d${name}`, all[i]!]));
   });
@@ -102,7 +102,7 @@ test("tensors of any rank, through a layer and a definition", async () => {
 
 test("gradients have gradients", async () => {
   const x = vector(-1, 0.5, 2);
-  const { second } = await engine.evaluate({ x: host(x, "float32") }, ({ x }) => {
+  const { second } = await backend.evaluate({ x: host(x, "float32") }, ({ x }) => {
     const [first] = grad(total(mul(mul(x!, x!), x!)), [x!]);
     return { second: grad(total(first!), [x!])[0]! };
   });
@@ -111,7 +111,7 @@ test("gradients have gradients", async () => {
 
 test("a parameter may lie between others and the loss", async () => {
   // loss = 3 h², h = 2 x
-  const { dx, dh } = await engine.evaluate({ x: host(vector(1, -2), "float32") }, ({ x }) => {
+  const { dx, dh } = await backend.evaluate({ x: host(vector(1, -2), "float32") }, ({ x }) => {
     const h = mul(x!, 2);
     const [dx, dh] = grad(total(mul(mul(h, h), 3)), [x!, h]);
     return { dx: dx!, dh: dh! };
@@ -121,7 +121,7 @@ test("a parameter may lie between others and the loss", async () => {
 });
 
 test("the loss itself has the gradient 1", async () => {
-  const { d } = await engine.evaluate({ x: host({ shape: [], data: [3] }, "float32") }, ({ x }) => {
+  const { d } = await backend.evaluate({ x: host({ shape: [], data: [3] }, "float32") }, ({ x }) => {
     const loss = mul(x!, x!);
     return { d: grad(loss, [loss])[0]! };
   });
@@ -145,7 +145,7 @@ test("an infinite result that nobody uses does no harm", async () => {
 test("what `where` does not choose gets no gradient, whatever its value", async () => {
   const given = { a: vector(1, Number.POSITIVE_INFINITY), b: vector(Number.NaN, 2), choice: vector(-1, 1) };
   const feeds = Object.fromEntries(Object.entries(given).map(([name, x]) => [name, host(x, "float32")]));
-  const { da, db } = await engine.evaluate(feeds, ({ a, b, choice }) => {
+  const { da, db } = await backend.evaluate(feeds, ({ a, b, choice }) => {
     const [da, db] = grad(total(where(less(choice!, 0), a!, b!)), [a!, b!]);
     return { da: da!, db: db! };
   });
@@ -160,7 +160,7 @@ test("equal maxima share the gradient", async () => {
 
 test("row numbers and conditions have no gradient, and stand in nobody's way", async () => {
   const rows = host({ shape: [3], data: [1, 1, 0] }, "int32");
-  const { dtable } = await engine.evaluate(
+  const { dtable } = await backend.evaluate(
     { table: host(noise([2, 2], 1), "float32"), rows },
     ({ table, rows }) => ({
       dtable: grad(total(gather(table!, rows!)), [table!])[0]!,

@@ -18,10 +18,10 @@ import {
   tanh,
 } from "../../src/graph/index.js";
 import { difference, host } from "./arrays.js";
-import { useEngine } from "./evaluate.js";
+import { useBackend } from "./evaluate.js";
 import { errorFunction } from "./operators/formulas.js";
 
-const engine = useEngine();
+const backend = useBackend();
 const { log: ln } = Math;
 
 /** erf: Abramowitz and Stegun, table 7.1; gelu: x Φ(x), with Φ from table 26.1. */
@@ -42,7 +42,7 @@ test.each<[string, (x: Tensor) => Tensor, readonly number[], readonly number[]]>
   ["layerNorm", (x) => layerNorm(x, x, undefined, { epsilon: 0 }), [1, 3], [-1, 3]],
 ])("%s", async (_, write, x, expected) => {
   const shape = [x.length];
-  const { y } = await engine.evaluate({ x: host({ shape, data: x }, "float32") }, ({ x }) => ({
+  const { y } = await backend.evaluate({ x: host({ shape, data: x }, "float32") }, ({ x }) => ({
     y: write(x!),
   }));
   expect(difference(y!, { shape: [expected.length], data: expected })).toBeLessThan(5e-7);
@@ -51,7 +51,7 @@ test.each<[string, (x: Tensor) => Tensor, readonly number[], readonly number[]]>
 test("attention whose queries are 0 is the mean of the values", async () => {
   const rows = (...data: number[]) => host({ shape: [data.length, 1], data }, "float32");
   const given = { queries: rows(0), keys: rows(5, -3, 2), values: rows(1, 2, 6) };
-  const { y } = await engine.evaluate(given, ({ queries, keys, values }) => ({
+  const { y } = await backend.evaluate(given, ({ queries, keys, values }) => ({
     y: attention(queries!, keys!, values!, undefined, { scale: 1 }),
   }));
   expect(y).toEqual({ shape: [1, 1], data: [3] });

@@ -14,10 +14,10 @@ import {
   type Tensor,
 } from "../../src/graph/index.js";
 import { array, difference, host, noise, type Plain } from "./arrays.js";
-import { useEngine } from "./evaluate.js";
+import { useBackend } from "./evaluate.js";
 import { attentionOf, cachedAttentionOf } from "./operators/formulas.js";
 
-const engine = useEngine();
+const backend = useBackend();
 const t = 3;
 
 /** For every query, the keys that it may see. */
@@ -43,7 +43,7 @@ describe.each(Object.entries(sights))("%s", (_, sees) => {
       v: host(v, "float32"),
       bias: host(bias, "float32"),
     };
-    const { y, dq, dk } = await engine.evaluate(given, ({ q, k, v, bias }) => {
+    const { y, dq, dk } = await backend.evaluate(given, ({ q, k, v, bias }) => {
       const y = attention(q!, k!, v!, bias, { scale: 0.5 });
       const [dq, dk] = grad(sum(y, { axes: [0, 1, 2, 3] }), [q!, k!]) as [Tensor, Tensor];
       return { y, dq, dk };
@@ -52,7 +52,7 @@ describe.each(Object.entries(sights))("%s", (_, sees) => {
     for (const value of [...dq!.data, ...dk!.data]) expect(Math.abs(value)).toBeLessThan(10);
   });
 
-  // Heads 8 wide: the engine's kernel; 6 wide: the definition. All tokens at once, and the last one alone.
+  // Heads 8 wide: the backend's kernel; 6 wide: the definition. All tokens at once, and the last one alone.
   const ways = [8, 6].flatMap((e) => [t, 1].map((tokens) => [e, tokens] as const));
   test.each(ways)("cached attention, heads %i wide, of %i queries", async (e, tokens) => {
     const call = {
@@ -70,7 +70,7 @@ describe.each(Object.entries(sights))("%s", (_, sees) => {
         host(value, name === "start" ? "int32" : "float32"),
       ]),
     );
-    const { y } = await engine.evaluate(given, (x) => ({
+    const { y } = await backend.evaluate(given, (x) => ({
       y: cachedAttention(x.queries!, x.keys!, x.values!, x.pastKeys!, x.pastValues!, x.start!, x.bias!, {
         scale: 0.5,
       })[0]!,
@@ -83,7 +83,7 @@ test("what a row that sees nothing gets is the mean of the values", async () => 
   const v = { shape: [1, 1, t, 1], data: [1, 2, 6] };
   const nothing = biasOf(() => false, t);
   const given = { v: host(v, "float32"), bias: host(nothing, "float32") };
-  const { y } = await engine.evaluate(given, ({ v, bias }) => ({
+  const { y } = await backend.evaluate(given, ({ v, bias }) => ({
     y: attention(v!, v!, v!, bias, { scale: 1 }),
   }));
   expect(difference(y!, { shape: [1, 1, t, 1], data: [3, 3, 3] })).toBeLessThan(1e-6);
@@ -94,7 +94,7 @@ test("masked scores count for nothing, and a row of them alone is even", async (
     shape: [2, 4],
     data: [Math.log(2), masked, Math.log(6), masked, masked, masked, masked, masked],
   };
-  const { y } = await engine.evaluate({ x: host(x, "float32") }, ({ x }) => ({
+  const { y } = await backend.evaluate({ x: host(x, "float32") }, ({ x }) => ({
     y: softmax(x!, { axis: -1 }),
   }));
   const expected = { shape: [2, 4], data: [0.25, 0, 0.75, 0, 0.25, 0.25, 0.25, 0.25] };

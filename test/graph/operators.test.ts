@@ -1,7 +1,7 @@
 /**
  * Every operator of the language against plain numbers: its values, its gradient against central differences, and its
  * definition against both. The references and their differences are computed in double precision (the step of 1e-4
- * errs by about 1e-8), so that all that the tolerances allow is the engine's float32.
+ * errs by about 1e-8), so that all that the tolerances allow is the backend's float32.
  */
 import { describe, expect, test } from "vitest";
 import {
@@ -19,7 +19,7 @@ import {
 } from "../../src/graph/index.js";
 import { compile } from "../../src/onnx/compile.js";
 import { array, difference, dot, host, noise, type Plain, plain } from "./arrays.js";
-import { useEngine } from "./evaluate.js";
+import { useBackend } from "./evaluate.js";
 import { activation } from "./operators/activation.js";
 import { attention } from "./operators/attention.js";
 import type { Case, Cases } from "./operators/cases.js";
@@ -43,7 +43,7 @@ const cases: Cases = {
   ...attention,
 };
 
-const engine = useEngine();
+const backend = useBackend();
 
 test("every operator has cases, and no other", () => {
   expect(Object.keys(cases).sort()).toEqual(operators.map(({ name }) => name).sort());
@@ -52,7 +52,7 @@ test("every operator has cases, and no other", () => {
 describe.each(operators)("$name", (op) => {
   const all = cases[op.name] ?? [];
 
-  test("has values, a gradient, and a way to the engine", () => {
+  test("has values, a gradient, and a way to the backend", () => {
     expect(op.onnx ?? op.definition).toBeDefined();
     expect(all.length).toBeGreaterThan(0);
     const written = all.map((each) => write(each, "form"));
@@ -71,7 +71,7 @@ test("scatterAdd adds every value of one row, also on several threads", async ()
   const rows = input(graph, "rows", "int32", ["n"]);
   output(graph, "y", scatterAdd(rows, input(graph, "values", "float32", ["n", 4]), { count: 3 }));
   const program = { ...compile(graph).program, weights: new Map() };
-  await using session = await engine.runtime.load(program, { threads: 4 });
+  await using session = await backend.runtime.load(program, { threads: 4 });
   const n = 30_000;
   const [turns, ones] = [array([n], (i) => i! % 3), array([n, 4], () => 1)];
   const { y } = await session.run({ rows: host(turns, "int32"), values: host(ones, "float32") });
@@ -120,7 +120,7 @@ function defined({ op, inputs, attributes, results, graph }: Node): readonly Ten
 
 async function check(each: Case, way: "form" | "definition"): Promise<void> {
   const { graph, results, gradients } = write(each, way);
-  await using session = await engine.load(graph);
+  await using session = await backend.load(graph);
   const isNamed = Object.values(each.inputs).some(({ shape }) =>
     shape.some((dim) => typeof dim === "string"),
   );

@@ -2,9 +2,9 @@
 import { expect, test } from "vitest";
 import { createGraph, input, namedSize, rearrange, showShape, sizes, times } from "../../src/graph/index.js";
 import { array, at, host, noise, type Plain } from "./arrays.js";
-import { useEngine } from "./evaluate.js";
+import { useBackend } from "./evaluate.js";
 
-const engine = useEngine();
+const backend = useBackend();
 
 /** Each number goes where the names of its axes go: groups are read as numbers of mixed base. */
 function rearranged(x: Plain, pattern: string, lengths: Readonly<Record<string, number>>): Plain {
@@ -57,7 +57,7 @@ test.each<
   [" a  b->( b   a ) ", [2, 3], {}, { a: 2, b: 3 }],
 ])("%s", async (pattern, shape, given, lengths) => {
   const x = noise(shape, 1);
-  const { y } = await engine.evaluate({ x: host(x, "float32") }, ({ x }) => ({
+  const { y } = await backend.evaluate({ x: host(x, "float32") }, ({ x }) => ({
     y: rearrange(x!, pattern, given),
   }));
   expect(y).toEqual(rearranged(x, pattern, lengths));

@@ -24,9 +24,9 @@ import {
   weight,
 } from "../../src/graph/index.js";
 import { noise } from "./arrays.js";
-import { useEngine } from "./evaluate.js";
+import { useBackend } from "./evaluate.js";
 
-const engine = useEngine();
+const backend = useBackend();
 /** Only what the outputs need. */
 const same = (graph: Graph) => rewrite(graph, () => undefined);
 const operatorsOf = (graph: Graph) => graph.nodes.flatMap(({ op }) => (isSource(op) ? [] : [op.name]));
@@ -65,7 +65,7 @@ test("reshapes of reshapes are one, and one that changes nothing is none", () =>
 
 test("a weight that is used both ways stays in both", async () => {
   const w = noise([2, 6], 1);
-  const results = await engine.evaluate(
+  const results = await backend.evaluate(
     {},
     (_, graph) => {
       const own = weight(graph, "w", [2, 6]);
@@ -77,9 +77,9 @@ test("a weight that is used both ways stays in both", async () => {
   expect(results).toEqual({ own: { shape: [2, 6], data }, seen: { shape: [3, 4], data } });
 });
 
-test("a transposed weight is transposed by the engine", async () => {
+test("a transposed weight is transposed by the backend", async () => {
   const w = noise([2, 3], 1);
-  const { y } = await engine.evaluate(
+  const { y } = await backend.evaluate(
     {},
     (_, graph) => ({ y: rearrange(weight(graph, "w", [2, 3]), "a b -> b a") }),
     { w },
@@ -118,7 +118,7 @@ test("a size may be used before the input that gives it is declared", async () =
   const graph = createGraph("g");
   output(graph, "y", cast(iota(graph, namedSize("t")), { to: "float32" }));
   input(graph, "late", "int32", ["t"]);
-  await using session = await engine.load(graph);
+  await using session = await backend.load(graph);
   const { y } = await session.run({ late: { dtype: "int32", shape: [3], data: new Int32Array(3) } });
   expect([...y!.data]).toEqual([0, 1, 2]);
 });

@@ -6,11 +6,11 @@ import { params } from "../../src/models/layers.js";
 import { vit } from "../../src/models/vit.js";
 import { golden, goldenTest } from "../goldens.js";
 import { host, type Plain } from "../graph/arrays.js";
-import { useEngine } from "../graph/evaluate.js";
+import { useBackend } from "../graph/evaluate.js";
 import { tensorsOf } from "../tensors.js";
 import { compare, moduleFile } from "./moduleFile.js";
 
-const engine = useEngine();
+const backend = useBackend();
 const tower = { width: 16, layers: 2, heads: 2, mlpRatio: 4 };
 
 describe.each([
@@ -23,7 +23,7 @@ describe.each([
   test("patch tokens, features of images and texts, and logits", async () => {
     const { weights, inputs, outputs } = await moduleFile(file);
     const given = { image: host(inputs.image!, "float32"), text: host(inputs.text!, "int32") };
-    const found = await engine.evaluate(
+    const found = await backend.evaluate(
       given,
       (t, graph) => {
         const p = params(graph);
@@ -61,7 +61,7 @@ goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form", async () =
     image: host(values["input.image"]!, "float32"),
     text: host(values["input.text"]!, "int32"),
   };
-  const { images, texts } = await engine.evaluate(
+  const { images, texts } = await backend.evaluate(
     given,
     ({ image, text }, graph) => ({
       images: imageFeatures(params(graph), image!, { ...ofOpenAi, imageSize: 16, patchSize: 8 }, 16),

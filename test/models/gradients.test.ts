@@ -4,8 +4,6 @@
  * cross-entropy, added.
  */
 import { describe, expect, test } from "vitest";
-import { placesOf } from "../../src/engine/places.js";
-import { loadWeights } from "../../src/engine/weights.js";
 import {
   add,
   createGraph,
@@ -20,11 +18,13 @@ import { decode, encode } from "../../src/models/flamingo.js";
 import { params } from "../../src/models/layers.js";
 import { nextTokenLoss } from "../../src/models/loss.js";
 import { compile } from "../../src/onnx/compile.js";
+import { placesOf } from "../../src/runner/places.js";
+import { loadWeights } from "../../src/runner/weights.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import { hasGolden } from "../goldens.js";
 import { compared } from "../parity.js";
 import type { PlainTensor } from "../tensors.js";
-import { ids, largestDifference, onEngines, tinyModelsWith } from "../tinyModel.js";
+import { ids, largestDifference, onBackends, tinyModelsWith } from "../tinyModel.js";
 
 interface Training {
   readonly trainable_parameters: readonly string[];
@@ -88,9 +88,9 @@ function feedsOf(
   };
 }
 
-const tinyModels = onEngines(tinyModelsWith("training/training.json", "gradients"));
-describe.each(tinyModels)("$name on $engine", (tinyModel) => {
-  const { engine } = tinyModel;
+const tinyModels = onBackends(tinyModelsWith("training/training.json", "gradients"));
+describe.each(tinyModels)("$name on $backend", (tinyModel) => {
+  const { backend } = tinyModel;
   test("every gradient is the reference implementation's, relative to the largest value of each", async () => {
     const { config, checkpoints, close } = await tinyModel.model();
     const side = config.vision.imageSize;
@@ -162,7 +162,7 @@ describe.each(tinyModels)("$name on $engine", (tinyModel) => {
       const reference = training.losses_of_the_four_batches_at_the_start[half][0]!;
       const largest = Math.abs(Number(outputs[half]!.data[0]) - reference);
       const bound = 1e-5;
-      compared(`gradients/loss/${tinyModel.name}`, { cases: 1, values: 1, largest, bound, engine });
+      compared(`gradients/loss/${tinyModel.name}`, { cases: 1, values: 1, largest, bound, backend });
       expect(largest, half).toBeLessThan(bound);
     }
     const bound = 1e-4;
@@ -176,7 +176,7 @@ describe.each(tinyModels)("$name on $engine", (tinyModel) => {
       const largest =
         largestDifference(isWhole ? ours : sampled(ours), data) /
         data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      const of = { largest, bound, unit: "relative", engine } as const;
+      const of = { largest, bound, unit: "relative", backend } as const;
       compared(`gradients/every parameter/${tinyModel.name}`, { cases: 1, values: data.length, ...of });
       expect(largest, name).toBeLessThan(bound);
     }

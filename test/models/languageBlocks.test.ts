@@ -14,11 +14,11 @@ import { mpt } from "../../src/models/mpt.js";
 import { selfAttention } from "../../src/models/selfAttention.js";
 import { golden } from "../goldens.js";
 import { array, at, host, type Plain } from "../graph/arrays.js";
-import { useEngine } from "../graph/evaluate.js";
+import { useBackend } from "../graph/evaluate.js";
 import { compared } from "../parity.js";
 import { compare, moduleFile } from "./moduleFile.js";
 
-const engine = useEngine();
+const backend = useBackend();
 const float32 = (x: Plain) => host(x, "float32");
 const int32 = (x: Plain) => host(x, "int32");
 
@@ -61,7 +61,7 @@ async function whole(
     position: float32(positions(t, first)),
     mask: float32(array([rows, t, t], (row, i, j) => (j! > i! || hidden(row!, j!) ? masked : 0))),
   };
-  const { y } = await engine.evaluate(
+  const { y } = await backend.evaluate(
     given,
     ({ x, position, mask }, graph) => {
       const { attendIn } = selfAttention(model, { position: position!, mask: mask! }, t);
@@ -99,7 +99,7 @@ describe.each(blocks)("$file", ({ file, model, headWidth }) => {
         const y = model.block(params(of.x!.node.graph), of.x!, attendIn(0));
         return { y, presentKeys: cache.keys[0]!, presentValues: cache.values[0]! };
       };
-      return engine.evaluate(given, write, weights);
+      return backend.evaluate(given, write, weights);
     };
     const prompt = await run(inputs.x!, 0, empty, empty);
     compare(file, "y by a cache", prompt.y!, outputs.y!);

@@ -23,7 +23,7 @@ export async function moduleFile(name: string): Promise<{ weights: Named; inputs
 /** Asks that the largest difference of a module's output be below 2e-6, relative to values above 1, and notes it. */
 export function compare(module: string, what: string, found: Plain, expected: Plain): void {
   const largest = difference(found, expected);
-  const of = { largest, bound: 2e-6, unit: "relative", engine: "ort.ffi" } as const;
+  const of = { largest, bound: 2e-6, unit: "relative", backend: "ort.ffi" } as const;
   compared(`modules/${module}`, { cases: 1, values: expected.data.length, ...of });
   expect(largest, `${module} ${what}`).toBeLessThan(of.bound);
 }

@@ -19,10 +19,10 @@ import { type Params, params } from "../../src/models/layers.js";
 import { perceiver } from "../../src/models/perceiver.js";
 import { clipBlock } from "../../src/models/vit.js";
 import { array, at, host, type Plain } from "../graph/arrays.js";
-import { useEngine } from "../graph/evaluate.js";
+import { useBackend } from "../graph/evaluate.js";
 import { compare, moduleFile } from "./moduleFile.js";
 
-const engine = useEngine();
+const backend = useBackend();
 
 const float32 = (x: Plain) => host(x, "float32");
 const int32 = (x: Plain) => host(x, "int32");
@@ -40,7 +40,7 @@ describe.each([
     const write = ({ x }: Readonly<Record<string, Tensor>>) => ({
       y: perceiver(params(x!.node.graph), x!, config),
     });
-    const { y } = await engine.evaluate({ x: float32(inputs[given]!) }, write, weights);
+    const { y } = await backend.evaluate({ x: float32(inputs[given]!) }, write, weights);
     compare(file, wanted, y!, outputs[wanted]!);
   });
 });
@@ -55,7 +55,7 @@ describe.each([
   ])("%s", async (output, isCausal) => {
     const { weights, inputs, outputs } = await moduleFile(file);
     const config = { heads: 4, mlpRatio: 4, activation };
-    const { y } = await engine.evaluate(
+    const { y } = await backend.evaluate(
       { x: float32(inputs.x!) },
       ({ x }, graph) => ({
         y: clipBlock(params(graph), x!, config, isCausal ? causalMask(graph, x!.shape[1]!) : undefined),
@@ -87,7 +87,7 @@ describe("cross-attention", () => {
     /** Tokens at their places (in the words of `place`) through the block. */
     const run = async (block: Block, tokens: Plain, place: Plain, onlyImmediate: boolean): Promise<Plain> => {
       const given = { x: float32(tokens), place: int32(place), media: float32(media!) };
-      const { y } = await engine.evaluate(
+      const { y } = await backend.evaluate(
         given,
         (t, graph) => {
           const p = params(graph);

@@ -6,10 +6,10 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect } from "vitest";
 import type { Checkpoint, TensorInfo } from "../../src/checkpoints/checkpoint.js";
-import { decodeGraph, encodeGraph } from "../../src/engine/graphs.js";
-import { findWeights } from "../../src/engine/weights.js";
 import { type ReleasedModel, zoo } from "../../src/models/zoo.js";
 import { compile } from "../../src/onnx/compile.js";
+import { decodeGraph, encodeGraph } from "../../src/runner/graphs.js";
+import { findWeights } from "../../src/runner/weights.js";
 import { golden, goldenTest } from "../goldens.js";
 import { compared } from "../parity.js";
 

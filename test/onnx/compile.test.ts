@@ -1,4 +1,4 @@
-/** From a graph to a program: ports, aliases, weights and names, and what the engine makes of them. */
+/** From a graph to a program: ports, aliases, weights and names, and what the backend makes of them. */
 import { describe, expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import {
@@ -30,9 +30,9 @@ import { defineOp, type Operator } from "../../src/graph/op.js";
 import { compile } from "../../src/onnx/compile.js";
 import { lower } from "../../src/onnx/lower.js";
 import { host, noise, type Plain, plain } from "../graph/arrays.js";
-import { useEngine } from "../graph/evaluate.js";
+import { useBackend } from "../graph/evaluate.js";
 
-const engine = useEngine();
+const backend = useBackend();
 
 /** The values of several sizes. */
 const values = (sizes: Readonly<Record<string, number>>) => new Map(Object.entries(sizes));
@@ -42,7 +42,7 @@ async function run(
   given: Readonly<Record<string, Plain>>,
   weights: Readonly<Record<string, Plain>> = {},
 ) {
-  await using session = await engine.load(graph, weights);
+  await using session = await backend.load(graph, weights);
   const feeds = Object.entries(given).map(([name, x]) => [name, host(x, "float32")]);
   return await session.run(Object.fromEntries(feeds));
 }
@@ -88,7 +88,7 @@ test("weights are listed once, as the program has them and as the checkpoint doe
   ]);
 });
 
-test("lowering leaves nothing but instructions of the engine", () => {
+test("lowering leaves nothing but instructions of the backend", () => {
   const graph = createGraph("lower");
   const x = input(graph, "x", "float32", ["b", 4]);
   output(graph, "y", tanh(linear(x, weight(graph, "w", [4, 4]), undefined)));
@@ -151,7 +151,7 @@ describe("outputs", () => {
     expect([...first!.data, ...last!.data]).toEqual([x.data[0], x.data[2]]);
   });
 
-  test("names that protobuf and the engine must take as they are", async () => {
+  test("names that protobuf and the backend must take as they are", async () => {
     const graph = createGraph("names with spaces, → and %");
     output(graph, "y: −x / %0", neg(input(graph, "%x", "float32", ["b"])));
     expect(plain((await run(graph, { "%x": x }))["y: −x / %0"]!).data).toEqual(negative);

@@ -1,4 +1,4 @@
-/** What every engine must do, as one table: call `runtimeCases` with a function that opens the engine. */
+/** What every backend must do, as one table: call `runtimeCases` with a function that opens the backend. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { type HostTensor, zeros } from "../../src/runtime/hostTensor.js";
@@ -377,7 +377,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       await new Promise((resolve) => setTimeout(resolve, 10));
       await session.close();
       for (const { code, message } of await Promise.all(runs)) {
-        expect([code, message]).toEqual(["engine", "chain was closed"]);
+        expect([code, message]).toEqual(["backend", "chain was closed"]);
       }
     });
   });
@@ -388,7 +388,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       await session.close();
       await session.close();
       expect(await failure(session.run({ a, b }))).toMatchObject({
-        code: "engine",
+        code: "backend",
         message: "addition was closed",
       });
     });
@@ -512,7 +512,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
 
     test.each(table)("$case", async ({ feeds = good, options = { want: ["y"] }, error }) => {
       const { code, message } = await failure(session.run(feeds, options));
-      expect([code, message.slice(0, 9)]).toEqual(["engine", "checked: "]);
+      expect([code, message.slice(0, 9)]).toEqual(["backend", "checked: "]);
       expect(message).toContain(error);
     });
 
@@ -538,10 +538,10 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
     });
   });
 
-  describe("what the engine refuses comes as an error of ours, with its words as the cause", () => {
+  describe("what the backend refuses comes as an error of ours, with its words as the cause", () => {
     test("a model that is none", async () => {
       const error = await failure(load({ ...addition, bytes: Uint8Array.of(1, 2, 3) }));
-      expect(error.code).toBe("engine");
+      expect(error.code).toBe("backend");
       expect(error.message).toMatch(/^addition cannot be loaded: /);
       expect(error.cause).toBeInstanceOf(Error);
     });

@@ -25,7 +25,7 @@ test("koffi without its binary", async () => {
     throw new Error("Cannot find the native Koffi module");
   });
   await expect(openFfi()).rejects.toMatchObject({
-    code: "engine",
+    code: "backend",
     message: "the package koffi, which calls ONNX Runtime, cannot be loaded",
     hint: expect.stringContaining("npm install"),
   });
@@ -34,7 +34,7 @@ test("koffi without its binary", async () => {
 test("an ONNX Runtime that is too old", async () => {
   koffiWith({ call: () => "1.9.0" });
   await expect(openFfi()).rejects.toMatchObject({
-    code: "engine",
+    code: "backend",
     message: expect.stringMatching(/^ONNX Runtime is 1\.9\.0, needed is 1\.\d+ or later$/),
   });
 });
@@ -47,8 +47,8 @@ test("a koffi that somebody else has set up with too small a stack", async () =>
     },
   });
   await expect(openFfi()).rejects.toMatchObject({
-    code: "engine",
-    message: "koffi was used before with a stack that is too small for the engine",
+    code: "backend",
+    message: "koffi was used before with a stack that is too small for the backend",
     hint: expect.stringContaining("koffi.config({ async_stack_size: 2097152 })"),
   });
 });
@@ -71,7 +71,7 @@ test("an onnxruntime-node that does not load", async () => {
   }));
   const { openOrtBinding } = await import("../../src/runtime/ortBinding.node.js");
   await expect(openOrtBinding()).rejects.toMatchObject({
-    code: "engine",
+    code: "backend",
     message: "the package onnxruntime-node cannot be loaded: Cannot find module",
   });
 });
@@ -83,7 +83,7 @@ test("sharp without its binary: the model loads, and the first image says so", a
   const { load } = await import("../../src/api/load.node.js");
   await using flamingo = await load();
   await expect(flamingo.caption(golden("photos/rocket.jpg"))).rejects.toMatchObject({
-    code: "engine",
+    code: "backend",
     message: "the package sharp, which decodes images, cannot be loaded",
     hint: expect.stringContaining("npm install"),
   });

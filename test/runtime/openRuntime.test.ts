@@ -43,31 +43,31 @@ test.each([noLibrary, join(folder, "missing.so")])(
   },
 );
 
-test("an engine that is named is opened, or refused and not replaced", async () => {
+test("a backend that is named is opened, or refused and not replaced", async () => {
   for (const name of ["ort.ffi", "ort.binding"]) {
     const { runtime, notices } = await open(name);
     expect([runtime.name, ...notices]).toEqual([name]);
     await runtime.close();
   }
-  await expect(open("ort.ffi", noLibrary)).rejects.toMatchObject({ code: "engine" });
+  await expect(open("ort.ffi", noLibrary)).rejects.toMatchObject({ code: "backend" });
 });
 
-test("an unknown engine is refused with the names of those that there are", async () => {
+test("an unknown backend is refused with the names of those that there are", async () => {
   await expect(openRuntime("ort")).rejects.toMatchObject({
     code: "usage",
-    message: 'there is no engine "ort"',
-    hint: "The engines are ort.ffi, ort.binding.",
+    message: 'there is no backend "ort"',
+    hint: "The backends are ort.ffi, ort.binding.",
   });
 });
 
 test("when neither works, the error has the reasons of both and what to do about the first", async () => {
   vi.doMock("../../src/runtime/ortBinding.node.js", () => ({
-    openOrtBinding: () => Promise.reject(new OpenFlamingoError("engine", "it is missing", { hint: "" })),
+    openOrtBinding: () => Promise.reject(new OpenFlamingoError("backend", "it is missing", { hint: "" })),
   }));
   await expect(open(undefined, noLibrary)).rejects.toMatchObject({
-    code: "engine",
+    code: "backend",
     message: expect.stringMatching(
-      /^no engine works: ort\.ffi: .* cannot be loaded: .*; ort\.binding: it is missing$/,
+      /^no backend works: ort\.ffi: .* cannot be loaded: .*; ort\.binding: it is missing$/,
     ),
     hint: expect.stringContaining("glibc"),
   });

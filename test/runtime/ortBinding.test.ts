@@ -55,7 +55,7 @@ test("when the worker dies, runs that wait and all that is asked for later are r
   await using runtime = await openOrtBinding();
   const session = await runtime.load(addition);
   const worker = await started;
-  const refused = { code: "engine", message: "addition failed: the worker thread has ended" };
+  const refused = { code: "backend", message: "addition failed: the worker thread has ended" };
   // The worker is at rest: one that is ended in the middle of a run takes the process with it.
   const dying = worker.terminate();
   const runs = [session.run({ a, b: a }), session.run({ a, b: a })];
@@ -63,7 +63,7 @@ test("when the worker dies, runs that wait and all that is asked for later are r
   await dying;
   await expect(session.run({ a, b: a })).rejects.toMatchObject(refused);
   await expect(runtime.load(addition)).rejects.toMatchObject({
-    code: "engine",
+    code: "backend",
     message: "addition cannot be loaded: the worker thread has ended",
   });
   await session.close();

@@ -169,7 +169,7 @@ describe("opening", () => {
 
   test("on a platform without a library says which have one", async () => {
     const { code, message, hint } = await failure(() => findOrtLibrary("darwin", "x64"));
-    expect([code, message]).toEqual(["engine", "onnxruntime-node has no library for darwin x64"]);
+    expect([code, message]).toEqual(["backend", "onnxruntime-node has no library for darwin x64"]);
     expect(hint).toMatch(/darwin arm64.*linux x64/);
   });
 
@@ -178,7 +178,7 @@ describe("opening", () => {
       throw new Error("Cannot find module 'onnxruntime-node/package.json'");
     };
     const { code, message, hint } = await failure(() => findOrtLibrary("linux", "x64", missing));
-    expect([code, message]).toEqual(["engine", "the package onnxruntime-node is not installed"]);
+    expect([code, message]).toEqual(["backend", "the package onnxruntime-node is not installed"]);
     expect(hint).toMatch(/^npm install/);
   });
 
@@ -186,7 +186,7 @@ describe("opening", () => {
     const path = join(folder, "libonnxruntime.so.1");
     writeFileSync(path, "not a library");
     const { code, message, hint } = await failure(() => openOrtFfi({ library: path }));
-    expect(code).toBe("engine");
+    expect(code).toBe("backend");
     expect(message).toMatch(/^ONNX Runtime's library .*libonnxruntime.so.1 cannot be loaded: /);
     expect(hint).toMatch(/glibc/);
   });
@@ -213,7 +213,7 @@ describe("the self-test", () => {
     expect(selfTestProgram.outputs).toEqual(written.outputs);
   });
 
-  test("refuses an engine that computes wrongly", async () => {
+  test("refuses a backend that computes wrongly", async () => {
     await using runtime = await openOrtFfi();
     const wrong: Runtime = {
       name: "wrong",
@@ -227,9 +227,9 @@ describe("the self-test", () => {
       },
     };
     await expect(selfTest(wrong)).rejects.toMatchObject({
-      code: "engine",
+      code: "backend",
       message: "wrong 0.1.0 computes wrongly: a known product is 52,83,-2,-3, not 52,73,-2,-3",
-      hint: expect.stringContaining("--engine"),
+      hint: expect.stringContaining("--backend"),
     });
   });
 });
@@ -252,6 +252,6 @@ test.each([
     "Status Message: Compute MatMul dimension mismatch",
   ],
   ["Invalid output name: z", "Invalid output name: z"],
-])("the engine's words %# are told without the places in its code", (words, told) => {
+])("the backend's words %# are told without the places in its code", (words, told) => {
   expect(engineError("decode", new Error(words)).message).toBe(`decode: ${told}`);
 });

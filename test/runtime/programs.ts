@@ -1,4 +1,4 @@
-/** Small programs that the tests of every engine run, and what they must give. */
+/** Small programs that the tests of every backend run, and what they must give. */
 import { elementsOf, type HostTensor } from "../../src/runtime/hostTensor.js";
 import type { Program } from "../../src/runtime/runtime.js";
 import { node, program } from "./onnxBytes.js";
@@ -33,7 +33,7 @@ export const addition: Program = program(
   { sum: ["float32", "n", 3] },
 );
 
-/** A sum that promises a square: with [2, 3] the engine itself notices, in the middle of a run. */
+/** A sum that promises a square: with [2, 3] the backend itself notices, in the middle of a run. */
 const matrix = ["float32", "n", "m"] as const;
 export const wrongShape: Program = {
   ...program("wrong shape", [node("Add", ["a", "b"], ["sum"])], { a: matrix, b: matrix }, { sum: matrix }),

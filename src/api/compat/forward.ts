@@ -4,10 +4,11 @@
  *
  * Reference: open_flamingo/src/flamingo.py, `Flamingo.forward`, and flamingo_lm.py, `FlamingoLMMixin.forward`.
  */
-import type { Engine } from "../../engine/engine.js";
-import type { EncodedImage, Prompt } from "../../engine/pool.js";
+
 import { logSumOfExponentials } from "../../generate/logits.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
+import type { ModelRunner } from "../../runner/modelRunner.js";
+import type { EncodedImage, Prompt } from "../../runner/pool.js";
 import { requireKnown, requireSignal } from "../settings.js";
 import { type Ids, type Mask, type TextRow, textRows, usage, type VisionX } from "./inputs.js";
 import { firstPast, furtherPast, type Past, type PastKeyValues, requireWhole } from "./pastKeyValues.js";
@@ -57,12 +58,12 @@ export interface ForwardParts {
   readonly imageToken: number;
   readonly conditioning: Conditioning;
   /** @throws OpenFlamingoError `checkpoint-missing` before weights are loaded */
-  engine(): Engine;
+  runner(): ModelRunner;
   encode(visionX: Tensor, rows: number, signal: AbortSignal | undefined): Promise<Media["images"]>;
 }
 
 /** `forward`, and a function that gives back what the results' `pastKeyValues` hold. */
-export function createForward({ config, imageToken, conditioning, engine, encode }: ForwardParts) {
+export function createForward({ config, imageToken, conditioning, runner, encode }: ForwardParts) {
   const { vocabulary, positions } = config.language;
   const pasts = new WeakMap<PastKeyValues, { readonly past: Past; readonly media: Media | undefined }>();
   const open = new Set<Past>(); // the first of each memory
@@ -147,7 +148,7 @@ export function createForward({ config, imageToken, conditioning, engine, encode
     const prompts = rows.map(({ ids }, row): Prompt => ({ ids, images: images[row]! }));
     const lengths = rows.map(({ ids }) => ids.length);
     const room = useCache ? Math.max(0, positions - Math.max(...lengths)) : 0;
-    const decoder = await engine().decoder(prompts, { room });
+    const decoder = await runner().decoder(prompts, { room });
     let kept: PastKeyValues | undefined;
     try {
       const logits = await decoder.logits({ texts: textsOf(rows, before), signal });
@@ -183,7 +184,7 @@ export function createForward({ config, imageToken, conditioning, engine, encode
       );
     }
     requireWhole(past);
-    engine().requireRoom(Math.max(...past.lengths), width);
+    runner().requireRoom(Math.max(...past.lengths), width);
     const texts = textsOf(rows, before);
     const logits = await past.memory.decoder.logits({ texts, from: past.lengths, signal });
     const further = keep(furtherPast(past, width), media);

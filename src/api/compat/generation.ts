@@ -3,13 +3,14 @@
  *
  * Reference: open_flamingo/src/flamingo.py, `Flamingo.generate`, on transformers 4.33.3, `GenerationMixin.generate`.
  */
-import type { Engine } from "../../engine/engine.js";
-import type { Prompt } from "../../engine/pool.js";
+
 import { beamSearch } from "../../generate/beams.js";
 import { greedy } from "../../generate/greedy.js";
 import type { LogitsProcessor, Processing, RowState } from "../../generate/processors.js";
 import type { GenerationLimits } from "../../generate/rows.js";
 import { sample } from "../../generate/sample.js";
+import type { ModelRunner } from "../../runner/modelRunner.js";
+import type { Prompt } from "../../runner/pool.js";
 import { requireCount, requireSignal } from "../settings.js";
 import { type Ids, usage } from "./inputs.js";
 
@@ -159,10 +160,10 @@ export function planOf(langX: Ids, options: GenerationArguments, defaults: Langu
 /**
  * @param langX the rows as they were given, padding included
  * @param prompts the same without padding, with their images
- * @throws OpenFlamingoError `usage`, `prompt-too-long`, `image-count`, `logits-not-finite`, `engine`
+ * @throws OpenFlamingoError `usage`, `prompt-too-long`, `image-count`, `logits-not-finite`, `backend`
  */
 export async function generateSequences(
-  engine: Engine,
+  runner: ModelRunner,
   langX: Ids,
   prompts: readonly Prompt[],
   plan: Plan,
@@ -181,7 +182,7 @@ export async function generateSequences(
     for (const [b, prompt] of prompts.entries()) {
       const rowOf = ({ row }: { readonly row: number }) => b * numBeams + row;
       found.push(
-        ...(await beamSearch(engine, prompt, {
+        ...(await beamSearch(runner, prompt, {
           ...limits,
           processors: limits.processors.map((process) => (state) => process({ ...state, row: rowOf(state) })),
           ...(recording && { onScores: (state) => record(state, rowOf(state)) }),
@@ -204,7 +205,7 @@ export async function generateSequences(
 
   const rows = prompts.flatMap((prompt) => Array.from({ length: numReturnSequences }, () => prompt));
   const before = langX.flatMap((row) => Array.from({ length: numReturnSequences }, () => row));
-  const decoder = await engine.decoder(rows, {
+  const decoder = await runner.decoder(rows, {
     room: maxNewTokens,
     writtenImages: plan.useCache ? "restart" : "add",
   });

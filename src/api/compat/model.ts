@@ -1,14 +1,14 @@
 /**
- * The compatible API's model: the reference implementation's methods on the engine of the first.
+ * The compatible API's model: the reference implementation's methods on the model runner of the high-level API.
  *
  * Reference: open_flamingo/src/flamingo.py, `Flamingo`.
  */
 import { OpenFlamingoError } from "../../base/errors.js";
 import type { Checkpoint } from "../../checkpoints/checkpoint.js";
-import { encodeOnce } from "../../engine/encodeOnce.js";
-import { type Engine, tensorNames } from "../../engine/engine.js";
-import type { EncodedImage, Prompt } from "../../engine/pool.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
+import { encodeOnce } from "../../runner/encodeOnce.js";
+import { type ModelRunner, tensorNames } from "../../runner/modelRunner.js";
+import type { EncodedImage, Prompt } from "../../runner/pool.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import type { OpenModel } from "../load.js";
 import { requireKnown, requireSignal } from "../settings.js";
@@ -50,7 +50,7 @@ export interface CompatibleModel extends AsyncDisposable {
    * @param file a local path: a state dict, or a training checkpoint with its `model_state_dict`
    * @param options.strict whether missing and unexpected keys are an error; true, as in torch. The released checkpoints
    *   hold the trained weights only: they are loaded with false.
-   * @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `engine`, `memory`
+   * @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `backend`, `memory`
    */
   loadStateDict(
     file: string,
@@ -59,7 +59,7 @@ export interface CompatibleModel extends AsyncDisposable {
   /**
    * Logits of every token.
    *
-   * @throws OpenFlamingoError `shape`, `usage`, `prompt-too-long`, `image-count`, `engine`; `checkpoint-missing`
+   * @throws OpenFlamingoError `shape`, `usage`, `prompt-too-long`, `image-count`, `backend`; `checkpoint-missing`
    *   before `loadStateDict`
    */
   forward(args: ForwardArguments): Promise<ForwardResult>;
@@ -99,8 +99,8 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
   const stateDicts: string[] = [];
   let model: OpenModel | undefined;
 
-  function engine(): Engine {
-    if (model) return model.engine;
+  function runner(): ModelRunner {
+    if (model) return model.runner;
     throw new OpenFlamingoError("checkpoint-missing", "the model has no trained weights yet", {
       hint: 'await model.loadStateDict("checkpoint.pt", { strict: false })',
     });
@@ -108,7 +108,7 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
 
   async function encode(visionX: Tensor, rows: number, signal: AbortSignal | undefined) {
     const pixels = pixelsOf(visionX, rows, config.vision.imageSize);
-    const encodeImage = encodeOnce(engine());
+    const encodeImage = encodeOnce(runner());
     const images: EncodedImage[][] = [];
     for (const row of pixels) {
       const encoded: EncodedImage[] = [];
@@ -118,7 +118,7 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
     return images;
   }
 
-  const { forward, close: forgetPasts } = createForward({ config, imageToken, conditioning, engine, encode });
+  const { forward, close: forgetPasts } = createForward({ config, imageToken, conditioning, runner, encode });
 
   async function loadStateDict(
     file: string,
@@ -151,10 +151,10 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
     if (!visionX)
       throw usage("generate has no visionX", "A text without <image> needs one too: give any image.");
     const plan = planOf(langX, args, defaults);
-    engine().requireRoom(Math.max(...rows.map(({ ids }) => ids.length)), plan.maxNewTokens);
+    runner().requireRoom(Math.max(...rows.map(({ ids }) => ids.length)), plan.maxNewTokens);
     const images = await encode(visionX, rows.length, signal);
     const prompts = rows.map(({ ids }, row): Prompt => ({ ids, images: images[row]! }));
-    const found = await generateSequences(engine(), langX, prompts, plan);
+    const found = await generateSequences(runner(), langX, prompts, plan);
     conditioning.media = undefined; // the reference implementation clears its layers
     return outputScores ? found : found.sequences;
   }

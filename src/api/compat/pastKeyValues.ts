@@ -4,7 +4,7 @@
  * One piece of memory serves a text and all that is read after it: going on from the same past a second time writes
  * over what followed it the first time, and the past of that is then refused.
  */
-import type { Decoder } from "../../engine/decoder.js";
+import type { Decoder } from "../../runner/decoder.js";
 import { usage } from "./inputs.js";
 
 /** Close it when it is no longer needed; the model's own `close` does it too. */

@@ -11,8 +11,8 @@ import type { VisionConfiguration } from "../models/configuration.js";
 import { compile } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Session } from "../runtime/runtime.js";
-import { type Engine, withWeights } from "./engine.js";
 import { imageFeaturesGraph, textFeaturesGraph } from "./graphs.js";
+import { type ModelRunner, withWeights } from "./modelRunner.js";
 import { loadTower } from "./weights.js";
 
 /** What is loaded at first use stays until the runtime is closed. A signal does not stop the loading. */
@@ -20,7 +20,7 @@ export interface Features {
   /**
    * @param pixels float32 (3, S, S), normalised
    * @returns (f), not normalised
-   * @throws OpenFlamingoError `model-invalid`, `checkpoint-mismatch`, `weights-not-finite`, `memory`, `engine`
+   * @throws OpenFlamingoError `model-invalid`, `checkpoint-mismatch`, `weights-not-finite`, `memory`, `backend`
    */
   ofImage(pixels: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
   /**
@@ -39,7 +39,7 @@ export interface Features {
  * @param openVision opens the vision encoder's checkpoint once more
  */
 export function createFeatures(
-  { runtime, weights: loaded }: Pick<Engine, "runtime" | "weights">,
+  { runtime, weights: loaded }: Pick<ModelRunner, "runtime" | "weights">,
   clip: VisionConfiguration,
   openVision: () => Promise<Checkpoint>,
   { threads }: { threads?: number | undefined } = {},

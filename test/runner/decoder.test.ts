@@ -1,12 +1,12 @@
 /** The decoder's own promises, on a model of random weights with room for long prompts. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withRandomWeights } from "../../bench/randomModel.js";
-import { createDecoder } from "../../src/engine/decoder.js";
-import { decodeGraph } from "../../src/engine/graphs.js";
-import { placesOf } from "../../src/engine/places.js";
-import type { Prompt } from "../../src/engine/pool.js";
 import { seesAll, seesNone } from "../../src/models/crossAttention.js";
 import { compile } from "../../src/onnx/compile.js";
+import { createDecoder } from "../../src/runner/decoder.js";
+import { decodeGraph } from "../../src/runner/graphs.js";
+import { placesOf } from "../../src/runner/places.js";
+import type { Prompt } from "../../src/runner/pool.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
 import { largestDifference } from "../tinyModel.js";

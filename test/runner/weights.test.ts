@@ -1,7 +1,7 @@
 /** The language model's embedding, whose own file may have other rows than the tokenizer needs. */
 import { describe, expect, test } from "vitest";
 import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
-import { loadWeights } from "../../src/engine/weights.js";
+import { loadWeights } from "../../src/runner/weights.js";
 import { config } from "./smallModel.js";
 
 const { language } = config;

@@ -1,10 +1,13 @@
-/** The tiny models' forward passes beside the reference implementation's: goldens/README.md, "TinyModels" and "Tolerances". */
+/**
+ * The tiny models' forward passes beside the reference implementation's: goldens/README.md, "TinyModels" and
+ * "Tolerances".
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { decodeGraph, encodeGraph } from "../../src/engine/graphs.js";
-import { loadWeights } from "../../src/engine/weights.js";
 import { compile } from "../../src/onnx/compile.js";
+import { decodeGraph, encodeGraph } from "../../src/runner/graphs.js";
+import { loadWeights } from "../../src/runner/weights.js";
 import { compared } from "../parity.js";
-import { ids, largestDifference, onEngines, type TinyModel, tinyModelsWith } from "../tinyModel.js";
+import { ids, largestDifference, onBackends, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 
 /** What goldens/README.md allows to another runtime in float32. */
 const tolerance = 1e-4;
@@ -16,9 +19,9 @@ interface ForwardCase {
   readonly attention_mask: readonly (readonly number[])[];
 }
 
-const tinyModels = onEngines(tinyModelsWith("forward.safetensors", "the forward pass"));
-describe.each(tinyModels)("$name on $engine", (tinyModel) => {
-  const { engine } = tinyModel;
+const tinyModels = onBackends(tinyModelsWith("forward.safetensors", "the forward pass"));
+describe.each(tinyModels)("$name on $backend", (tinyModel) => {
+  const { backend } = tinyModel;
   const { cases } = tinyModel.goldenJson<{ cases: ForwardCase[] }>("forward.json");
   const expected = tinyModel.goldenTensors("forward.safetensors");
 
@@ -58,7 +61,7 @@ describe.each(tinyModels)("$name on $engine", (tinyModel) => {
         values: data.length,
         largest,
         bound: tolerance,
-        engine,
+        backend,
       });
       expect(largest, name).toBeLessThan(tolerance);
       values += data.length;
@@ -83,7 +86,7 @@ describe.each(tinyModels)("$name on $engine", (tinyModel) => {
         return data.subarray((first + from) * ids.size, (first + to) * ids.size);
       };
 
-      const whole = await opened.engine.decoder(prompts, { room: 0 });
+      const whole = await opened.runner.decoder(prompts, { room: 0 });
       const logits = await whole.logits();
       whole.close();
       const atOnce = logits.map((ours, row) =>
@@ -92,7 +95,7 @@ describe.each(tinyModels)("$name on $engine", (tinyModel) => {
 
       const steps = 3;
       const beginnings = prompts.map((prompt) => ({ ...prompt, ids: prompt.ids.slice(0, -steps) }));
-      const decoder = await opened.engine.decoder(beginnings, { room: steps });
+      const decoder = await opened.runner.decoder(beginnings, { room: steps });
       await decoder.prefill();
       const stepwise: number[] = [];
       for (let left = steps; left > 0; left--) {
@@ -108,7 +111,7 @@ describe.each(tinyModels)("$name on $engine", (tinyModel) => {
       const note = (how: string, count: number, differences: readonly number[]) => {
         const largest = Math.max(...differences);
         const values = count * ids.size;
-        compared(`logits/${how}/${tinyModel.name}`, { cases: 1, values, largest, bound: tolerance, engine });
+        compared(`logits/${how}/${tinyModel.name}`, { cases: 1, values, largest, bound: tolerance, backend });
         expect(largest, how).toBeLessThan(tolerance);
       };
       note("at once", tokens, atOnce);

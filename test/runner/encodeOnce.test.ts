@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { encodeOnce } from "../../src/engine/encodeOnce.js";
+import { encodeOnce } from "../../src/runner/encodeOnce.js";
 
 test("images with the same pixels are encoded once, also while the first is on its way; others by themselves", async () => {
   const seen: Float32Array[] = [];

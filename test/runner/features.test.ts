@@ -1,5 +1,5 @@
 /**
- * CLIP's features as the engine computes them, beside the reference implementation's and beside the model's function.
+ * CLIP's features as the backend computes them, beside the reference implementation's and beside the model's function.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,18 +8,18 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
 import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
-import { createFeatures, type Features } from "../../src/engine/features.js";
 import { imageFeatures } from "../../src/models/clip.js";
 import { visionConfiguration } from "../../src/models/configuration.js";
 import { params } from "../../src/models/layers.js";
+import { createFeatures, type Features } from "../../src/runner/features.js";
 import { golden, goldenTest } from "../goldens.js";
 import { difference, host, type Plain } from "../graph/arrays.js";
-import { useEngine } from "../graph/evaluate.js";
+import { useBackend } from "../graph/evaluate.js";
 import { compare, moduleFile } from "../models/moduleFile.js";
 import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
 import { openTinyModel, tinyModelFolder, tinyModelsWith } from "../tinyModel.js";
 
-const engine = useEngine();
+const backend = useBackend();
 const folder = mkdtempSync(join(tmpdir(), "features-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -28,7 +28,7 @@ const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
 /** Features of a CLIP that stands alone: none of its weights is in memory. */
 const ofClip = (config: object, file: string): Features =>
   createFeatures(
-    { runtime: engine.runtime, weights: new Map() },
+    { runtime: backend.runtime, weights: new Map() },
     visionConfiguration("config.json", { model_cfg: config }),
     () => openCheckpoint(file),
   );
@@ -76,7 +76,7 @@ test.each(["clip_quick_gelu", "clip_gelu"])(
     const file = join(folder, `${name}.safetensors`);
     writeFileSync(file, safetensors(new Map(tensors)));
     await compareWithOriginal(
-      `${name} by the engine`,
+      `${name} by the backend`,
       ofClip(modules[name]!.config, file),
       { images: inputs.image!, texts: inputs.text! },
       { images: outputs.image_features!, texts: outputs.text_features! },
@@ -95,7 +95,7 @@ goldenTest(
       return { shape, data: Array.from(data) };
     };
     await compareWithOriginal(
-      "openai-clip-tiny by the engine",
+      "openai-clip-tiny by the backend",
       ofClip(json(golden(`${openAi}.json`)).config, golden(`${openAi}.pt`)),
       { images: plain("input.image"), texts: plain("input.text") },
       { images: plain("output.image_features"), texts: plain("output.text_features") },
@@ -103,7 +103,7 @@ goldenTest(
   },
 );
 
-/** The features of a tiny model over the weights of its engine, and the names of what is read for them. */
+/** The features of a tiny model over the weights of its backend, and the names of what is read for them. */
 async function ofTinyModel(tinyModel: { folder: string; open: typeof openTinyModel }) {
   const { vision } = await readModelFolder(tinyModel.folder);
   const config = visionConfiguration(vision.config, json(vision.config));
@@ -119,7 +119,7 @@ async function ofTinyModel(tinyModel: { folder: string; open: typeof openTinyMod
       },
     };
   };
-  const features = createFeatures(opened.engine, config, openVision);
+  const features = createFeatures(opened.runner, config, openVision);
   return { features, reads, config, file: vision.weights, close: () => opened.close() };
 }
 
@@ -136,7 +136,7 @@ test.each(tinyModelsWith("inputs.safetensors", "features of its images"))(
     });
     for (const [, { shape, data }] of images) {
       const pixels = host({ shape: [1, ...shape], data: Array.from(data) }, "float32");
-      const { expected } = await engine.evaluate(
+      const { expected } = await backend.evaluate(
         { pixels },
         ({ pixels }, graph) => ({
           expected: imageFeatures(params(graph), pixels!, config.vit, config.featureWidth()),
@@ -187,7 +187,7 @@ describe("loading at first use", () => {
     const { vision } = await readModelFolder(tinyModelFolder);
     const config = visionConfiguration(vision.config, json(vision.config));
     let tries = 0;
-    const features = createFeatures({ runtime: engine.runtime, weights: new Map() }, config, async () => {
+    const features = createFeatures({ runtime: backend.runtime, weights: new Map() }, config, async () => {
       if (tries++ === 0) throw new Error("the disk is away");
       return openCheckpoint(vision.weights);
     });

@@ -1,6 +1,6 @@
 /**
  * Brings the weights of the programs from the checkpoints into memory: each tensor is read once, as float32, checked
- * for numbers that are not finite. The engine computes in this memory.
+ * for numbers that are not finite. The backend computes in this memory.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { randomStream } from "../base/random.js";

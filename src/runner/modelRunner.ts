@@ -13,7 +13,7 @@ import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
 import type { EncodedImage, Prompt } from "./pool.js";
 import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
-export interface Engine extends AsyncDisposable {
+export interface ModelRunner extends AsyncDisposable {
   readonly config: FlamingoConfig;
   readonly runtime: Runtime;
   /** The memory that it computes in, by its programs' names: another program may be lent it. */
@@ -37,7 +37,7 @@ export interface Engine extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export interface EngineOptions {
+export interface RunnerOptions {
   /** Threads of one run; all cores when left out. */
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -57,13 +57,13 @@ export const tensorNames = (config: FlamingoConfig): ReadonlySet<string> =>
  * @param imageToken the id of `<image>`
  * @throws OpenFlamingoError what `loadWeights` and the runtime throw
  */
-export async function openEngine(
+export async function openModelRunner(
   runtime: Runtime,
   config: FlamingoConfig,
   checkpoints: ModelCheckpoints,
   imageToken: number,
-  { threads, signal, onProgress }: EngineOptions = {},
-): Promise<Engine> {
+  { threads, signal, onProgress }: RunnerOptions = {},
+): Promise<ModelRunner> {
   const programs = programsOf(config);
   const uses = programs.flatMap(({ weights }) => weights);
   const weights = await loadWeights(uses, checkpoints, config.language, { signal, onProgress });
@@ -83,7 +83,7 @@ export async function openEngine(
   }
   const [encoding, decoding] = sessions as [Session, Session];
 
-  const encode: Engine["encode"] = async (pixels, { signal } = {}) => {
+  const encode: ModelRunner["encode"] = async (pixels, { signal } = {}) => {
     const { imageSize } = config.vision;
     const shape = [1, 3, imageSize, imageSize];
     const blocks = gatedBlocks(config).map((_, i) => i);

@@ -1,11 +1,11 @@
 /** Branches of one prompt beside the same texts alone, on a model of random weights. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { withRandomWeights } from "../../bench/randomModel.js";
-import { type BranchRoom, type Child, createBranches } from "../../src/engine/branches.js";
-import { createDecoder } from "../../src/engine/decoder.js";
-import { decodeGraph } from "../../src/engine/graphs.js";
-import type { Prompt } from "../../src/engine/pool.js";
 import { compile } from "../../src/onnx/compile.js";
+import { type BranchRoom, type Child, createBranches } from "../../src/runner/branches.js";
+import { createDecoder } from "../../src/runner/decoder.js";
+import { decodeGraph } from "../../src/runner/graphs.js";
+import type { Prompt } from "../../src/runner/pool.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
 import { largestDifference } from "../tinyModel.js";

@@ -1,4 +1,4 @@
-/** The two graphs of generation, and those of CLIP's features, with the names by which the engine feeds them. */
+/** The two graphs of generation, and those of CLIP's features, with the names by which the runner feeds them. */
 import { createGraph, type Graph, input, output } from "../graph/index.js";
 import { imageFeatures } from "../models/clip.js";
 import { type ClipTextConfig, textFeatures } from "../models/clipText.js";

@@ -1,15 +1,15 @@
 /** Images that are alike are encoded once, however often they come in a call. */
-import type { Engine } from "./engine.js";
+import type { ModelRunner } from "./modelRunner.js";
 import type { EncodedImage } from "./pool.js";
 
-/** As `engine.encode`; keeps what it has encoded, and the pixels, as long as it lives itself. */
-export function encodeOnce(engine: Pick<Engine, "encode">): Engine["encode"] {
+/** As `runner.encode`; keeps what it has encoded, and the pixels, as long as it lives itself. */
+export function encodeOnce(runner: Pick<ModelRunner, "encode">): ModelRunner["encode"] {
   const known: { readonly pixels: Float32Array; readonly encoded: Promise<EncodedImage> }[] = [];
   return (pixels, options) => {
     // Two images mostly differ in their first pixels, so that comparing costs less than naming each by a digest.
     const same = known.find((other) => areEqual(other.pixels, pixels));
     if (same) return same.encoded;
-    const encoded = engine.encode(pixels, options);
+    const encoded = runner.encode(pixels, options);
     known.push({ pixels, encoded });
     return encoded;
   };
