@@ -9,23 +9,23 @@ import { operators } from "../src/graph/index.js";
 export function operatorsPage(): string {
   const rows = [...operators]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ name, inputs, grad, onnx, definition, autocast }) => {
-      const gradient = grad === "none" ? "none" : grad ? "own rule" : "through the definition";
+    .map(({ name, inputs, grad, onnx, decomposition, autocast }) => {
+      const gradient = grad === "none" ? "none" : grad ? "own rule" : "through the decomposition";
       const cells = [
         `\`${name}\``,
         inputs.join(", "),
         gradient,
-        onnx ? "own form" : "by the definition",
-        definition ? "yes" : "primitive",
+        onnx ? "own lowering" : "by the decomposition",
+        decomposition ? "yes" : "primitive",
         autocast,
       ];
       return `| ${cells.join(" | ")} |`;
     });
   return `# Operators
 
-The ${operators.length} operators of the language, printed from its table by \`npx tsx scripts/operators.ts\`. A primitive operator must be known to every lowering; one with a definition is exact without a kernel. Precision is what mixed precision does with it: \`low\` gains from few bits, \`float32\` must not lose any, \`follow\` takes what comes.
+The ${operators.length} operators of the language, printed from its table by \`npx tsx scripts/operators.ts\`. A primitive operator must be known to every lowering; one with a decomposition is exact without a kernel. Precision is what mixed precision does with it: \`low\` gains from few bits, \`float32\` must not lose any, \`follow\` takes what comes.
 
-| operator | inputs | gradient | ONNX | definition | precision |
+| operator | inputs | gradient | ONNX | decomposition | precision |
 |---|---|---|---|---|---|
 ${rows.join("\n")}
 `;

@@ -2,7 +2,7 @@
  * Reverse-mode differentiation: adds to a graph the nodes that compute the gradient of a loss.
  *
  * The walk goes from the loss backwards over the nodes that lie between it and the parameters, and asks each
- * operator's entry for its rule. An operator without one is differentiated through its definition, which computes
+ * operator's entry for its rule. An operator without one is differentiated through its decomposition, which computes
  * its inner values again.
  */
 import { add } from "./ops/elementwise.js";
@@ -68,7 +68,7 @@ function backward(
   return targets.map((target) => gradients.get(target));
 }
 
-/** The gradients of a node's inputs, by its rule or through its definition, from those of its results. */
+/** The gradients of a node's inputs, by its rule or through its decomposition, from those of its results. */
 function gradientsOf(node: Node, dy: readonly (Tensor | undefined)[]): NamedTensors {
   const { op, attributes, results } = node;
   const inputs = namedInputs(op, node.inputs);
@@ -77,11 +77,11 @@ function gradientsOf(node: Node, dy: readonly (Tensor | undefined)[]): NamedTens
     const all = results.map((result, i) => dy[i] ?? zerosLike(result));
     return op.grad(inputs, attributes, results, all);
   }
-  if (!op.definition) throw shapeError(op.name, "there is no rule for its gradient");
+  if (!op.decomposition) throw shapeError(op.name, "there is no rule for its gradient");
 
   // A tensor that stands in two places is one target: its first name gets all of its gradient.
   const names = op.inputs.filter((name, i) => inputs[name] && node.inputs.indexOf(inputs[name]) === i);
-  const inner = op.definition(inputs, attributes, results, node.graph);
+  const inner = op.decomposition(inputs, attributes, results, node.graph);
   const pulled = backward(
     inner.flatMap((result, i) => (dy[i] ? [[result, dy[i]] as const] : [])),
     names.map((name) => inputs[name]!),

@@ -7,6 +7,8 @@
  * const w = weight(g, "w", [2, 3]);
  * output(g, "y", softmax(linear(x, w, undefined), { axis: -1 }));
  */
+
+export { instructionOf, type OnnxAttribute } from "./backendNode.js";
 export { grad } from "./grad.js";
 export type { Operand, Operator } from "./op.js";
 export * from "./ops/activation.js";
@@ -20,7 +22,6 @@ export { layerNorm, logSoftmax, softmax } from "./ops/normalize.js";
 export { broadcastTo, max, mean, sum } from "./ops/reduce.js";
 export { iota } from "./ops/sources.js";
 export { print } from "./print.js";
-export { instructionOf, type OnnxAttribute } from "./raw.js";
 export { rearrange, sizes } from "./rearrange.js";
 export { fold } from "./rewrite/fold.js";
 export { type Rule, rewrite } from "./rewrite/rewrite.js";

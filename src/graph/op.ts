@@ -10,15 +10,16 @@
  *     });
  *     const y = tanh(x);
  *
- * An operator without `definition` is primitive: every lowering must know it. One with a definition may also have a
- * form of its own where a backend has a kernel, and a gradient of its own where that is cheaper than the definition's.
+ * An operator without `decomposition` is primitive: every lowering must know it. One with a decomposition may also have
+ * a lowering of its own where a backend has a kernel, and a gradient of its own where that is cheaper than the
+ * decomposition's.
  */
 import {
   type Attributes,
   addNode,
   constant,
-  type Form,
   type Graph,
+  type Lowering,
   type Op,
   shapeError,
   type Tensor,
@@ -42,8 +43,8 @@ type Arguments<I extends readonly string[]> = {
   [K in keyof I]: I[K] extends `${string}?` ? Tensor | undefined : Operand;
 };
 
-/** What all definitions share; `Y` is one result or several. */
-interface Definition<I extends readonly string[], A, Type, Y> {
+/** What all entries share; `Y` is one result or several. */
+interface OpEntry<I extends readonly string[], A, Type, Y> {
   readonly name: string;
   /** Names in the order of the arguments; a question mark at the end: may be undefined. */
   readonly inputs: I;
@@ -53,7 +54,7 @@ interface Definition<I extends readonly string[], A, Type, Y> {
     | ((known: Named<I> & { readonly y: Y; readonly dy: Y }, attributes: A) => Gradients<I>)
     | "none";
   readonly onnx?: (inputs: Named<I>, attributes: A, y: Type, graph: Graph) => Y;
-  readonly definition?: (inputs: Named<I>, attributes: A, y: Type, graph: Graph) => Y;
+  readonly decomposition?: (inputs: Named<I>, attributes: A, y: Type, graph: Graph) => Y;
   /**
    * Under mixed precision: `low` gains from it, `float32` must not lose digits, `follow` (default) takes what comes.
    */
@@ -72,17 +73,17 @@ export type OperatorOfMany<I extends readonly string[], A = unknown> = Apply<I, 
 
 /** An operator with one result. */
 export function defineOp<const I extends readonly string[], A>(
-  entry: Definition<I, A, TensorType, Tensor>,
+  entry: OpEntry<I, A, TensorType, Tensor>,
 ): Operator<I, A> {
   // From here on the types of the entry are erased: `Op` is what graph, grad and lowerings see.
-  const { shape, grad, onnx, definition } = entry as unknown as Definition<
+  const { shape, grad, onnx, decomposition } = entry as unknown as OpEntry<
     [],
     Attributes,
     TensorType,
     Tensor
   >;
-  const oneOf = (form: typeof onnx): Form | undefined =>
-    form && ((inputs, attributes, types, graph) => [form(inputs, attributes, types[0]!, graph)]);
+  const oneOf = (lowering: typeof onnx): Lowering | undefined =>
+    lowering && ((inputs, attributes, types, graph) => [lowering(inputs, attributes, types[0]!, graph)]);
   return asFunction(
     {
       ...common(entry as Common),
@@ -92,7 +93,7 @@ export function defineOp<const I extends readonly string[], A>(
           ? (inputs, attributes, y, dy) => grad({ ...inputs, y: y[0]!, dy: dy[0]! }, attributes)
           : grad,
       onnx: oneOf(onnx),
-      definition: oneOf(definition),
+      decomposition: oneOf(decomposition),
     },
     (results) => results[0]!,
   ) as Operator<I, A>;
@@ -100,10 +101,10 @@ export function defineOp<const I extends readonly string[], A>(
 
 /** An operator with several results, such as the parts of a split. */
 export function defineOpOfMany<const I extends readonly string[], A>(
-  entry: Definition<I, A, readonly TensorType[], readonly Tensor[]>,
+  entry: OpEntry<I, A, readonly TensorType[], readonly Tensor[]>,
 ): OperatorOfMany<I, A> {
-  type Erased = Definition<[], Attributes, readonly TensorType[], readonly Tensor[]>;
-  const { shape, grad, onnx, definition } = entry as unknown as Erased;
+  type Erased = OpEntry<[], Attributes, readonly TensorType[], readonly Tensor[]>;
+  const { shape, grad, onnx, decomposition } = entry as unknown as Erased;
   return asFunction(
     {
       ...common(entry as Common),
@@ -113,7 +114,7 @@ export function defineOpOfMany<const I extends readonly string[], A>(
           ? (inputs, attributes, y, dy) => grad({ ...inputs, y, dy }, attributes)
           : grad,
       onnx,
-      definition,
+      decomposition,
     },
     (results) => results,
   ) as OperatorOfMany<I, A>;

@@ -37,16 +37,16 @@ export interface Op {
         dy: readonly Tensor[],
       ) => NamedTensors)
     | "none" // the result does not vary smoothly: comparisons, positions
-    | undefined; // differentiate the definition
-  readonly onnx: Form | undefined;
-  readonly definition: Form | undefined;
+    | undefined; // differentiate the decomposition
+  readonly onnx: Lowering | undefined;
+  readonly decomposition: Lowering | undefined;
   readonly autocast: "float32" | "low" | "follow";
   /** Results that may be the memory of an input: result → name of the input. */
   readonly aliases: Readonly<Record<number, string>>;
 }
 
 /** An operator by other nodes, in the graph of its inputs. */
-export type Form = (
+export type Lowering = (
   inputs: NamedTensors,
   attributes: Attributes,
   types: readonly TensorType[],
@@ -134,7 +134,7 @@ const source = (name: string): Op => ({
   shape: (_, attributes) => [attributes as unknown as TensorType],
   grad: "none",
   onnx: undefined,
-  definition: undefined,
+  decomposition: undefined,
   autocast: "follow",
   aliases: {},
 });

@@ -22,7 +22,7 @@ import { type Field, message } from "./protobuf.js";
 /** Opset 18 is the oldest with all that is used (reductions with axes as an input, Split with `num_outputs`). */
 const opset = 18;
 
-/** @param lowered a graph of raw nodes only, as `lower` makes it */
+/** @param lowered a graph of backend nodes only, as `lower` makes it */
 export function emit(lowered: Graph): Uint8Array {
   const names = valueNames(lowered);
   const nodes = lowered.nodes.filter((node) => instructionOf(node.op, node.attributes));

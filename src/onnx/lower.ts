@@ -1,6 +1,6 @@
 /**
- * From the language of models to ONNX: every node is replaced by its ONNX form, or by its definition where it has
- * none, until only raw nodes are left.
+ * From the language of models to ONNX: every node is replaced by its ONNX lowering, or by its decomposition where it
+ * has none, until only backend nodes are left.
  */
 import { mistake } from "../base/errors.js";
 import {
@@ -15,13 +15,15 @@ import {
   type Tensor,
 } from "../graph/index.js";
 
-/** The same graph in raw nodes only. @throws OpenFlamingoError `internal` for an operator without a way to ONNX */
+/** The same graph in backend nodes only. @throws OpenFlamingoError `internal` for an operator without a way to ONNX */
 export function lower(graph: Graph): Graph {
-  // Reshapes wait for the rest: forms bring their own, and only among their like can they be folded.
+  // Reshapes wait for the rest: lowerings bring their own, and only among their like can they be folded.
   return replaceAll(fold(replaceAll(graph, (node) => node.op !== reshape.op)), () => true);
 }
 
-/** Puts forms in the place of nodes, and of the nodes that forms bring, as long as there are any to be replaced. */
+/**
+ * Puts lowerings in the place of nodes, and of the nodes that lowerings bring, as long as there are any to be replaced.
+ */
 function replaceAll(graph: Graph, wanted: (node: Node) => boolean): Graph {
   let replaced = false;
   const next = rewrite(graph, (node, inputs, target) => {
@@ -33,9 +35,9 @@ function replaceAll(graph: Graph, wanted: (node: Node) => boolean): Graph {
 }
 
 function formOf({ op, attributes, results }: Node, inputs: readonly (Tensor | undefined)[], target: Graph) {
-  const form = op.onnx ?? op.definition;
-  if (!form) {
-    throw mistake("internal", `operator ${op.name} has no ONNX form and no definition`);
+  const lowering = op.onnx ?? op.decomposition;
+  if (!lowering) {
+    throw mistake("internal", `operator ${op.name} has no ONNX lowering and no decomposition`);
   }
-  return form(namedInputs(op, inputs), attributes, results, target);
+  return lowering(namedInputs(op, inputs), attributes, results, target);
 }

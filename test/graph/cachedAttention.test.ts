@@ -1,6 +1,6 @@
 /**
  * Attention over a cache, call after call as a model makes them, against plain numbers. Heads that are 8 wide go to
- * the backend's kernel, those that are 6 wide through the definition.
+ * the backend's kernel, those that are 6 wide through the decomposition.
  */
 import { describe, expect, test } from "vitest";
 import { cachedAttention, createGraph, input, output } from "../../src/graph/index.js";

@@ -87,7 +87,7 @@ test("what was broadcast gets the sum over its copies", async () => {
   expect(found.done).toEqual({ shape: [], data: [24] });
 });
 
-test("tensors of any rank, through a layer and a definition", async () => {
+test("tensors of any rank, through a layer and a decomposition", async () => {
   // gelu′(x) = Φ(x) + x φ(x) at 0 is ½, so that the gradient of x is half of the weight's column sums.
   const given = { x: array([2, 1, 3, 2], () => 0), w: { shape: [2, 2], data: [1, 2, 3, 4] } };
   const { dx, dw } = await gradientsOf(given, ({ x, w }) => total(gelu(linear(x!, w!, undefined))));

@@ -52,7 +52,7 @@ describe.each(Object.entries(sights))("%s", (_, sees) => {
     for (const value of [...dq!.data, ...dk!.data]) expect(Math.abs(value)).toBeLessThan(10);
   });
 
-  // Heads 8 wide: the backend's kernel; 6 wide: the definition. All tokens at once, and the last one alone.
+  // Heads 8 wide: the backend's kernel; 6 wide: the decomposition. All tokens at once, and the last one alone.
   const ways = [8, 6].flatMap((e) => [t, 1].map((tokens) => [e, tokens] as const));
   test.each(ways)("cached attention, heads %i wide, of %i queries", async (e, tokens) => {
     const call = {

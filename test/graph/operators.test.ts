@@ -1,6 +1,6 @@
 /**
  * Every operator of the language against plain numbers: its values, its gradient against central differences, and its
- * definition against both. The references and their differences are computed in double precision (the step of 1e-4
+ * decomposition against both. The references and their differences are computed in double precision (the step of 1e-4
  * errs by about 1e-8), so that all that the tolerances allow is the backend's float32.
  */
 import { describe, expect, test } from "vitest";
@@ -53,17 +53,17 @@ describe.each(operators)("$name", (op) => {
   const all = cases[op.name] ?? [];
 
   test("has values, a gradient, and a way to the backend", () => {
-    expect(op.onnx ?? op.definition).toBeDefined();
+    expect(op.onnx ?? op.decomposition).toBeDefined();
     expect(all.length).toBeGreaterThan(0);
-    const written = all.map((each) => write(each, "form"));
+    const written = all.map((each) => write(each, "lowering"));
     expect(written.map(({ results }) => results[0]!.node.op.name)).toEqual(all.map(() => op.name));
     if (op.grad !== "none") expect(written.some(({ gradients }) => gradients.size > 0)).toBe(true);
   });
 
-  test.each(all)("$what", (each) => check(each, "form"));
+  test.each(all)("$what", (each) => check(each, "lowering"));
 
-  const another = op.definition && (op.onnx || op.grad);
-  if (another) test.each(all)("$what, by the definition", (each) => check(each, "definition"));
+  const another = op.decomposition && (op.onnx || op.grad);
+  if (another) test.each(all)("$what, by the decomposition", (each) => check(each, "decomposition"));
 });
 
 test("scatterAdd adds every value of one row, also on several threads", async () => {
@@ -79,13 +79,13 @@ test("scatterAdd adds every value of one row, also on several threads", async ()
 });
 
 /** The graph of a case: its results, and the gradients of Σ result · cotangent for all inputs of floats. */
-function write({ what, inputs: given, write: apply }: Case, way: "form" | "definition") {
+function write({ what, inputs: given, write: apply }: Case, way: "lowering" | "decomposition") {
   const graph = createGraph(what);
   const inputs = Object.entries(given).map(
     ([name, { dtype, shape }]) => [name, input(graph, name, dtype, shape)] as const,
   );
   const called = [apply(Object.fromEntries(inputs), graph)].flat();
-  const results = way === "form" ? called : defined(called[0]!.node);
+  const results = way === "lowering" ? called : defined(called[0]!.node);
   results.forEach((result, i) => {
     output(graph, `result${i}`, result);
   });
@@ -112,13 +112,13 @@ function write({ what, inputs: given, write: apply }: Case, way: "form" | "defin
 
 const isFloat = ({ dtype }: Tensor): boolean => dtype.startsWith("float");
 
-/** What the operator's definition makes of the node's inputs. */
+/** What the operator's decomposition makes of the node's inputs. */
 function defined({ op, inputs, attributes, results, graph }: Node): readonly Tensor[] {
   const named = Object.fromEntries(op.inputs.map((name, i) => [name, inputs[i]]));
-  return op.definition!(named, attributes, results, graph);
+  return op.decomposition!(named, attributes, results, graph);
 }
 
-async function check(each: Case, way: "form" | "definition"): Promise<void> {
+async function check(each: Case, way: "lowering" | "decomposition"): Promise<void> {
   const { graph, results, gradients } = write(each, way);
   await using session = await backend.load(graph);
   const isNamed = Object.values(each.inputs).some(({ shape }) =>

@@ -105,7 +105,7 @@ const wrong: Readonly<Record<string, () => unknown>> = {
   "logSoftmax: () has no axis -1": () => logSoftmax(here(scalar), { axis: -1 }),
   "layerNorm: x (b, t, 6) does not end in ()": () => layerNorm(here(x), scalar, undefined, { epsilon: 1 }),
   "mean: the number of values in (b, t, 6) along 1 is not fixed": () =>
-    mean.op.definition!({ x: here(x) }, { axes: [1] }, [x], graph),
+    mean.op.decomposition!({ x: here(x) }, { axes: [1] }, [x], graph),
   "attention: queries (b, t, 6), keys (b, 5) and values (b, 5) do not fit": () =>
     attention(here(x), short, short, undefined, { scale: 1 }),
   "attention: queries (), keys () and values () do not fit": () =>

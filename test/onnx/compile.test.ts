@@ -103,7 +103,7 @@ test("an operator that nobody can lower is an error of ours", () => {
   const graph = createGraph("unknown");
   const unheardOf: Operator<["x"]> = defineOp({ name: "unheardOf", inputs: ["x"], shape: ({ x }) => x });
   output(graph, "y", unheardOf(input(graph, "x", "float32", ["b"])));
-  expect(() => compile(graph)).toThrow("operator unheardOf has no ONNX form and no definition");
+  expect(() => compile(graph)).toThrow("operator unheardOf has no ONNX lowering and no decomposition");
 });
 
 describe("outputs", () => {

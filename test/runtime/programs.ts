@@ -100,7 +100,7 @@ export function attentionFeeds({ heads, headWidth }: AttentionSizes, past: numbe
   return { q: rows(1), k: rows(2), v: rows(3), last: ints(total - 1), total: ints(total), bias };
 }
 
-/** The same attention by the definition: softmax(q·kᵀ/√e + bias)·v, causal, of token `at` of the sequence. */
+/** The same attention by the decomposition: softmax(q·kᵀ/√e + bias)·v, causal, of token `at` of the sequence. */
 export function attentionReference(sizes: AttentionSizes, at: number): number[] {
   const { heads, headWidth } = sizes;
   const { q, k, v, bias } = attentionFeeds(sizes, 0, at + 1);

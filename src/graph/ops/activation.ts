@@ -1,6 +1,7 @@
-/** The two GELUs of this family of models. Both are differentiated by their definitions. */
+/** The two GELUs of this family of models. Both are differentiated by their decompositions. */
+
+import { microsoft, onnxNode } from "../backendNode.js";
 import { defineOp, type Operator } from "../op.js";
-import { microsoft, onnxNode } from "../raw.js";
 import { add, erf, mul, sigmoid } from "./elementwise.js";
 
 /** ½ x (1 + erf(x / √2)): "Gaussian Error Linear Units" (arXiv:1606.08415), without approximation. */
@@ -9,7 +10,7 @@ export const gelu: Operator<["x"]> = defineOp({
   inputs: ["x"],
   shape: ({ x }) => x,
   onnx: ({ x }, _, y) => onnxNode("Gelu", [x], {}, y, microsoft),
-  definition: ({ x }) => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)),
+  decomposition: ({ x }) => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)),
 });
 
 /** x σ(1.702 x): the form that OpenAI's CLIP weights were trained with. */
@@ -18,5 +19,5 @@ export const quickGelu: Operator<["x"]> = defineOp({
   inputs: ["x"],
   shape: ({ x }) => x,
   onnx: ({ x }, _, y) => onnxNode("QuickGelu", [x], { alpha: { float: 1.702 } }, y, microsoft),
-  definition: ({ x }) => mul(x, sigmoid(mul(x, 1.702))),
+  decomposition: ({ x }) => mul(x, sigmoid(mul(x, 1.702))),
 });

@@ -3,8 +3,9 @@
  *
  * Sizes: … any axes, t queries, s keys, h heads, e width of a head.
  */
+
+import { microsoft, onnxNodeOfMany } from "../backendNode.js";
 import { defineOp, defineOpOfMany, type Operator, type OperatorOfMany } from "../op.js";
-import { microsoft, onnxNodeOfMany } from "../raw.js";
 import { sameDim, sameShape, showShape } from "../size.js";
 import { shapeError, type Tensor } from "../tensor.js";
 import { add, broadcastShape, cast, equal, less, mul, sameTypes, sub, where } from "./elementwise.js";
@@ -47,7 +48,7 @@ export const attention: Operator<["queries", "keys", "values", "bias?"], { scale
     const dtype = sameTypes("attention", [queries, keys, values]);
     return { dtype, shape: [...batch, t!, values.shape.at(-1)!] };
   },
-  definition: ({ queries, keys, values, bias }, { scale }) => {
+  decomposition: ({ queries, keys, values, bias }, { scale }) => {
     const scores = matmul(mul(queries, scale), transposeLast(keys));
     return matmul(softmax(bias ? add(scores, bias) : scores, { axis: -1 }), values);
   },
@@ -100,7 +101,7 @@ export const cachedAttention: OperatorOfMany<
     const { queries, keys, values, pastKeys, pastValues, start, bias } = inputs;
     const [b, t, h, e] = queries.shape as [never, never, number, number];
     // The kernel takes heads in steps of 8 numbers.
-    if (e % 8 !== 0) return cachedAttention.op.definition!(inputs, attributes, types, graph);
+    if (e % 8 !== 0) return cachedAttention.op.decomposition!(inputs, attributes, types, graph);
     const flat = (x: Tensor) => reshape(x, { shape: [b, t, h * e] });
     const asInt32 = (x: Tensor) => cast(x, { to: "int32" });
     // The kernel counts for itself: the last slot of every row, and the length of the longest.
@@ -128,7 +129,7 @@ export const cachedAttention: OperatorOfMany<
     );
     return [reshape(y!, { shape: queries.shape }), presentKeys!, presentValues!];
   },
-  definition: ({ queries, keys, values, pastKeys, pastValues, start, bias }, { scale }, _, graph) => {
+  decomposition: ({ queries, keys, values, pastKeys, pastValues, start, bias }, { scale }, _, graph) => {
     const [b, t] = queries.shape as [never, never];
     const capacity = pastKeys.shape[2]!;
     const total = bias.shape[3]!;

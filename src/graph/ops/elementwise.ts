@@ -3,8 +3,8 @@
  * shapes are broadcast as in NumPy: axes are compared from the last, and a missing axis or one of size 1 is repeated.
  */
 import { type DType, onnxTypes } from "../../base/dtypes.js";
+import { onnxNode } from "../backendNode.js";
 import { defineOp, type Operator } from "../op.js";
-import { onnxNode } from "../raw.js";
 import { type Shape, sameDim, showShape } from "../size.js";
 import { shapeError, type Tensor, type TensorType } from "../tensor.js";
 

@@ -1,6 +1,7 @@
 /** Rows of a table by number, and single values by position; each with the scattering that is its gradient. */
+
+import { onnxNode } from "../backendNode.js";
 import { defineOp, type Operator } from "../op.js";
-import { onnxNode } from "../raw.js";
 import { type Dim, sameShape, showShape } from "../size.js";
 import { constant, shapeError, type Tensor } from "../tensor.js";
 import { cast, equal, where } from "./elementwise.js";
@@ -59,7 +60,7 @@ export const pick: Operator<["x", "places"]> = defineOp({
     }
     return { dtype: x.dtype, shape: places.shape };
   },
-  definition: ({ x, places }, _, __, graph) => {
+  decomposition: ({ x, places }, _, __, graph) => {
     const here = equal(iota(graph, x.shape.at(-1)!), reshape(places, { shape: [...places.shape, 1] }));
     return sum(where(here, x, 0), { axes: [-1] });
   },

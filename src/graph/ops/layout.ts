@@ -1,6 +1,7 @@
 /** Operators that move numbers without changing them: other shapes, other orders, parts and joins. */
+
+import { onnxNode, onnxNodeOfMany } from "../backendNode.js";
 import { defineOp, defineOpOfMany, type Operator, type OperatorOfMany } from "../op.js";
-import { onnxNode, onnxNodeOfMany } from "../raw.js";
 import { type Dim, minus, over, plus, product, type Shape, sameDim, showDim, showShape } from "../size.js";
 import { constant, type Graph, shapeError, type Tensor, type TensorType } from "../tensor.js";
 import { sameTypes } from "./elementwise.js";

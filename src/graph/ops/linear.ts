@@ -1,6 +1,7 @@
 /** Products of matrices, and the linear layer. */
+
+import { microsoft, onnxNode } from "../backendNode.js";
 import { defineOp, type Operator } from "../op.js";
-import { microsoft, onnxNode } from "../raw.js";
 import { product, sameDim, showShape } from "../size.js";
 import { shapeError } from "../tensor.js";
 import { add, broadcastShape, sameTypes } from "./elementwise.js";
@@ -67,7 +68,7 @@ export const linear: Operator<["x", "w", "bias?"]> = defineOp({
     const product = onnxNode("FusedMatMul", [x, w], { transB: 1 }, y, microsoft);
     return bias ? add(product, bias) : product;
   },
-  definition: ({ x, w, bias }) => {
+  decomposition: ({ x, w, bias }) => {
     const y = matmul(x, transposeLast(w));
     return bias ? add(y, bias) : y;
   },

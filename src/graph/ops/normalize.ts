@@ -1,6 +1,7 @@
 /** Softmax and its logarithm, and layer normalisation. */
+
+import { onnxNode } from "../backendNode.js";
 import { defineOp, type Operator } from "../op.js";
-import { onnxNode } from "../raw.js";
 import { sameDim, showShape } from "../size.js";
 import { shapeError, type Tensor } from "../tensor.js";
 import { add, div, exp, log, mul, sqrt, sub } from "./elementwise.js";
@@ -30,7 +31,7 @@ export const softmax: Operator<["x"], Axis> = defineOp({
   }),
   onnx: ({ x }, { axis }, y) => onnxNode("Softmax", [x], { axis }, y),
   // Without the row's maximum, e^x overflows float16 from x = 11.1 on.
-  definition: ({ x }, { axis }) => {
+  decomposition: ({ x }, { axis }) => {
     const e = exp(sub(x, max(x, { axes: [axis], keep: true })));
     return div(e, sum(e, { axes: [axis], keep: true }));
   },
@@ -47,7 +48,7 @@ export const logSoftmax: Operator<["x"], Axis> = defineOp({
     x: sub(dy, mul(exp(y), sum(dy, { axes: [axis], keep: true }))),
   }),
   onnx: ({ x }, { axis }, y) => onnxNode("LogSoftmax", [x], { axis }, y),
-  definition: ({ x }, { axis }) => {
+  decomposition: ({ x }, { axis }) => {
     const shifted = sub(x, max(x, { axes: [axis], keep: true }));
     return sub(shifted, log(sum(exp(shifted), { axes: [axis], keep: true })));
   },
@@ -81,7 +82,7 @@ export const layerNorm: Operator<["x", "scale", "bias?"], { epsilon: number }> =
   },
   onnx: ({ x, scale, bias }, { epsilon }, y) =>
     onnxNode("LayerNormalization", [x, scale, bias], { axis: -1, epsilon: { float: epsilon } }, y),
-  definition: ({ x, scale, bias }, { epsilon }) => {
+  decomposition: ({ x, scale, bias }, { epsilon }) => {
     const { centred, deviation } = moments(x, epsilon);
     const y = mul(div(centred, deviation), scale);
     return bias ? add(y, bias) : y;

@@ -1,6 +1,7 @@
 /** Sums, means and maxima along axes, and the repetition of values, which is the sum's gradient as the sum is its. */
+
+import { onnxNode } from "../backendNode.js";
 import { defineOp, type Operator } from "../op.js";
-import { onnxNode } from "../raw.js";
 import { product, type Shape, sameShape, showShape } from "../size.js";
 import { constant, shapeError, type Tensor, type TensorType } from "../tensor.js";
 import { broadcastShape, cast, div, equal, mul } from "./elementwise.js";
@@ -25,7 +26,7 @@ export function axesOf(operator: string, x: TensorType, axes: readonly number[])
   throw shapeError(operator, `the axes ${axes.join(", ")} of ${showShape(x.shape)} are not different ones`);
 }
 
-/** The ONNX form of a reduction. */
+/** The ONNX lowering of a reduction. */
 function reduction(type: string, x: Tensor, { axes, keep }: Reduction, y: TensorType): Tensor {
   const list = constant(x.node.graph, axes, { dtype: "int64" });
   // An empty list means no axis here; to ONNX it would mean all of them.
@@ -64,7 +65,7 @@ export const mean: Operator<["x"], Reduction> = defineOp({
     return { x: broadcastTo(restored(div(dy, count), x, axes), { shape: x.shape }) };
   },
   onnx: ({ x }, attributes, y) => reduction("ReduceMean", x, attributes, y),
-  definition: ({ x }, { axes, keep = false }) => div(sum(x, { axes, keep }), countOf(x, axes)),
+  decomposition: ({ x }, { axes, keep = false }) => div(sum(x, { axes, keep }), countOf(x, axes)),
   autocast: "float32",
 });
 

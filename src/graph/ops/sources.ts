@@ -1,11 +1,11 @@
 /** Tensors that come from sizes alone: positions along an axis, and sizes as numbers. */
-import { onnxNode } from "../raw.js";
+import { onnxNode } from "../backendNode.js";
 import type { Dim, Shape } from "../size.js";
 import {
   addNode,
   constant,
-  type Form,
   type Graph,
+  type Lowering,
   type Op,
   shapeError,
   type Tensor,
@@ -13,13 +13,13 @@ import {
 } from "../tensor.js";
 import { add, cast, mul } from "./elementwise.js";
 
-const sourceOp = (name: string, type: (attributes: never) => TensorType, onnx: Form): Op => ({
+const sourceOp = (name: string, type: (attributes: never) => TensorType, onnx: Lowering): Op => ({
   name,
   inputs: [],
   shape: (_, attributes) => [type(attributes as never)],
   grad: "none",
   onnx,
-  definition: undefined,
+  decomposition: undefined,
   autocast: "follow",
   aliases: {},
 });

@@ -1,6 +1,7 @@
 /**
- * A raw node: an instruction of a backend, as plain data. It stands at the leaves of the operators' ONNX forms and is
- * never written by a model. The table of operators thereby knows a backend's names, but nothing of its file format.
+ * A backend node: an instruction of a backend, as plain data. It stands at the leaves of the operators' ONNX lowerings
+ * and is never written by a model. The table of operators thereby knows a backend's names, but nothing of its file
+ * format.
  */
 import { type Attributes, addNode, type Op, shapeError, type Tensor, type TensorType } from "./tensor.js";
 
@@ -21,12 +22,12 @@ const onnxOp: Op = {
   shape: (_, attributes) => (attributes as unknown as OnnxInstruction).types,
   grad: "none",
   onnx: undefined,
-  definition: undefined,
+  decomposition: undefined,
   autocast: "follow",
   aliases: {},
 };
 
-/** The instruction of a raw node; undefined for all others. */
+/** The instruction of a backend node; undefined for all others. */
 export const instructionOf = (op: Op, attributes: Attributes): OnnxInstruction | undefined =>
   op === onnxOp ? (attributes as unknown as OnnxInstruction) : undefined;
 
@@ -48,7 +49,7 @@ export function onnxNodeOfMany(
   domain = "",
 ): readonly Tensor[] {
   const graph = inputs.find((each) => each !== undefined)?.node.graph;
-  if (!graph) throw shapeError(type, "a raw node needs an input");
+  if (!graph) throw shapeError(type, "a backend node needs an input");
   // Inputs that are absent at the end are left off: ONNX Runtime's fusions crash on empty names there.
   const last = inputs.findLastIndex((each) => each !== undefined);
   const types = results.map(({ dtype, shape }) => ({ dtype, shape }));
