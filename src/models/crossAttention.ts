@@ -52,8 +52,8 @@ export function mediaOf(p: Params, latents: Tensor, { heads, headWidth }: CrossA
 }
 
 /** Places of a token that are no image: it sees nothing, or every latent alike. */
-export const seesNone = -1;
-export const seesAll = -2;
+export const NO_IMAGE = -1;
+export const ALL_IMAGES = -2;
 
 /** Which latents a token attends to, in the form that the blocks need; one for all blocks. */
 export interface Sight {
@@ -63,31 +63,31 @@ export interface Sight {
 }
 
 /**
- * @param place int32 (b, t): the token's image, 0 … s − 1, or `seesNone`, or `seesAll` (the reference implementation's
- *   evenly spread attention of a text that has more `<image>` than images)
+ * @param imageIndex int32 (b, t): the token's image, 0 … s − 1, or `NO_IMAGE`, or `ALL_IMAGES` (the reference
+ *   implementation's evenly spread attention of a text that has more `<image>` than images)
  * @param images s
  * @param latents n
  * @param onlyImmediate whether earlier images are hidden (the released models) or seen as well
  */
 export function sightOf(
-  place: Tensor,
+  imageIndex: Tensor,
   images: Tensor["shape"][number],
   latents: number,
   { onlyImmediate = true } = {},
 ): Sight {
-  const [b, t] = place.shape as [never, never];
+  const [b, t] = imageIndex.shape as [never, never];
   const s = images;
-  const { graph } = place.node;
-  const of = reshape(place, { shape: [b, t, 1] });
+  const { graph } = imageIndex.node;
+  const of = reshape(imageIndex, { shape: [b, t, 1] });
   const sees = onlyImmediate ? equal(of, iota(graph, s)) : less(iota(graph, s), add(of, 1)); // (b, t, s)
-  const all = equal(of, seesAll);
+  const all = equal(of, ALL_IMAGES);
   const bias = where(all, 0, where(sees, 0, masked)); // (b, t, s)
   const perLatent = broadcastTo(reshape(bias, { shape: [b, t, s, 1] }), { shape: [b, t, s, latents] });
   const factor = (zero: Tensor) => sub(1, cast(zero, { to: "float32" }));
   return {
     bias: reshape(perLatent, { shape: [b, 1, t, times(s, latents)] }),
     asks: factor(all),
-    hears: factor(equal(of, seesNone)),
+    hears: factor(equal(of, NO_IMAGE)),
   };
 }
 

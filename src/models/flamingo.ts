@@ -39,7 +39,7 @@ export const gatedBlocks = ({ language, crossAttentionEvery }: FlamingoConfig): 
 const blockAt = (p: Params, { language }: FlamingoConfig, i: number): Params =>
   language.blocks
     .split(".")
-    .reduce((place, name) => place.at(name), p.at("lang_encoder"))
+    .reduce((at, name) => at.at(name), p.at("lang_encoder"))
     .at(i);
 
 export interface Encoded {
@@ -68,7 +68,7 @@ export interface Text extends Keys {
   readonly pool: readonly Media[];
   readonly slots: Tensor; // int32 (b, s)
   /** Which of its prompt's images a token sees: see `sightOf`. */
-  readonly place: Tensor; // int32 (b, t)
+  readonly imageIndex: Tensor; // int32 (b, t)
   /** Rows of the flattened (b·t) tokens whose logits are wanted; all of them when absent. */
   readonly wanted?: Tensor; // int32 (w)
 }
@@ -80,10 +80,10 @@ export interface Decoded {
 
 export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
   const { language, crossAttention, perceiver: resampler } = config;
-  const { ids, pool, slots, place, wanted } = text;
+  const { ids, pool, slots, imageIndex, wanted } = text;
   const [b, t] = ids.shape as [never, never];
   const gated = gatedBlocks(config);
-  const sight = sightOf(place, slots.shape[1]!, resampler.latents);
+  const sight = sightOf(imageIndex, slots.shape[1]!, resampler.latents);
   const { attendIn, cache } = selfAttention(language, text, t);
 
   let x = language.embed(p.at("lang_encoder"), ids); // (b, t, d)

@@ -12,8 +12,8 @@ import { zeros } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
 import { type Call, readPrompt, runDecode } from "./call.js";
 import { checkPrompts, requireRoom } from "./decoder.js";
+import { imageIndexAfter, imageIndexOf } from "./imageIndex.js";
 import { createKvCache } from "./kvCache.js";
-import { placeAfter, placesOf } from "./places.js";
 import { createPool, type Prompt } from "./pool.js";
 
 /** A token after another one. Nodes are numbered from 0 in the order in which they are added. */
@@ -71,19 +71,19 @@ export async function createBranches(
   const pool = await createPool(runtime, config, [prompt], noOther);
   const cache = createKvCache(runtime, language, 1, ids.length + capacity);
   const V = language.vocabulary;
-  const places = placesOf(ids, imageToken, pool.perPrompt);
+  const imageIndices = imageIndexOf(ids, imageToken, pool.perPrompt);
   const root: Node = { parent: -1, depth: 0, images: ids.filter((id) => id === imageToken).length };
   let nodes: Node[] = [];
 
   const run = (call: Call, signal: AbortSignal | undefined) =>
     runDecode(session, { ...pool.feeds, ...cache.all.feeds }, cache.all.outputs, call, signal);
 
-  /** Slots of the pool and places for new nodes: where they all see the same image, that one alone. */
+  /** Image ids and image indices for new nodes: where they all see the same image, that one alone. */
   function sightOf(added: readonly Node[]) {
-    const place = Int32Array.from(added, ({ images }) => placeAfter(images, pool.perPrompt));
-    if (place.some((each) => each !== place[0])) return { slots: pool.slotsOf(0), place };
-    const one = pool.sightOfLast([place[0]!]);
-    return { slots: one.slots, place: place.fill(one.place[0]!) };
+    const imageIndex = Int32Array.from(added, ({ images }) => imageIndexAfter(images, pool.perPrompt));
+    if (imageIndex.some((each) => each !== imageIndex[0])) return { slots: pool.slotsOf(0), imageIndex };
+    const one = pool.sightOfLast([imageIndex[0]!]);
+    return { slots: one.slots, imageIndex: imageIndex.fill(one.imageIndex[0]!) };
   }
 
   /** What each of the nodes from `first` on may see: the prompt, its ancestors, itself. */
@@ -101,7 +101,7 @@ export async function createBranches(
   return {
     async prefill({ signal } = {}) {
       const logits = zeros("float32", [1, V]);
-      const read = { ids, places, slots: pool.slotsOf(0), start: 0 };
+      const read = { ids, imageIndices, slots: pool.slotsOf(0), start: 0 };
       const last = (from: number, to: number) => ({ wanted: Int32Array.of(to - from - 1), logits });
       await readPrompt((call) => run(call, signal), read, last, signal);
       return logits.data;

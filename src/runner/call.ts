@@ -6,7 +6,7 @@ import type { BoundTensor, Session } from "../runtime/runtime.js";
 export interface Call {
   readonly ids: Int32Array; // (b, t)
   /** Which of its row's slots a token sees. */
-  readonly place: Int32Array; // (b, t)
+  readonly imageIndex: Int32Array; // (b, t)
   /** Which images of the pool each row may look at. */
   readonly slots: Int32Array; // (b, s)
   /** The cache's slot of each row's first new token. */
@@ -29,7 +29,7 @@ export async function runDecode(
   session: Session,
   feeds: Readonly<Record<string, BoundTensor>>,
   outputs: Readonly<Record<string, BoundTensor>>,
-  { ids, place, slots, start, wanted, logits, position, mask }: Call,
+  { ids, imageIndex, slots, start, wanted, logits, position, mask }: Call,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const b = start.length;
@@ -39,7 +39,7 @@ export async function runDecode(
     {
       ...feeds,
       ids: int32([b, t], ids),
-      place: int32([b, t], place),
+      imageIndex: int32([b, t], imageIndex),
       slots: int32([b, slots.length / b], slots),
       start: int32([b], start),
       wanted: int32([wanted.length], wanted),
@@ -65,10 +65,10 @@ export async function readPrompt(
   run: (call: Call) => Promise<void>,
   {
     ids,
-    places,
+    imageIndices,
     slots,
     start,
-  }: { ids: readonly number[]; places: Int32Array; slots: Int32Array; start: number },
+  }: { ids: readonly number[]; imageIndices: Int32Array; slots: Int32Array; start: number },
   logitsOf: (from: number, to: number) => Pick<Call, "wanted" | "logits">,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -77,7 +77,7 @@ export async function readPrompt(
     const to = Math.min(from + pieceLength, ids.length);
     await run({
       ids: Int32Array.from(ids.slice(from, to)),
-      place: places.slice(from, to),
+      imageIndex: imageIndices.slice(from, to),
       slots,
       start: Int32Array.of(start + from),
       ...logitsOf(from, to),

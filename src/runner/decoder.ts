@@ -11,8 +11,8 @@ import type { LanguageModel } from "../models/language.js";
 import { zeros } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
 import { type Call, readPrompt, runDecode } from "./call.js";
+import { imageIndexAfter, imageIndexOf } from "./imageIndex.js";
 import { type BoundCache, createKvCache } from "./kvCache.js";
-import { placeAfter, placesOf } from "./places.js";
 import { createPool, type EncodedImage, type Prompt } from "./pool.js";
 
 export interface Decoder {
@@ -53,9 +53,9 @@ export interface DecoderOptions {
   /** How many tokens each row may grow by. */
   readonly room: number;
   /**
-   * What becomes of the places when a row writes an `<image>` itself. "add" (when left out): as if it had been in the
-   * prompt. "restart": it is taken for the row's first one, and for all other rows no one has been; as the reference
-   * implementation does where it keeps keys and values.
+   * What becomes of image indices when a row writes an `<image>` itself. "add" (when left out): as if it had been in
+   * the prompt. "restart": it is taken for the row's first one, and for all other rows no one has been; as the
+   * reference implementation does where it keeps keys and values.
    */
   readonly writtenImages?: "add" | "restart" | undefined;
 }
@@ -98,8 +98,8 @@ export async function createDecoder(
   ): Promise<void> {
     const bound = prompts.length === 1 ? cache.all : cache.row(row);
     try {
-      const places = placesOf(ids, imageToken, pool.perPrompt, imagesBefore);
-      const text = { ids, places, slots: pool.slotsOf(row), start: from };
+      const imageIndices = imageIndexOf(ids, imageToken, pool.perPrompt, imagesBefore);
+      const text = { ids, imageIndices, slots: pool.slotsOf(row), start: from };
       await readPrompt((call) => run(bound, call, signal), text, logitsOf, signal);
       lengths[row] = from + ids.length;
     } finally {
@@ -126,7 +126,7 @@ export async function createDecoder(
         const earlier = writtenImages === "add" ? images : images.map(() => 0);
         images = tokens.map((token, row) => earlier[row]! + (token === imageToken ? 1 : 0));
       }
-      const last = images.map((count) => placeAfter(count, pool.perPrompt));
+      const last = images.map((count) => imageIndexAfter(count, pool.perPrompt));
       await run(
         cache.all,
         {

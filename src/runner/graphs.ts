@@ -46,7 +46,7 @@ export function decodeGraph(config: FlamingoConfig): Graph {
       ids: input(graph, "ids", "int32", ["b", "t"]),
       pool: images,
       slots: input(graph, "slots", "int32", ["b", "s"]),
-      place: input(graph, "place", "int32", ["b", "t"]),
+      imageIndex: input(graph, "imageIndex", "int32", ["b", "t"]),
       position: input(graph, "position", "float32", ["b", "total"]),
       mask: input(graph, "mask", "float32", ["b", "t", "total"]),
       wanted: input(graph, "wanted", "int32", ["w"]),

@@ -1,7 +1,7 @@
 /**
  * The images of a batch of prompts: each once, however many prompts, shots or beams look at it.
  */
-import { seesAll, seesNone } from "../models/crossAttention.js";
+import { ALL_IMAGES, NO_IMAGE } from "../models/crossAttention.js";
 import { type FlamingoConfig, gatedBlocks } from "../models/flamingo.js";
 import { zeros } from "../runtime/hostTensor.js";
 import type { BoundTensor, Runtime } from "../runtime/runtime.js";
@@ -14,7 +14,7 @@ export interface EncodedImage {
 
 export interface Prompt {
   readonly ids: readonly number[];
-  /** In the order of their `<image>`s. More than there are places: never looked at. */
+  /** In the order of their `<image>`s. More than there are `<image>`s: never looked at. */
   readonly images: readonly EncodedImage[];
 }
 
@@ -24,8 +24,8 @@ export interface Pool {
   /** Images that each prompt may look at: as many as the prompt that has most. */
   readonly perPrompt: number;
   slotsOf(row: number): Int32Array;
-  /** Slots and places for one more token of each row, given the places of their last ones. */
-  sightOfLast(places: readonly number[]): { slots: Int32Array; place: Int32Array };
+  /** Image ids and image indices for one more token of each row, given the image indices of their last ones. */
+  sightOfLast(imageIndices: readonly number[]): { slots: Int32Array; imageIndex: Int32Array };
   release(): void;
 }
 
@@ -68,14 +68,17 @@ export async function createPool(
     feeds,
     perPrompt,
     slotsOf: (row) => slots[row]!,
-    sightOfLast(places) {
+    sightOfLast(imageIndices) {
       // A new token sees its row's last image only, so one slot is enough; seeing all needs all.
-      if (places.includes(seesAll)) {
-        return { slots: Int32Array.from(slots.flatMap((of) => [...of])), place: Int32Array.from(places) };
+      if (imageIndices.includes(ALL_IMAGES)) {
+        return {
+          slots: Int32Array.from(slots.flatMap((of) => [...of])),
+          imageIndex: Int32Array.from(imageIndices),
+        };
       }
       return {
-        slots: Int32Array.from(places, (place, row) => slots[row]![Math.max(place, 0)]!),
-        place: Int32Array.from(places, (place) => (place === seesNone ? seesNone : 0)),
+        slots: Int32Array.from(imageIndices, (imageIndex, row) => slots[row]![Math.max(imageIndex, 0)]!),
+        imageIndex: Int32Array.from(imageIndices, (imageIndex) => (imageIndex === NO_IMAGE ? NO_IMAGE : 0)),
       };
     },
     release() {

@@ -18,7 +18,7 @@ import { decode, encode } from "../../src/models/flamingo.js";
 import { params } from "../../src/models/layers.js";
 import { nextTokenLoss } from "../../src/models/loss.js";
 import { compile } from "../../src/onnx/compile.js";
-import { placesOf } from "../../src/runner/places.js";
+import { imageIndexOf } from "../../src/runner/imageIndex.js";
 import { loadWeights } from "../../src/runner/weights.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import { hasGolden } from "../goldens.js";
@@ -60,7 +60,7 @@ function feedsOf(
     });
   });
   const row = (i: number) => Array.from(tokens.data.subarray(i * t, (i + 1) * t));
-  const place = Int32Array.from(rows.flatMap((_, i) => [...placesOf(row(i), ids.image, images)]));
+  const imageIndex = Int32Array.from(rows.flatMap((_, i) => [...imageIndexOf(row(i), ids.image, images)]));
   const ahead = (i: number) => i % t > Math.floor(i / t) % t;
   const int32 = (shape: number[], data: ArrayLike<number>): HostTensor => ({
     dtype: "int32",
@@ -76,7 +76,7 @@ function feedsOf(
       [b, images],
       Int32Array.from({ length: b * images }, (_, i) => i),
     ),
-    [`${half}.place`]: int32([b, t], place),
+    [`${half}.imageIndex`]: int32([b, t], imageIndex),
     [`${half}.position`]: float32(
       [b, t],
       Float32Array.from({ length: b * t }, (_, i) => i % t),
@@ -119,7 +119,7 @@ describe.each(tinyModels)("$name on $backend", (tinyModel) => {
           ids: tokens,
           pool: media,
           slots: of("slots", "int32", ["b", "s"]),
-          place: of("place", "int32", ["b", "t"]),
+          imageIndex: of("imageIndex", "int32", ["b", "t"]),
           position: of("position", "float32", ["b", "t"]),
           mask: of("mask", "float32", ["b", "t", "t"]),
         },

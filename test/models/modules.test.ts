@@ -6,13 +6,13 @@ import { describe, expect, test } from "vitest";
 import { rearrange, type Tensor } from "../../src/graph/index.js";
 import { causalMask } from "../../src/models/clipText.js";
 import {
+  ALL_IMAGES,
   gatedCrossAttention,
   type Media,
   maskedCrossAttention,
   mediaOf,
+  NO_IMAGE,
   type Sight,
-  seesAll,
-  seesNone,
   sightOf,
 } from "../../src/models/crossAttention.js";
 import { type Params, params } from "../../src/models/layers.js";
@@ -30,13 +30,13 @@ const int32 = (x: Plain) => host(x, "int32");
 describe.each([
   ["perceiver_plain", {}],
   ["perceiver_frames_and_media_time", { frames: 3, images: 4 }],
-])("%s", (file, places) => {
+])("%s", (file, embeddings) => {
   test.each([
     ["x", "y"],
     ["x_single", "y_single"],
   ])("%s: several images of several frames, or a single one", async (given, wanted) => {
     const { weights, inputs, outputs } = await moduleFile(file);
-    const config = { depth: 2, heads: 2, headWidth: 8, latents: 5, multiple: 2, ...places };
+    const config = { depth: 2, heads: 2, headWidth: 8, latents: 5, multiple: 2, ...embeddings };
     const write = ({ x }: Readonly<Record<string, Tensor>>) => ({
       y: perceiver(params(x!.node.graph), x!, config),
     });
@@ -84,9 +84,14 @@ describe("cross-attention", () => {
     const weights = Object.fromEntries(
       Object.entries(file.weights).map(([key, value]) => [isBlock ? key : `attn.${key}`, value]),
     );
-    /** Tokens at their places (in the words of `place`) through the block. */
-    const run = async (block: Block, tokens: Plain, place: Plain, onlyImmediate: boolean): Promise<Plain> => {
-      const given = { x: float32(tokens), place: int32(place), media: float32(media!) };
+    /** Tokens with their image indices through the block. */
+    const run = async (
+      block: Block,
+      tokens: Plain,
+      imageIndex: Plain,
+      onlyImmediate: boolean,
+    ): Promise<Plain> => {
+      const given = { x: float32(tokens), imageIndex: int32(imageIndex), media: float32(media!) };
       const { y } = await backend.evaluate(
         given,
         (t, graph) => {
@@ -94,7 +99,7 @@ describe("cross-attention", () => {
           const each = mediaOf(p, rearrange(t.media!, "b s n d -> (b s) n d"), config);
           const ofPrompts = (of: Tensor) => rearrange(of, "(b s) h n e -> b h (s n) e", { s: imageCount });
           const media = { keys: ofPrompts(each.keys), values: ofPrompts(each.values) };
-          return { y: block(p, t.x!, media, sightOf(t.place!, imageCount, latents, { onlyImmediate })) };
+          return { y: block(p, t.x!, media, sightOf(t.imageIndex!, imageCount, latents, { onlyImmediate })) };
         },
         weights,
       );
@@ -111,39 +116,39 @@ describe("cross-attention", () => {
       return images;
     });
 
-  /** The place of a token after so many `<image>`s. */
+  /** The image index of a token after so many `<image>`s. */
   const immediate = (images: number) =>
-    images === 0 ? seesNone : images > imageCount ? seesAll : images - 1;
+    images === 0 ? NO_IMAGE : images > imageCount ? ALL_IMAGES : images - 1;
   // In this mode a token before every image looks at all latents alike, as the reference implementation does.
-  const allPrevious = (images: number) => (images === 0 ? seesAll : Math.min(images, imageCount) - 1);
+  const allPrevious = (images: number) => (images === 0 ? ALL_IMAGES : Math.min(images, imageCount) - 1);
 
-  /** A place for each token of x. */
-  const places = (x: Plain, place: (row: number, token: number) => number) =>
-    array(x.shape.slice(0, 2), (row, token) => place(row!, token!));
+  /** An image index for each token of x. */
+  const imageIndicesOf = (x: Plain, imageIndex: (row: number, token: number) => number) =>
+    array(x.shape.slice(0, 2), (row, token) => imageIndex(row!, token!));
 
   test.each([
     ["cross_attention_immediate", immediate, true],
     ["cross_attention_all_previous", allPrevious, false],
-  ] as const)("%s", async (name, placeAfter, onlyImmediate) => {
+  ] as const)("%s", async (name, imageIndexAfter, onlyImmediate) => {
     const { x, step, images, outputs, run } = await open(name);
-    const ofRow = (row: number) => placeAfter(at(images, row, images.shape[1]! - 1));
+    const ofRow = (row: number) => imageIndexAfter(at(images, row, images.shape[1]! - 1));
     const cases = {
-      y: [x, places(x, (row, token) => placeAfter(at(images, row, token))), onlyImmediate],
-      y_no_places: [x, places(x, () => placeAfter(0)), onlyImmediate],
-      y_cached: [step, places(step, ofRow), onlyImmediate],
-      y_cached_no_places: [step, places(step, () => placeAfter(0)), onlyImmediate],
+      y: [x, imageIndicesOf(x, (row, token) => imageIndexAfter(at(images, row, token))), onlyImmediate],
+      y_no_places: [x, imageIndicesOf(x, () => imageIndexAfter(0)), onlyImmediate],
+      y_cached: [step, imageIndicesOf(step, ofRow), onlyImmediate],
+      y_cached_no_places: [step, imageIndicesOf(step, () => imageIndexAfter(0)), onlyImmediate],
       // Without any mask: as if every token stood after the last image and saw all before it.
-      y_no_locations: [x, places(x, () => imageCount - 1), false],
+      y_no_locations: [x, imageIndicesOf(x, () => imageCount - 1), false],
     } as const;
-    for (const [output, [tokens, place, mode]] of Object.entries(cases)) {
-      compare(name, output, await run(attentionAlone, tokens, place, mode), outputs[output]!);
+    for (const [output, [tokens, imageIndex, mode]] of Object.entries(cases)) {
+      compare(name, output, await run(attentionAlone, tokens, imageIndex, mode), outputs[output]!);
     }
   });
 
   test("gated_cross_attention_block", async () => {
     const { x, step, images, outputs, run } = await open("gated_cross_attention_block");
-    const own = places(x, (row, token) => immediate(at(images, row, token)));
-    const last = places(step, (row) => immediate(at(images, row, images.shape[1]! - 1)));
+    const own = imageIndicesOf(x, (row, token) => immediate(at(images, row, token)));
+    const last = imageIndicesOf(step, (row) => immediate(at(images, row, images.shape[1]! - 1)));
     compare("gated_cross_attention_block", "y", await run(gated, x, own, true), outputs.y!);
     compare("gated_cross_attention_block", "y_cached", await run(gated, step, last, true), outputs.y_cached!);
   });
@@ -152,12 +157,12 @@ describe("cross-attention", () => {
     const { x, images, outputs, run } = await open("cross_attention_immediate");
     for (const token of [0, 4, 8]) {
       const alone = array([3, 1, 12], (row, _, d) => at(x, row!, token, d!));
-      const place = places(alone, (row) => immediate(at(images, row, token)));
+      const imageIndex = imageIndicesOf(alone, (row) => immediate(at(images, row, token)));
       const expected = array(alone.shape, (row, _, d) => at(outputs.y!, row!, token, d!));
       compare(
         "cross_attention_immediate",
         `y of token ${token} alone`,
-        await run(attentionAlone, alone, place, true),
+        await run(attentionAlone, alone, imageIndex, true),
         expected,
       );
     }
@@ -168,7 +173,7 @@ describe("cross-attention", () => {
     const y = await run(
       attentionAlone,
       x,
-      places(x, () => seesNone),
+      imageIndicesOf(x, () => NO_IMAGE),
       true,
     );
     expect(y.data.every((value) => Math.abs(value) === 0)).toBe(true);

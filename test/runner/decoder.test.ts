@@ -1,11 +1,11 @@
 /** The decoder's own promises, on a model of random weights with room for long prompts. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withRandomWeights } from "../../bench/randomModel.js";
-import { seesAll, seesNone } from "../../src/models/crossAttention.js";
+import { ALL_IMAGES, NO_IMAGE } from "../../src/models/crossAttention.js";
 import { compile } from "../../src/onnx/compile.js";
 import { createDecoder } from "../../src/runner/decoder.js";
 import { decodeGraph } from "../../src/runner/graphs.js";
-import { placesOf } from "../../src/runner/places.js";
+import { imageIndexOf } from "../../src/runner/imageIndex.js";
 import type { Prompt } from "../../src/runner/pool.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
@@ -29,12 +29,12 @@ const open = (prompts: readonly Prompt[], room = 0) =>
 
 describe("which image a token sees", () => {
   test.each([
-    ["before the first place none", [1, 90, 2], 1, [seesNone, 0, 0]],
-    ["the last place up to itself", [90, 1, 90, 90, 2], 3, [0, 0, 1, 2, 2]],
-    ["beyond the last image all", [90, 1, 90, 2], 1, [0, 0, seesAll, seesAll]],
-    ["without images none", [1, 2], 0, [seesNone, seesNone]],
-  ])("%s", (_, ids, images, places) => {
-    expect([...placesOf(ids, imageToken, images)]).toEqual(places);
+    ["before the first <image>: none", [1, 90, 2], 1, [NO_IMAGE, 0, 0]],
+    ["the last <image> up to itself", [90, 1, 90, 90, 2], 3, [0, 0, 1, 2, 2]],
+    ["beyond the last image all", [90, 1, 90, 2], 1, [0, 0, ALL_IMAGES, ALL_IMAGES]],
+    ["without images none", [1, 2], 0, [NO_IMAGE, NO_IMAGE]],
+  ])("%s", (_, ids, images, imageIndices) => {
+    expect([...imageIndexOf(ids, imageToken, images)]).toEqual(imageIndices);
   });
 });
 
