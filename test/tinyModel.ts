@@ -6,8 +6,8 @@ import { languageModel, visionConfiguration } from "../src/models/configuration.
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import type { FlamingoConfig } from "../src/models/flamingo.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
+import type { EncodedImage } from "../src/runner/encodedImages.js";
 import { type ModelRunner, openModelRunner } from "../src/runner/modelRunner.js";
-import type { EncodedImage } from "../src/runner/pool.js";
 import type { ModelCheckpoints } from "../src/runner/weights.js";
 import { openOrtBinding } from "../src/runtime/ortBinding.node.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";

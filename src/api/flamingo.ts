@@ -6,10 +6,10 @@ import { type Answer, collectAnswers, generatePieces } from "../generate/answers
 import { rank } from "../generate/rank.js";
 import type { Piece } from "../generate/stream.js";
 import type { ImageSource } from "../images/index.js";
+import type { EncodedImage, Prompt } from "../runner/encodedImages.js";
 import { encodeOnce } from "../runner/encodeOnce.js";
 import type { Features } from "../runner/features.js";
 import type { ModelRunner } from "../runner/modelRunner.js";
-import type { EncodedImage, Prompt } from "../runner/pool.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { type ClipTokenizer, createEmbed, type EmbedInput, type EmbedOptions } from "./embed.js";
 import {

@@ -1,6 +1,7 @@
 /** From a prompt with its images encoded to answers: pieces as they become certain, and whole answers. */
+
+import type { Prompt } from "../runner/encodedImages.js";
 import type { ModelRunner } from "../runner/modelRunner.js";
-import type { Prompt } from "../runner/pool.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { beamSearch } from "./beams.js";
 import { greedy } from "./greedy.js";

@@ -4,8 +4,8 @@
  * Reference: transformers 4.33.3, `beam_search` and `BeamSearchScorer`; with `beamLength: "generated"` as from 4.36 on.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import type { Prompt } from "../runner/encodedImages.js";
 import type { ModelRunner } from "../runner/modelRunner.js";
-import type { Prompt } from "../runner/pool.js";
 import { logProbabilities } from "./logits.js";
 import { createProcessor, type Processing, type RowState } from "./processors.js";
 

@@ -6,8 +6,8 @@
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Child } from "../runner/branches.js";
+import type { Prompt } from "../runner/encodedImages.js";
 import type { ModelRunner } from "../runner/modelRunner.js";
-import type { Prompt } from "../runner/pool.js";
 import { logSumOfExponentials } from "./logits.js";
 
 export interface RankOptions {

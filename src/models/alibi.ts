@@ -3,7 +3,7 @@
  *
  * Paper: "Train Short, Test Long" (arXiv:2108.12409). Reference: the hub's code of mosaicml/mpt-7b (`attention.py`,
  * `build_alibi_bias`).
- * Sizes: b prompts, t tokens, total slots of keys, h heads.
+ * Sizes: b prompts, t tokens, total positions of keys, h heads.
  */
 import { add, constant, mul, reshape, type Tensor } from "../graph/index.js";
 

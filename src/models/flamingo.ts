@@ -7,7 +7,7 @@
  * that each gated block will ask for. `decode` runs over tokens: the language model, with a gated block before every
  * `crossAttentionEvery`-th of its own. Nothing is kept between calls: images enter `decode` as an argument.
  * Sizes: N images, S pixels a side, v patches, n latents, b prompts, t new tokens, s images of a prompt, w rows
- * whose logits are wanted, total slots of keys, d width, h heads, e width of a head, V vocabulary.
+ * whose logits are wanted, total positions of keys, d width, h heads, e width of a head, V vocabulary.
  */
 import { gather, rearrange, reshape, type Tensor, times } from "../graph/index.js";
 import {
@@ -65,8 +65,8 @@ export function encode(p: Params, pixels: Tensor, config: FlamingoConfig): Encod
 export interface Text extends Keys {
   readonly ids: Tensor; // int32 (b, t)
   /** The images' keys and values for each gated block (images, h, n, e), and which of them each prompt looks at. */
-  readonly pool: readonly Media[];
-  readonly slots: Tensor; // int32 (b, s)
+  readonly encodedImages: readonly Media[];
+  readonly imageIds: Tensor; // int32 (b, s)
   /** Which of its prompt's images a token sees: see `sightOf`. */
   readonly imageIndex: Tensor; // int32 (b, t)
   /** Rows of the flattened (b·t) tokens whose logits are wanted; all of them when absent. */
@@ -80,10 +80,10 @@ export interface Decoded {
 
 export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
   const { language, crossAttention, perceiver: resampler } = config;
-  const { ids, pool, slots, imageIndex, wanted } = text;
+  const { ids, encodedImages, imageIds, imageIndex, wanted } = text;
   const [b, t] = ids.shape as [never, never];
   const gated = gatedBlocks(config);
-  const sight = sightOf(imageIndex, slots.shape[1]!, resampler.latents);
+  const sight = sightOf(imageIndex, imageIds.shape[1]!, resampler.latents);
   const { attendIn, cache } = selfAttention(language, text, t);
 
   let x = language.embed(p.at("lang_encoder"), ids); // (b, t, d)
@@ -91,7 +91,7 @@ export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
     const block = blockAt(p, config, i);
     const image = gated.indexOf(i);
     if (image >= 0) {
-      const media = ofPrompts(pool[image]!, slots); // (b, h, s·n, e)
+      const media = ofPrompts(encodedImages[image]!, imageIds); // (b, h, s·n, e)
       x = gatedCrossAttention(block.at("gated_cross_attn_layer"), x, media, sight, crossAttention);
     }
     x = language.block(block, x, attendIn(i)); // (b, t, d)
@@ -101,8 +101,9 @@ export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
   return { logits, cache };
 }
 
-/** The images of each prompt, one after the other: pool (images, h, n, e), slots (b, s) → (b, h, s·n, e). */
-function ofPrompts({ keys, values }: Media, slots: Tensor): Media {
-  const take = (pool: Tensor) => rearrange(gather(pool, slots), "b s h n e -> b h (s n) e");
+/** The images of each prompt, one after the other: encoded (images, h, n, e), imageIds (b, s) → (b, h, s·n, e). */
+function ofPrompts({ keys, values }: Media, imageIds: Tensor): Media {
+  const take = (encodedImages: Tensor) =>
+    rearrange(gather(encodedImages, imageIds), "b s h n e -> b h (s n) e");
   return { keys: take(keys), values: take(values) };
 }

@@ -4,8 +4,8 @@
  *
  * Papers: "GPT-NeoX-20B" (arXiv:2204.06745), Section "Model Architecture"; "RoFormer" (arXiv:2104.09864) for rotary
  * positions. Reference: transformers 4.33.3, models/gpt_neox/modeling_gpt_neox.py.
- * Sizes: b prompts, t tokens, total slots of keys, d width, h heads, e width of a head, r numbers of a head that are
- * turned, w rows whose logits are wanted, V vocabulary.
+ * Sizes: b prompts, t tokens, total positions of keys, d width, h heads, e width of a head, r numbers of a head that
+ * are turned, w rows whose logits are wanted, V vocabulary.
  */
 import { add, gather, gelu, rearrange, reshape, split, type Tensor } from "../graph/index.js";
 import type { LanguageModel } from "./language.js";

@@ -1,8 +1,8 @@
 /**
  * What Flamingo asks of a language model. Each kind of model is one file that gives these functions.
  *
- * Sizes: b prompts, t new tokens, total slots of keys, w rows whose logits are wanted, d width, h heads, e width of a
- * head, V vocabulary.
+ * Sizes: b prompts, t new tokens, total positions of keys, w rows whose logits are wanted, d width, h heads, e width of
+ * a head, V vocabulary.
  */
 import type { Tensor } from "../graph/index.js";
 import type { Params } from "./layers.js";

@@ -2,7 +2,7 @@
  * Self-attention of a language model's blocks: over the new tokens alone, or with a cache of all earlier ones. Both
  * ways in which models tell positions come in here: what is added to the scores, and how queries and keys are turned.
  *
- * Sizes: b prompts, t new tokens, total slots of keys, h heads, e width of a head, c width of a head in the cache.
+ * Sizes: b prompts, t new tokens, total positions of keys, h heads, e width of a head, c width of a head in the cache.
  */
 import {
   add,
@@ -25,7 +25,7 @@ import type { Attend, LanguageModel } from "./language.js";
 export interface Cache {
   readonly keys: readonly Tensor[];
   readonly values: readonly Tensor[];
-  /** int32 (b): the slot of each row's first new token. */
+  /** int32 (b): the cache position of each row's first new token. */
   readonly start: Tensor;
 }
 
@@ -101,11 +101,14 @@ function cached(
   return [e === c ? y : slice(y, { axis: -1, start: 0, end: e }), nextKeys, nextValues];
 }
 
-/** The positions of the new tokens, float32 (b, t): those of their slots, which begin at `start`. */
+/** The positions of the new tokens, float32 (b, t): those of their cache positions, which begin at `start`. */
 function positionsOfNew(position: Tensor, start: Tensor, t: Dim): Tensor {
   const { graph } = position.node;
   const [b, total] = position.shape as [never, never];
-  const slots = add(reshape(start, { shape: [b, 1, 1] }), reshape(iota(graph, t), { shape: [1, t, 1] })); // (b, t, 1)
-  const isOwn = equal(slots, iota(graph, total)); // (b, t, total)
+  const cachePositions = add(
+    reshape(start, { shape: [b, 1, 1] }),
+    reshape(iota(graph, t), { shape: [1, t, 1] }),
+  ); // (b, t, 1)
+  const isOwn = equal(cachePositions, iota(graph, total)); // (b, t, total)
   return sum(where(isOwn, reshape(position, { shape: [b, 1, total] }), 0), { axes: [-1] });
 }

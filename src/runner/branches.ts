@@ -12,9 +12,9 @@ import { zeros } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
 import { type Call, readPrompt, runDecode } from "./call.js";
 import { checkPrompts, requireRoom } from "./decoder.js";
+import { createEncodedImages, type Prompt } from "./encodedImages.js";
 import { imageIndexAfter, imageIndexOf } from "./imageIndex.js";
 import { createKvCache } from "./kvCache.js";
-import { createPool, type Prompt } from "./pool.js";
 
 /** A token after another one. Nodes are numbered from 0 in the order in which they are added. */
 export interface Child {
@@ -68,22 +68,25 @@ export async function createBranches(
 
   // A prompt alone has no neighbour with more images, so that no image of zeros is shown.
   const noOther = () => Promise.reject(mistake("internal", "one prompt asks for zero images"));
-  const pool = await createPool(runtime, config, [prompt], noOther);
+  const encodedImages = await createEncodedImages(runtime, config, [prompt], noOther);
   const cache = createKvCache(runtime, language, 1, ids.length + capacity);
   const V = language.vocabulary;
-  const imageIndices = imageIndexOf(ids, imageToken, pool.perPrompt);
+  const imageIndices = imageIndexOf(ids, imageToken, encodedImages.perPrompt);
   const root: Node = { parent: -1, depth: 0, images: ids.filter((id) => id === imageToken).length };
   let nodes: Node[] = [];
 
   const run = (call: Call, signal: AbortSignal | undefined) =>
-    runDecode(session, { ...pool.feeds, ...cache.all.feeds }, cache.all.outputs, call, signal);
+    runDecode(session, { ...encodedImages.feeds, ...cache.all.feeds }, cache.all.outputs, call, signal);
 
   /** Image ids and image indices for new nodes: where they all see the same image, that one alone. */
   function sightOf(added: readonly Node[]) {
-    const imageIndex = Int32Array.from(added, ({ images }) => imageIndexAfter(images, pool.perPrompt));
-    if (imageIndex.some((each) => each !== imageIndex[0])) return { slots: pool.slotsOf(0), imageIndex };
-    const one = pool.sightOfLast([imageIndex[0]!]);
-    return { slots: one.slots, imageIndex: imageIndex.fill(one.imageIndex[0]!) };
+    const imageIndex = Int32Array.from(added, ({ images }) =>
+      imageIndexAfter(images, encodedImages.perPrompt),
+    );
+    if (imageIndex.some((each) => each !== imageIndex[0]))
+      return { imageIds: encodedImages.imageIdsOf(0), imageIndex };
+    const one = encodedImages.seenByNext([imageIndex[0]!]);
+    return { imageIds: one.imageIds, imageIndex: imageIndex.fill(one.imageIndex[0]!) };
   }
 
   /** What each of the nodes from `first` on may see: the prompt, its ancestors, itself. */
@@ -101,7 +104,7 @@ export async function createBranches(
   return {
     async prefill({ signal } = {}) {
       const logits = zeros("float32", [1, V]);
-      const read = { ids, imageIndices, slots: pool.slotsOf(0), start: 0 };
+      const read = { ids, imageIndices, imageIds: encodedImages.imageIdsOf(0), start: 0 };
       const last = (from: number, to: number) => ({ wanted: Int32Array.of(to - from - 1), logits });
       await readPrompt((call) => run(call, signal), read, last, signal);
       return logits.data;
@@ -113,8 +116,10 @@ export async function createBranches(
         const { depth, images } = nodes[parent] ?? root;
         nodes.push({ parent, depth: depth + 1, images: images + (token === imageToken ? 1 : 0) });
       }
-      const position = Float32Array.from({ length: ids.length + nodes.length }, (_, slot) =>
-        slot < ids.length ? slot : ids.length - 1 + nodes[slot - ids.length]!.depth,
+      const position = Float32Array.from({ length: ids.length + nodes.length }, (_, cachePosition) =>
+        cachePosition < ids.length
+          ? cachePosition
+          : ids.length - 1 + nodes[cachePosition - ids.length]!.depth,
       );
       const logits = zeros("float32", [children.length, V]);
       const call = {
@@ -136,7 +141,7 @@ export async function createBranches(
 
     close() {
       cache.all.release();
-      pool.release();
+      encodedImages.release();
     },
   };
 }

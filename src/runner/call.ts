@@ -5,31 +5,31 @@ import type { BoundTensor, Session } from "../runtime/runtime.js";
 /** Sizes: b rows, t new tokens of each, s images of a row, w rows whose logits are wanted. */
 export interface Call {
   readonly ids: Int32Array; // (b, t)
-  /** Which of its row's slots a token sees. */
+  /** Which of its row's images a token sees. */
   readonly imageIndex: Int32Array; // (b, t)
-  /** Which images of the pool each row may look at. */
-  readonly slots: Int32Array; // (b, s)
-  /** The cache's slot of each row's first new token. */
+  /** Which of the encoded images each row may look at. */
+  readonly imageIds: Int32Array; // (b, s)
+  /** The cache position of each row's first new token. */
   readonly start: Int32Array; // (b)
   /** Rows of the flattened (b·t) tokens. */
   readonly wanted: Int32Array; // (w)
   /** Where their logits are written. */
   readonly logits: HostTensor; // (w, V)
-  /** The position of every slot's token, where it is not the slot's number. */
+  /** The position of every cached token, where it is not its cache position. */
   readonly position?: Float32Array; // (b, total)
-  /** 0, or −1e30 for a slot that a token may not see; what is ahead of a token is hidden without it. */
+  /** 0, or −1e30 for a cache position that a token may not see; what is ahead of a token is hidden without it. */
   readonly mask?: Float32Array; // (b, t, total)
 }
 
 /**
- * @param feeds pool and caches
+ * @param feeds encoded images and caches
  * @param outputs the caches, as they are afterwards
  */
 export async function runDecode(
   session: Session,
   feeds: Readonly<Record<string, BoundTensor>>,
   outputs: Readonly<Record<string, BoundTensor>>,
-  { ids, imageIndex, slots, start, wanted, logits, position, mask }: Call,
+  { ids, imageIndex, imageIds, start, wanted, logits, position, mask }: Call,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const b = start.length;
@@ -40,7 +40,7 @@ export async function runDecode(
       ...feeds,
       ids: int32([b, t], ids),
       imageIndex: int32([b, t], imageIndex),
-      slots: int32([b, slots.length / b], slots),
+      imageIds: int32([b, imageIds.length / b], imageIds),
       start: int32([b], start),
       wanted: int32([wanted.length], wanted),
       position: { dtype: "float32", shape: [b, total], data: position ?? countedUp(b, total) },
@@ -55,8 +55,8 @@ export async function runDecode(
 const pieceLength = 256;
 
 /**
- * Reads tokens of one row into the cache, from a slot on, in pieces, so that a long prompt can be stopped and needs
- * little memory.
+ * Reads tokens of one row into the cache, from a cache position on, in pieces, so that a long prompt can be stopped and
+ * needs little memory.
  *
  * @param run one run at batch 1
  * @param logitsOf which rows of the piece from one token to another are wanted, and where their logits are written
@@ -66,9 +66,9 @@ export async function readPrompt(
   {
     ids,
     imageIndices,
-    slots,
+    imageIds,
     start,
-  }: { ids: readonly number[]; imageIndices: Int32Array; slots: Int32Array; start: number },
+  }: { ids: readonly number[]; imageIndices: Int32Array; imageIds: Int32Array; start: number },
   logitsOf: (from: number, to: number) => Pick<Call, "wanted" | "logits">,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -78,7 +78,7 @@ export async function readPrompt(
     await run({
       ids: Int32Array.from(ids.slice(from, to)),
       imageIndex: imageIndices.slice(from, to),
-      slots,
+      imageIds,
       start: Int32Array.of(start + from),
       ...logitsOf(from, to),
     });

@@ -11,9 +11,9 @@ import type { LanguageModel } from "../models/language.js";
 import { zeros } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
 import { type Call, readPrompt, runDecode } from "./call.js";
+import { createEncodedImages, type EncodedImage, type Prompt } from "./encodedImages.js";
 import { imageIndexAfter, imageIndexOf } from "./imageIndex.js";
 import { type BoundCache, createKvCache } from "./kvCache.js";
-import { createPool, type EncodedImage, type Prompt } from "./pool.js";
 
 export interface Decoder {
   /** What is continued, a row each. */
@@ -61,7 +61,7 @@ export interface DecoderOptions {
 }
 
 /**
- * @param zeroImage as for `createPool`
+ * @param zeroImage as for `createEncodedImages`
  * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage` for an empty prompt
  */
 export async function createDecoder(
@@ -77,7 +77,7 @@ export async function createDecoder(
   checkPrompts(prompts, imageToken);
   requireRoom(language, longest, room);
 
-  const pool = await createPool(runtime, config, prompts, zeroImage);
+  const encodedImages = await createEncodedImages(runtime, config, prompts, zeroImage);
   const cache = createKvCache(runtime, language, prompts.length, longest + room);
   let images = prompts.map(({ ids }) => ids.filter((id) => id === imageToken).length); // of each row so far
   const lengths = prompts.map(() => 0); // tokens of each row in the cache
@@ -86,7 +86,7 @@ export async function createDecoder(
   const nextRows = prompts.map((_, row) => nextLogits.data.subarray(row * V, (row + 1) * V));
 
   const run = (bound: BoundCache, call: Call, signal: AbortSignal | undefined) =>
-    runDecode(session, { ...pool.feeds, ...bound.feeds }, bound.outputs, call, signal);
+    runDecode(session, { ...encodedImages.feeds, ...bound.feeds }, bound.outputs, call, signal);
 
   /** Reads tokens of one row, piece by piece; `logitsOf` says where the logits of a piece go, and of which rows. */
   async function read(
@@ -98,8 +98,8 @@ export async function createDecoder(
   ): Promise<void> {
     const bound = prompts.length === 1 ? cache.all : cache.row(row);
     try {
-      const imageIndices = imageIndexOf(ids, imageToken, pool.perPrompt, imagesBefore);
-      const text = { ids, imageIndices, slots: pool.slotsOf(row), start: from };
+      const imageIndices = imageIndexOf(ids, imageToken, encodedImages.perPrompt, imagesBefore);
+      const text = { ids, imageIndices, imageIds: encodedImages.imageIdsOf(row), start: from };
       await readPrompt((call) => run(bound, call, signal), text, logitsOf, signal);
       lengths[row] = from + ids.length;
     } finally {
@@ -126,12 +126,12 @@ export async function createDecoder(
         const earlier = writtenImages === "add" ? images : images.map(() => 0);
         images = tokens.map((token, row) => earlier[row]! + (token === imageToken ? 1 : 0));
       }
-      const last = images.map((count) => imageIndexAfter(count, pool.perPrompt));
+      const last = images.map((count) => imageIndexAfter(count, encodedImages.perPrompt));
       await run(
         cache.all,
         {
           ids: Int32Array.from(tokens),
-          ...pool.sightOfLast(last),
+          ...encodedImages.seenByNext(last),
           start: Int32Array.from(lengths),
           wanted: Int32Array.from(tokens.keys()),
           logits: nextLogits,
@@ -158,7 +158,7 @@ export async function createDecoder(
 
     close() {
       cache.all.release();
-      pool.release();
+      encodedImages.release();
     },
   };
 }

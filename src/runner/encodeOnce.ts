@@ -1,6 +1,7 @@
 /** Images that are alike are encoded once, however often they come in a call. */
+
+import type { EncodedImage } from "./encodedImages.js";
 import type { ModelRunner } from "./modelRunner.js";
-import type { EncodedImage } from "./pool.js";
 
 /** As `runner.encode`; keeps what it has encoded, and the pixels, as long as it lives itself. */
 export function encodeOnce(runner: Pick<ModelRunner, "encode">): ModelRunner["encode"] {

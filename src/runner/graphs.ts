@@ -44,8 +44,8 @@ export function decodeGraph(config: FlamingoConfig): Graph {
     params(graph),
     {
       ids: input(graph, "ids", "int32", ["b", "t"]),
-      pool: images,
-      slots: input(graph, "slots", "int32", ["b", "s"]),
+      encodedImages: images,
+      imageIds: input(graph, "imageIds", "int32", ["b", "s"]),
       imageIndex: input(graph, "imageIndex", "int32", ["b", "t"]),
       position: input(graph, "position", "float32", ["b", "total"]),
       mask: input(graph, "mask", "float32", ["b", "t", "total"]),

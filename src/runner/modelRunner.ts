@@ -9,8 +9,8 @@ import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
 import { type Branches, type BranchRoom, createBranches } from "./branches.js";
 import { createDecoder, type Decoder, type DecoderOptions, requireRoom } from "./decoder.js";
+import type { EncodedImage, Prompt } from "./encodedImages.js";
 import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
-import type { EncodedImage, Prompt } from "./pool.js";
 import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
 export interface ModelRunner extends AsyncDisposable {

@@ -1,7 +1,7 @@
 /** The cases of the tiny models' two generation files, with their settings by our names: goldens/README.md. */
 
 import type { Processing } from "../../src/generate/processors.js";
-import type { Prompt } from "../../src/runner/pool.js";
+import type { Prompt } from "../../src/runner/encodedImages.js";
 import { type GoldenModel, ids, type TinyModel } from "../tinyModel.js";
 
 export interface GenerationCase {

@@ -72,7 +72,7 @@ function feedsOf(
     [`${half}.pixels`]: float32([b * images, 3, side, side], pixels),
     [`${half}.ids`]: int32([b, t], tokens.data),
     [`${half}.labels`]: int32([b, t], batches.get(`batch0.${half}.labels`)!.data),
-    [`${half}.slots`]: int32(
+    [`${half}.imageIds`]: int32(
       [b, images],
       Int32Array.from({ length: b * images }, (_, i) => i),
     ),
@@ -117,8 +117,8 @@ describe.each(tinyModels)("$name on $backend", (tinyModel) => {
         p,
         {
           ids: tokens,
-          pool: media,
-          slots: of("slots", "int32", ["b", "s"]),
+          encodedImages: media,
+          imageIds: of("imageIds", "int32", ["b", "s"]),
           imageIndex: of("imageIndex", "int32", ["b", "t"]),
           position: of("position", "float32", ["b", "t"]),
           mask: of("mask", "float32", ["b", "t", "t"]),

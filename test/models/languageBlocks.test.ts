@@ -81,7 +81,7 @@ describe.each(blocks)("$file", ({ file, model, headWidth }) => {
   test("key, value and y_step, by a cache", async () => {
     const { weights, inputs, outputs } = await moduleFile(file);
     const empty = array([rows, model.heads, 8, model.headWidth], () => 7);
-    /** New tokens from slot `start` on. */
+    /** New tokens from cache position `start` on. */
     const run = (x: Plain, start: number, keys: Plain, values: Plain) => {
       const t = x.shape[1]!;
       const given = {

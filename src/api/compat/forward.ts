@@ -7,8 +7,8 @@
 
 import { logSumOfExponentials } from "../../generate/logits.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
+import type { EncodedImage, Prompt } from "../../runner/encodedImages.js";
 import type { ModelRunner } from "../../runner/modelRunner.js";
-import type { EncodedImage, Prompt } from "../../runner/pool.js";
 import { requireKnown, requireSignal } from "../settings.js";
 import { type Ids, type Mask, type TextRow, textRows, usage, type VisionX } from "./inputs.js";
 import { firstPast, furtherPast, type Past, type PastKeyValues, requireWhole } from "./pastKeyValues.js";

@@ -9,8 +9,8 @@ import { greedy } from "../../generate/greedy.js";
 import type { LogitsProcessor, Processing, RowState } from "../../generate/processors.js";
 import type { GenerationLimits } from "../../generate/rows.js";
 import { sample } from "../../generate/sample.js";
+import type { Prompt } from "../../runner/encodedImages.js";
 import type { ModelRunner } from "../../runner/modelRunner.js";
-import type { Prompt } from "../../runner/pool.js";
 import { requireCount, requireSignal } from "../settings.js";
 import { type Ids, usage } from "./inputs.js";
 

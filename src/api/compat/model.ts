@@ -6,9 +6,9 @@
 import { OpenFlamingoError } from "../../base/errors.js";
 import type { Checkpoint } from "../../checkpoints/checkpoint.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
+import type { EncodedImage, Prompt } from "../../runner/encodedImages.js";
 import { encodeOnce } from "../../runner/encodeOnce.js";
 import { type ModelRunner, tensorNames } from "../../runner/modelRunner.js";
-import type { EncodedImage, Prompt } from "../../runner/pool.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import type { OpenModel } from "../load.js";
 import { requireKnown, requireSignal } from "../settings.js";

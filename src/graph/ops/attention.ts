@@ -56,12 +56,12 @@ export const attention: Operator<["queries", "keys", "values", "bias?"], { scale
 });
 
 /**
- * Causal self-attention with a cache: writes the new keys and values into their slots, then attends to every slot up
- * to the query's own.
+ * Causal self-attention with a cache: writes the new keys and values into the cache, then attends to every cache
+ * position up to the query's own.
  *
  * queries, keys, values (b, t, h, e) of the new tokens; pastKeys, pastValues (b, h, capacity, e); start int32 (b), the
- * slot of each row's first new token; bias (b or 1, h or 1, t, total), added to the scores, where total is the
- * greatest start + t and slots beyond it are not looked at.
+ * cache position of each row's first new token; bias (b or 1, h or 1, t, total), added to the scores, where total is
+ * the greatest start + t and cache positions beyond it are not looked at.
  *
  * Results: y (b, t, h, e), and the caches with the new tokens in them, which may be the same memory as the past ones.
  */
@@ -104,7 +104,7 @@ export const cachedAttention: OperatorOfMany<
     if (e % 8 !== 0) return cachedAttention.op.decomposition!(inputs, attributes, types, graph);
     const flat = (x: Tensor) => reshape(x, { shape: [b, t, h * e] });
     const asInt32 = (x: Tensor) => cast(x, { to: "int32" });
-    // The kernel counts for itself: the last slot of every row, and the length of the longest.
+    // The kernel counts for itself: the last cache position of every row, and the length of the longest.
     const length = asInt32(dimensions(graph, [t]));
     const last = sub(add(start, length), 1);
     const total = asInt32(dimensions(graph, [bias.shape[3]!]));
@@ -134,10 +134,10 @@ export const cachedAttention: OperatorOfMany<
     const capacity = pastKeys.shape[2]!;
     const total = bias.shape[3]!;
     const headsFirst = (x: Tensor) => transpose(x, { order: [0, 2, 1, 3] }); // (b, h, t, e)
-    // Which new token goes into which slot; a product with ones and zeros is exact.
-    const slots = reshape(iota(graph, capacity), { shape: [1, capacity, 1] });
+    // Which new token goes to which cache position; a product with ones and zeros is exact.
+    const cachePositions = reshape(iota(graph, capacity), { shape: [1, capacity, 1] });
     const own = add(reshape(start, { shape: [b, 1, 1] }), reshape(iota(graph, t), { shape: [1, 1, t] })); // (b, 1, t)
-    const here = cast(equal(slots, own), { to: "float32" }); // (b, capacity, t)
+    const here = cast(equal(cachePositions, own), { to: "float32" }); // (b, capacity, t)
     const written = reshape(max(here, { axes: [-1] }), { shape: [b, 1, capacity, 1] });
     const placing = reshape(here, { shape: [b, 1, capacity, t] });
     const write = (past: Tensor, next: Tensor) =>

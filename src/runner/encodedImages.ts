@@ -19,13 +19,13 @@ export interface Prompt {
 }
 
 /** The images of a batch, each once, and which of them each prompt looks at. */
-export interface Pool {
+export interface EncodedImages {
   readonly feeds: Readonly<Record<string, BoundTensor>>;
   /** Images that each prompt may look at: as many as the prompt that has most. */
   readonly perPrompt: number;
-  slotsOf(row: number): Int32Array;
+  imageIdsOf(row: number): Int32Array;
   /** Image ids and image indices for one more token of each row, given the image indices of their last ones. */
-  sightOfLast(imageIndices: readonly number[]): { slots: Int32Array; imageIndex: Int32Array };
+  seenByNext(imageIndices: readonly number[]): { imageIds: Int32Array; imageIndex: Int32Array };
   release(): void;
 }
 
@@ -33,12 +33,12 @@ export interface Pool {
  * @param zeroImage the encoding of an image of zeros: what the reference implementation shows a prompt in whose batch
  *   another one has more images, if it comes to ask for more than its own
  */
-export async function createPool(
+export async function createEncodedImages(
   runtime: Runtime,
   config: FlamingoConfig,
   prompts: readonly Prompt[],
   zeroImage: () => Promise<EncodedImage>,
-): Promise<Pool> {
+): Promise<EncodedImages> {
   const perPrompt = Math.max(...prompts.map(({ images }) => images.length));
   const unequal = prompts.some(({ images }) => images.length < perPrompt);
   const filler = unequal ? await zeroImage() : undefined;
@@ -46,7 +46,7 @@ export async function createPool(
   const numberOf = new Map(all.map((image, i) => [image, i]));
   const width = Math.max(perPrompt, 1);
   // Places beyond a prompt's own images show the zero image, or are never looked at.
-  const slots = prompts.map(({ images }) =>
+  const imageIds = prompts.map(({ images }) =>
     Int32Array.from({ length: width }, (_, i) => numberOf.get(images[i] ?? filler!) ?? 0),
   );
 
@@ -67,17 +67,20 @@ export async function createPool(
   return {
     feeds,
     perPrompt,
-    slotsOf: (row) => slots[row]!,
-    sightOfLast(imageIndices) {
-      // A new token sees its row's last image only, so one slot is enough; seeing all needs all.
+    imageIdsOf: (row) => imageIds[row]!,
+    seenByNext(imageIndices) {
+      // A new token sees its row's last image only, so one image is enough; seeing all needs all.
       if (imageIndices.includes(ALL_IMAGES)) {
         return {
-          slots: Int32Array.from(slots.flatMap((of) => [...of])),
+          imageIds: Int32Array.from(imageIds.flatMap((of) => [...of])),
           imageIndex: Int32Array.from(imageIndices),
         };
       }
       return {
-        slots: Int32Array.from(imageIndices, (imageIndex, row) => slots[row]![Math.max(imageIndex, 0)]!),
+        imageIds: Int32Array.from(
+          imageIndices,
+          (imageIndex, row) => imageIds[row]![Math.max(imageIndex, 0)]!,
+        ),
         imageIndex: Int32Array.from(imageIndices, (imageIndex) => (imageIndex === NO_IMAGE ? NO_IMAGE : 0)),
       };
     },
