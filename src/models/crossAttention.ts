@@ -56,10 +56,10 @@ export const NO_IMAGE = -1;
 export const ALL_IMAGES = -2;
 
 /** Which latents a token attends to, in the form that the blocks need; one for all blocks. */
-export interface Sight {
+export interface CrossAttentionMask {
   readonly bias: Tensor; // (b, 1, t, s·n)
-  readonly asks: Tensor; // (b, t, 1): 0 where a token sees all, and so asks for nothing
-  readonly hears: Tensor; // (b, t, 1): 0 where a token sees none
+  readonly queryGate: Tensor; // (b, t, 1): 0 where a token sees all images alike, and so queries nothing
+  readonly hasImage: Tensor; // (b, t, 1): 0 where a token sees none
 }
 
 /**
@@ -69,12 +69,12 @@ export interface Sight {
  * @param latents n
  * @param onlyImmediate whether earlier images are hidden (the released models) or seen as well
  */
-export function sightOf(
+export function crossAttentionMask(
   imageIndex: Tensor,
   images: Tensor["shape"][number],
   latents: number,
   { onlyImmediate = true } = {},
-): Sight {
+): CrossAttentionMask {
   const [b, t] = imageIndex.shape as [never, never];
   const s = images;
   const { graph } = imageIndex.node;
@@ -86,8 +86,8 @@ export function sightOf(
   const factor = (zero: Tensor) => sub(1, cast(zero, { to: "float32" }));
   return {
     bias: reshape(perLatent, { shape: [b, 1, t, times(s, latents)] }),
-    asks: factor(all),
-    hears: factor(equal(of, NO_IMAGE)),
+    queryGate: factor(all),
+    hasImage: factor(equal(of, NO_IMAGE)),
   };
 }
 
@@ -102,10 +102,10 @@ export function gatedCrossAttention(
   p: Params,
   x: Tensor,
   media: Media,
-  sight: Sight,
+  mask: CrossAttentionMask,
   config: CrossAttentionConfig,
 ): Tensor {
-  const attended = maskedCrossAttention(p.at("attn"), x, media, sight, config);
+  const attended = maskedCrossAttention(p.at("attn"), x, media, mask, config);
   const seen = add(mul(attended, tanh(p.tensor("attn_gate", [1]))), x);
   return add(mul(feedForward(p.at("ff"), seen, config), tanh(p.tensor("ff_gate", [1]))), seen);
 }
@@ -115,11 +115,11 @@ export function maskedCrossAttention(
   p: Params, // norm, to_q, to_out
   x: Tensor,
   { keys, values }: Media,
-  { bias, asks, hears }: Sight,
+  { bias, queryGate, hasImage }: CrossAttentionMask,
   { heads, headWidth }: Pick<CrossAttentionConfig, "heads" | "headWidth">,
 ): Tensor {
-  const queries = mul(linear(p.at("to_q"), layerNorm(p.at("norm"), x), heads * headWidth), asks); // (b, t, h·e)
+  const queries = mul(linear(p.at("to_q"), layerNorm(p.at("norm"), x), heads * headWidth), queryGate); // (b, t, h·e)
   const toHeads = rearrange(queries, "b t (h e) -> b h t e", { h: heads });
   const y = attention(toHeads, keys, values, bias, { scale: headWidth ** -0.5 }); // (b, h, t, e)
-  return linear(p.at("to_out"), mul(rearrange(y, "b h t e -> b t (h e)"), hears), widthOf(x)); // (b, t, d)
+  return linear(p.at("to_out"), mul(rearrange(y, "b h t e -> b t (h e)"), hasImage), widthOf(x)); // (b, t, d)
 }

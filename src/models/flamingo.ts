@@ -12,10 +12,10 @@
 import { gather, rearrange, reshape, type Tensor, times } from "../graph/index.js";
 import {
   type CrossAttentionConfig,
+  crossAttentionMask,
   gatedCrossAttention,
   type Media,
   mediaOf,
-  sightOf,
 } from "./crossAttention.js";
 import type { LanguageModel } from "./language.js";
 import type { Params } from "./layers.js";
@@ -67,7 +67,7 @@ export interface Text extends Keys {
   /** The images' keys and values for each gated block (images, h, n, e), and which of them each prompt looks at. */
   readonly encodedImages: readonly Media[];
   readonly imageIds: Tensor; // int32 (b, s)
-  /** Which of its prompt's images a token sees: see `sightOf`. */
+  /** Which of its prompt's images a token sees: see `crossAttentionMask`. */
   readonly imageIndex: Tensor; // int32 (b, t)
   /** Rows of the flattened (b·t) tokens whose logits are wanted; all of them when absent. */
   readonly wanted?: Tensor; // int32 (w)
@@ -83,7 +83,7 @@ export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
   const { ids, encodedImages, imageIds, imageIndex, wanted } = text;
   const [b, t] = ids.shape as [never, never];
   const gated = gatedBlocks(config);
-  const sight = sightOf(imageIndex, imageIds.shape[1]!, resampler.latents);
+  const mediaMask = crossAttentionMask(imageIndex, imageIds.shape[1]!, resampler.latents);
   const { attendIn, cache } = selfAttention(language, text, t);
 
   let x = language.embed(p.at("lang_encoder"), ids); // (b, t, d)
@@ -92,7 +92,7 @@ export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
     const image = gated.indexOf(i);
     if (image >= 0) {
       const media = ofPrompts(encodedImages[image]!, imageIds); // (b, h, s·n, e)
-      x = gatedCrossAttention(block.at("gated_cross_attn_layer"), x, media, sight, crossAttention);
+      x = gatedCrossAttention(block.at("gated_cross_attn_layer"), x, media, mediaMask, crossAttention);
     }
     x = language.block(block, x, attendIn(i)); // (b, t, d)
   }

@@ -79,7 +79,7 @@ export async function createBranches(
     runDecode(session, { ...encodedImages.feeds, ...cache.all.feeds }, cache.all.outputs, call, signal);
 
   /** Image ids and image indices for new nodes: where they all see the same image, that one alone. */
-  function sightOf(added: readonly Node[]) {
+  function seenBy(added: readonly Node[]) {
     const imageIndex = Int32Array.from(added, ({ images }) =>
       imageIndexAfter(images, encodedImages.perPrompt),
     );
@@ -124,7 +124,7 @@ export async function createBranches(
       const logits = zeros("float32", [children.length, V]);
       const call = {
         ids: Int32Array.from(children, ({ token }) => token),
-        ...sightOf(nodes.slice(first)),
+        ...seenBy(nodes.slice(first)),
         start: Int32Array.of(ids.length + first),
         wanted: Int32Array.from(children.keys()),
         logits,

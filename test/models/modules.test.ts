@@ -7,13 +7,13 @@ import { rearrange, type Tensor } from "../../src/graph/index.js";
 import { causalMask } from "../../src/models/clipText.js";
 import {
   ALL_IMAGES,
+  type CrossAttentionMask,
+  crossAttentionMask,
   gatedCrossAttention,
   type Media,
   maskedCrossAttention,
   mediaOf,
   NO_IMAGE,
-  type Sight,
-  sightOf,
 } from "../../src/models/crossAttention.js";
 import { type Params, params } from "../../src/models/layers.js";
 import { perceiver } from "../../src/models/perceiver.js";
@@ -71,10 +71,10 @@ describe("cross-attention", () => {
   const latents = 4;
   const config = { heads: 2, headWidth: 8, multiple: 3 };
 
-  type Block = (p: Params, x: Tensor, media: Media, sight: Sight) => Tensor;
-  const attentionAlone: Block = (p, x, media, sight) =>
-    maskedCrossAttention(p.at("attn"), x, media, sight, config);
-  const gated: Block = (p, x, media, sight) => gatedCrossAttention(p, x, media, sight, config);
+  type Block = (p: Params, x: Tensor, media: Media, mask: CrossAttentionMask) => Tensor;
+  const attentionAlone: Block = (p, x, media, mask) =>
+    maskedCrossAttention(p.at("attn"), x, media, mask, config);
+  const gated: Block = (p, x, media, mask) => gatedCrossAttention(p, x, media, mask, config);
 
   /** Opens a file; the parameters of an attention alone are put where a block has its attention. */
   async function open(name: string) {
@@ -99,7 +99,14 @@ describe("cross-attention", () => {
           const each = mediaOf(p, rearrange(t.media!, "b s n d -> (b s) n d"), config);
           const ofPrompts = (of: Tensor) => rearrange(of, "(b s) h n e -> b h (s n) e", { s: imageCount });
           const media = { keys: ofPrompts(each.keys), values: ofPrompts(each.values) };
-          return { y: block(p, t.x!, media, sightOf(t.imageIndex!, imageCount, latents, { onlyImmediate })) };
+          return {
+            y: block(
+              p,
+              t.x!,
+              media,
+              crossAttentionMask(t.imageIndex!, imageCount, latents, { onlyImmediate }),
+            ),
+          };
         },
         weights,
       );
