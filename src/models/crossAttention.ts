@@ -43,7 +43,7 @@ export interface Media {
 }
 
 /** An image's keys and values for one block: latents (N, n, dv) → (N, h, n, e). They serve every token and beam. */
-export function mediaOf(p: Params, latents: Tensor, { heads, headWidth }: CrossAttentionConfig): Media {
+export function projectMedia(p: Params, latents: Tensor, { heads, headWidth }: CrossAttentionConfig): Media {
   const both = linear(p.at("attn").at("to_kv"), latents, 2 * heads * headWidth); // (N, n, 2·h·e)
   const [keys, values] = split(both, { parts: 2, axis: -1 }).map((t) =>
     rearrange(t, "N n (h e) -> N h n e", { h: heads }),

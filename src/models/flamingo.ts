@@ -15,7 +15,7 @@ import {
   crossAttentionMask,
   gatedCrossAttention,
   type Media,
-  mediaOf,
+  projectMedia,
 } from "./crossAttention.js";
 import type { LanguageModel } from "./language.js";
 import type { Params } from "./layers.js";
@@ -57,7 +57,7 @@ export function encode(p: Params, pixels: Tensor, config: FlamingoConfig): Encod
   const resampled = perceiver(p.at("perceiver"), single, config.perceiver); // (N, 1, n, dv)
   const latents = rearrange(resampled, "N T n d -> (N T) n d");
   const media = gatedBlocks(config).map((i) =>
-    mediaOf(blockAt(p, config, i).at("gated_cross_attn_layer"), latents, config.crossAttention),
+    projectMedia(blockAt(p, config, i).at("gated_cross_attn_layer"), latents, config.crossAttention),
   );
   return { tokens, latents, media };
 }

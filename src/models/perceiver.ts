@@ -46,29 +46,29 @@ export function perceiver(p: Params, x: Tensor, config: PerceiverConfig): Tensor
   const [b, T] = x.shape as [never, never];
   const d = widthOf(x);
   const n = config.latents;
-  const media = withPlaces(p, x, config); // (b, T, F·v, d)
+  const features = withEmbeddings(p, x, config); // (b, T, F·v, d)
 
   let latents = broadcastTo(p.tensor("latents", [n, d]), { shape: [b, T, n, d] });
   for (let i = 0; i < config.depth; i++) {
     const layer = p.at("layers").at(i);
-    latents = add(perceiverAttention(layer.at(0), media, latents, config), latents);
+    latents = add(perceiverAttention(layer.at(0), features, latents, config), latents);
     latents = add(feedForward(layer.at(1), latents, config), latents);
   }
   return layerNorm(p.at("norm"), latents);
 }
 
 /** Adds the embeddings of frames and of images, where the model has them: (b, T, F, v, d) → (b, T, F·v, d) */
-function withPlaces(p: Params, x: Tensor, { frames, images }: PerceiverConfig): Tensor {
+function withEmbeddings(p: Params, x: Tensor, { frames, images }: PerceiverConfig): Tensor {
   const [, T, F] = x.shape as [never, never, never];
   const d = widthOf(x);
   const first = (table: Tensor, count: never) => slice(table, { axis: 0, start: 0, end: count });
-  let media = x;
+  let features = x;
   if (frames !== undefined) {
-    media = add(media, reshape(first(p.tensor("frame_embs", [frames, d]), F), { shape: [F, 1, d] }));
+    features = add(features, reshape(first(p.tensor("frame_embs", [frames, d]), F), { shape: [F, 1, d] }));
   }
-  media = rearrange(media, "b T F v d -> b T (F v) d");
-  if (images === undefined) return media;
-  return add(media, first(p.tensor("media_time_embs", [images, 1, d]), T));
+  features = rearrange(features, "b T F v d -> b T (F v) d");
+  if (images === undefined) return features;
+  return add(features, first(p.tensor("media_time_embs", [images, 1, d]), T));
 }
 
 /** The latents ask; image and latents answer. The caller adds the result. */
@@ -81,10 +81,10 @@ function perceiverAttention(
   const inner = heads * headWidth;
   const toHeads = (t: Tensor) => rearrange(t, "b T n (h e) -> b T h n e", { h: heads });
 
-  const media = layerNorm(p.at("norm_media"), x); // (b, T, v, d)
+  const features = layerNorm(p.at("norm_media"), x); // (b, T, v, d)
   const asking = layerNorm(p.at("norm_latents"), latents); // (b, T, n, d)
   // Latents are keys too: a latent can then keep what it already knows.
-  const seen = concat([media, asking], { axis: -2 }); // (b, T, v + n, d)
+  const seen = concat([features, asking], { axis: -2 }); // (b, T, v + n, d)
 
   const queries = linear(p.at("to_q"), asking, inner); // (b, T, n, h·e)
   const [keys, values] = split(linear(p.at("to_kv"), seen, 2 * inner), { parts: 2, axis: -1 }); // (b, T, v + n, h·e)

@@ -12,8 +12,8 @@ import {
   gatedCrossAttention,
   type Media,
   maskedCrossAttention,
-  mediaOf,
   NO_IMAGE,
+  projectMedia,
 } from "../../src/models/crossAttention.js";
 import { type Params, params } from "../../src/models/layers.js";
 import { perceiver } from "../../src/models/perceiver.js";
@@ -96,7 +96,7 @@ describe("cross-attention", () => {
         given,
         (t, graph) => {
           const p = params(graph);
-          const each = mediaOf(p, rearrange(t.media!, "b s n d -> (b s) n d"), config);
+          const each = projectMedia(p, rearrange(t.media!, "b s n d -> (b s) n d"), config);
           const ofPrompts = (of: Tensor) => rearrange(of, "(b s) h n e -> b h (s n) e", { s: imageCount });
           const media = { keys: ofPrompts(each.keys), values: ofPrompts(each.values) };
           return {
