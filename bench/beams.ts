@@ -28,7 +28,7 @@ type Way = (on: ReturnType<typeof runnerOn>) => Promise<Times>;
 
 const byGreedy: Way = async (runner) => {
   const start = performance.now();
-  const decoder = await runner.decoder([prompt], { room: newTokens });
+  const decoder = await runner.decoder([prompt], { capacity: newTokens });
   let read = 0;
   for await (const _ of greedy(decoder, limits)) read ||= performance.now();
   decoder.close();
@@ -38,15 +38,15 @@ const byGreedy: Way = async (runner) => {
 const byBeams: Way = async (runner) => {
   const start = performance.now();
   let read = 0;
-  const watched: Pick<typeof runner, "branches"> = {
-    async branches(...args) {
-      const branches = await runner.branches(...args);
-      const prefill: typeof branches.prefill = async (options) => {
-        const logits = await branches.prefill(options);
+  const watched: Pick<typeof runner, "tokenTree"> = {
+    async tokenTree(...args) {
+      const tree = await runner.tokenTree(...args);
+      const prefill: typeof tree.prefill = async (options) => {
+        const logits = await tree.prefill(options);
         read = performance.now();
         return logits;
       };
-      return { ...branches, prefill };
+      return { ...tree, prefill };
     },
   };
   const [best] = await beamSearch(watched, prompt, { ...limits, beams: 3 });

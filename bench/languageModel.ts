@@ -6,11 +6,11 @@ import { mpt } from "../src/models/mpt.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
 import { vitL14 } from "../src/models/zoo.js";
 import { type Compiled, compile } from "../src/onnx/compile.js";
-import { createBranches } from "../src/runner/branches.js";
 import { createDecoder } from "../src/runner/decoder.js";
 import type { Prompt } from "../src/runner/encodedImages.js";
 import { decodeGraph } from "../src/runner/graphs.js";
 import type { ModelRunner } from "../src/runner/modelRunner.js";
+import { createTokenTree } from "../src/runner/tokenTree.js";
 import { elementsOf } from "../src/runtime/hostTensor.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../src/runtime/runtime.js";
@@ -67,13 +67,13 @@ export const runnerOn = (
   runtime: Runtime,
   session: Session,
   config: FlamingoConfig,
-): Pick<ModelRunner, "decoder" | "branches"> => ({
+): Pick<ModelRunner, "decoder" | "tokenTree"> => ({
   decoder: (prompts, options) =>
     createDecoder(runtime, session, config, imageToken, prompts, {
       ...options,
       zeroImage: async () => prompts[0]!.images[0]!,
     }),
-  branches: (prompt, room) => createBranches(runtime, session, config, imageToken, prompt, room),
+  tokenTree: (prompt, capacity) => createTokenTree(runtime, session, config, imageToken, prompt, capacity),
 });
 
 /** A session that answers at once, without computing: what is left of the time is our own code's. */

@@ -46,20 +46,20 @@ const runner = runnerOn(model.runtime, model.session, config);
 
 /** Counts what the model reads. */
 const read = { runs: 0, tokens: 0 };
-const watched: Pick<typeof runner, "branches"> = {
-  async branches(asked, room) {
-    const branches = await runner.branches(asked, room);
+const watched: Pick<typeof runner, "tokenTree"> = {
+  async tokenTree(asked, capacity) {
+    const tree = await runner.tokenTree(asked, capacity);
     return {
-      ...branches,
+      ...tree,
       prefill(options) {
         read.runs++;
         read.tokens += asked.ids.length;
-        return branches.prefill(options);
+        return tree.prefill(options);
       },
-      extend(children, options) {
+      add(children, options) {
         read.runs++;
         read.tokens += children.length;
-        return branches.extend(children, options);
+        return tree.add(children, options);
       },
     };
   },

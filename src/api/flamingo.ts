@@ -149,13 +149,13 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
   /** The ids of a prompt and the encodings of its images. */
   async function encode(
     prompt: PreparedPrompt,
-    room: number,
+    capacity: number,
     signal: AbortSignal | undefined,
   ): Promise<Prompt> {
     requireOpen();
     const ids = idsOf(tokenizer, prompt);
     // Before any work on images: a prompt that cannot fit should not cost their time.
-    runner.requireRoom(ids.length, room);
+    runner.requireCapacity(ids.length, capacity);
     const encodeImage = encodeOnce(runner);
     const images: EncodedImage[] = [];
     for (const source of prompt.images) {
@@ -198,8 +198,8 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     requireSignal(signal);
     signal?.throwIfAborted();
     const tokens = answers.map((answer) => tokenizer.encode(answer, { specialTokens: false }));
-    const room = Math.max(0, ...tokens.map(({ length }) => length));
-    return rank(runner, await encode(prompt, room, signal), tokens, { normalize, signal });
+    const capacity = Math.max(0, ...tokens.map(({ length }) => length));
+    return rank(runner, await encode(prompt, capacity, signal), tokens, { normalize, signal });
   }
 
   const ownCaptionPrompt: Flamingo["captionPrompt"] = (image, { shots = [], prompt = parts.prompt } = {}) =>

@@ -81,7 +81,7 @@ export async function* generatePieces(
 
   const decoder = await runner.decoder(
     answers.map(() => prompt),
-    { room: maxNewTokens },
+    { capacity: maxNewTokens },
   );
   const open = new Set(answers.keys());
   try {

@@ -58,7 +58,7 @@ export interface Sequence {
 
 /** A sequence that has not ended. */
 interface Beam {
-  /** Its last token in the branches; −1: the prompt's end. */
+  /** Its last node in the tree; −1: the prompt's end. */
   readonly node: number;
   readonly ids: readonly number[];
   readonly logProbs: readonly number[];
@@ -71,7 +71,7 @@ interface Beam {
  *   `signal.reason` when stopped
  */
 export async function beamSearch(
-  runner: Pick<ModelRunner, "branches">,
+  runner: Pick<ModelRunner, "tokenTree">,
   prompt: Prompt,
   options: BeamOptions,
 ): Promise<readonly Sequence[]> {
@@ -81,7 +81,7 @@ export async function beamSearch(
   const finished = createFinished(options, before.length);
   const keep = Math.max(2, 1 + endTokens.length) * count;
 
-  const branches = await runner.branches(prompt, { nodes: count * (maxNewTokens - 1), depth: maxNewTokens });
+  const tree = await runner.tokenTree(prompt, { nodes: count * (maxNewTokens - 1), depth: maxNewTokens });
   try {
     // All beams start at the prompt's end; all but the first are so unlikely that only need brings them in.
     let beams: readonly Beam[] = Array.from({ length: count }, (_, i) => ({
@@ -90,7 +90,7 @@ export async function beamSearch(
       logProbs: [],
       sum: i === 0 ? 0 : -1e9,
     }));
-    const first = await branches.prefill({ signal });
+    const first = await tree.prefill({ signal });
     let logits: readonly Float32Array[] = beams.map(() => first);
     for (let step = 0; ; step++) {
       const rows = beams.map(({ ids }, row) => {
@@ -115,7 +115,7 @@ export async function beamSearch(
         break;
       }
       signal?.throwIfAborted();
-      logits = await branches.extend(
+      logits = await tree.add(
         next.map(({ node, ids }) => ({ parent: node, token: ids.at(-1)! })),
         { signal },
       );
@@ -123,7 +123,7 @@ export async function beamSearch(
     }
     return finished.best();
   } finally {
-    branches.close();
+    tree.close();
   }
 }
 

@@ -5,9 +5,9 @@
  * answer is read alone; here the prompt is read once, and so are tokens with which several answers begin.
  */
 import { OpenFlamingoError } from "../base/errors.js";
-import type { Child } from "../runner/branches.js";
 import type { Prompt } from "../runner/encodedImages.js";
 import type { ModelRunner } from "../runner/modelRunner.js";
+import type { TreeNode } from "../runner/tokenTree.js";
 import { logSumOfExponentials } from "./logits.js";
 
 export interface RankOptions {
@@ -26,7 +26,7 @@ const chunkLength = 64;
  *   `logits-not-finite`, `backend`; `signal.reason` when stopped
  */
 export async function rank(
-  runner: Pick<ModelRunner, "branches">,
+  runner: Pick<ModelRunner, "tokenTree">,
   prompt: Prompt,
   answers: readonly (readonly number[])[],
   { normalize = true, signal }: RankOptions = {},
@@ -34,16 +34,16 @@ export async function rank(
   check(answers);
   const longest = Math.max(...answers.map(({ length }) => length));
   const chunks = chunksOf(answers);
-  const nodes = Math.max(...chunks.map(({ children }) => children.length));
+  const most = Math.max(...chunks.map(({ nodes }) => nodes.length));
   const sums = answers.map(() => 0);
 
-  const branches = await runner.branches(prompt, { nodes, depth: longest - 1 });
+  const tree = await runner.tokenTree(prompt, { nodes: most, depth: longest - 1 });
   try {
-    const first = await branches.prefill({ signal });
-    for (const { children, tokens } of chunks) {
+    const first = await tree.prefill({ signal });
+    for (const { nodes, tokens } of chunks) {
       signal?.throwIfAborted();
-      const logits = children.length > 0 ? await branches.extend(children, { signal }) : [];
-      branches.clear();
+      const logits = nodes.length > 0 ? await tree.add(nodes, { signal }) : [];
+      tree.clear();
       const all = [first, ...logits]; // of node − 1 first
       const wholes = all.map(logSumOfExponentials);
       for (const { answer, after, token } of tokens) {
@@ -51,14 +51,14 @@ export async function rank(
       }
     }
   } finally {
-    branches.close();
+    tree.close();
   }
   return normalize ? sums.map((sum, i) => sum / answers[i]!.length) : sums;
 }
 
 /** Tokens that are read at once, and those whose probabilities are then known. */
 interface Chunk {
-  readonly children: Child[];
+  readonly nodes: TreeNode[];
   readonly tokens: { readonly answer: number; readonly after: number; readonly token: number }[];
 }
 
@@ -67,17 +67,17 @@ function chunksOf(answers: readonly (readonly number[])[]): readonly Chunk[] {
   const chunks: Chunk[] = [];
   let known = new Map<string, number>(); // beginnings of answers that are nodes of the last chunk
   for (const answer of sorted(answers)) {
-    if (chunks.length === 0 || chunks.at(-1)!.children.length >= chunkLength) {
-      chunks.push({ children: [], tokens: [] });
+    if (chunks.length === 0 || chunks.at(-1)!.nodes.length >= chunkLength) {
+      chunks.push({ nodes: [], tokens: [] });
       known = new Map();
     }
-    const { children, tokens } = chunks.at(-1)!;
+    const { nodes, tokens } = chunks.at(-1)!;
     let parent = -1;
     for (const [i, token] of answers[answer]!.entries()) {
       tokens.push({ answer, after: parent, token });
       if (i + 1 === answers[answer]!.length) break;
       const beginning = `${parent} ${token}`;
-      const node = known.get(beginning) ?? children.push({ parent, token }) - 1;
+      const node = known.get(beginning) ?? nodes.push({ parent, token }) - 1;
       known.set(beginning, node);
       parent = node;
     }

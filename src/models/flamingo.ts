@@ -20,7 +20,7 @@ import {
 import type { LanguageModel } from "./language.js";
 import type { Params } from "./layers.js";
 import { type PerceiverConfig, perceiver } from "./perceiver.js";
-import { type Cache, type Keys, selfAttention } from "./selfAttention.js";
+import { type AttentionContext, type Cache, selfAttention } from "./selfAttention.js";
 import { type VitConfig, vit } from "./vit.js";
 
 export interface FlamingoConfig {
@@ -62,7 +62,7 @@ export function encode(p: Params, pixels: Tensor, config: FlamingoConfig): Encod
   return { tokens, latents, media };
 }
 
-export interface Text extends Keys {
+export interface DecodeInputs extends AttentionContext {
   readonly ids: Tensor; // int32 (b, t)
   /** The images' keys and values for each gated block (images, h, n, e), and which of them each prompt looks at. */
   readonly encodedImages: readonly Media[];
@@ -78,13 +78,13 @@ export interface Decoded {
   readonly cache: Pick<Cache, "keys" | "values">; // with the new tokens in it; empty without a cache
 }
 
-export function decode(p: Params, text: Text, config: FlamingoConfig): Decoded {
+export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig): Decoded {
   const { language, crossAttention, perceiver: resampler } = config;
-  const { ids, encodedImages, imageIds, imageIndex, wanted } = text;
+  const { ids, encodedImages, imageIds, imageIndex, wanted } = inputs;
   const [b, t] = ids.shape as [never, never];
   const gated = gatedBlocks(config);
   const mediaMask = crossAttentionMask(imageIndex, imageIds.shape[1]!, resampler.latents);
-  const { attendIn, cache } = selfAttention(language, text, t);
+  const { attendIn, cache } = selfAttention(language, inputs, t);
 
   let x = language.embed(p.at("lang_encoder"), ids); // (b, t, d)
   for (let i = 0; i < language.layers; i++) {

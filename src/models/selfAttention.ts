@@ -33,7 +33,7 @@ export interface Cache {
 export const cacheWidth = (headWidth: number): number => 8 * Math.ceil(headWidth / 8);
 
 /** Which keys the new tokens see, and where these stand. */
-export interface Keys {
+export interface AttentionContext {
   readonly position: Tensor; // float32 (b, total), of every key
   /** 0, or −1e30 for a key that a token may not see. */
   readonly mask: Tensor; // float32 (b, t, total)
@@ -47,7 +47,7 @@ export interface Keys {
  */
 export function selfAttention(
   { rotation, attentionBias }: Pick<LanguageModel, "rotation" | "attentionBias">,
-  { position, mask, cache }: Keys,
+  { position, mask, cache }: AttentionContext,
   t: Dim,
 ): { attendIn: (i: number) => Attend; cache: Pick<Cache, "keys" | "values"> } {
   const bias = attentionBias(position, mask); // (b, h or 1, t, total)
@@ -57,10 +57,10 @@ export function selfAttention(
 
   const attendIn = (i: number): Attend => {
     if (!cache)
-      return (queries, keys, values, { scale }) => whole(turn(queries), turn(keys), values, bias, scale);
+      return (queries, keys, values, { scale }) => attendFull(turn(queries), turn(keys), values, bias, scale);
     const past = { keys: cache.keys[i]!, values: cache.values[i]!, start: cache.start };
     return (queries, keys, values, { scale }) => {
-      const [y, nextKeys, nextValues] = cached(turn(queries), turn(keys), values, past, bias, scale);
+      const [y, nextKeys, nextValues] = attendCached(turn(queries), turn(keys), values, past, bias, scale);
       presentKeys.push(nextKeys);
       presentValues.push(nextValues);
       return y;
@@ -70,14 +70,14 @@ export function selfAttention(
 }
 
 /** (b, t, h, e) → (b, t, h, e), without a cache. */
-function whole(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: number): Tensor {
+function attendFull(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: number): Tensor {
   const toHeads = (x: Tensor) => rearrange(x, "b t h e -> b h t e");
   const y = attention(toHeads(queries), toHeads(keys), toHeads(values), bias, { scale });
   return rearrange(y, "b h t e -> b t h e");
 }
 
 /** (b, t, h, e) → y (b, t, h, e), and the block's keys and values with the new ones in them. */
-function cached(
+function attendCached(
   queries: Tensor,
   keys: Tensor,
   values: Tensor,

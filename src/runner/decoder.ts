@@ -36,14 +36,14 @@ export interface Decoder {
 
 export interface ReadOptions {
   /** What to read, a row each; the prompts when left out. */
-  readonly texts?: readonly Text[] | undefined;
+  readonly texts?: readonly TokenSpan[] | undefined;
   /** After how many tokens of each row; those behind are forgotten. 0 when left out. */
   readonly from?: readonly number[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Some tokens of a row. */
-export interface Text {
+export interface TokenSpan {
   readonly ids: readonly number[];
   /** How many `<image>`s count as read before the first of them; 0 when left out. */
   readonly imagesBefore?: number | undefined;
@@ -51,7 +51,7 @@ export interface Text {
 
 export interface DecoderOptions {
   /** How many tokens each row may grow by. */
-  readonly room: number;
+  readonly capacity: number;
   /**
    * What becomes of image indices when a row writes an `<image>` itself. "add" (when left out): as if it had been in
    * the prompt. "restart": it is taken for the row's first one, and for all other rows no one has been; as the
@@ -70,15 +70,15 @@ export async function createDecoder(
   config: FlamingoConfig,
   imageToken: number,
   prompts: readonly Prompt[],
-  { room, writtenImages = "add", zeroImage }: DecoderOptions & { zeroImage: () => Promise<EncodedImage> },
+  { capacity, writtenImages = "add", zeroImage }: DecoderOptions & { zeroImage: () => Promise<EncodedImage> },
 ): Promise<Decoder> {
   const { language } = config;
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   checkPrompts(prompts, imageToken);
-  requireRoom(language, longest, room);
+  requireCapacity(language, longest, capacity);
 
   const encodedImages = await createEncodedImages(runtime, config, prompts, zeroImage);
-  const cache = createKvCache(runtime, language, prompts.length, longest + room);
+  const cache = createKvCache(runtime, language, prompts.length, longest + capacity);
   let images = prompts.map(({ ids }) => ids.filter((id) => id === imageToken).length); // of each row so far
   const lengths = prompts.map(() => 0); // tokens of each row in the cache
   const V = language.vocabulary;
@@ -91,7 +91,7 @@ export async function createDecoder(
   /** Reads tokens of one row, piece by piece; `logitsOf` says where the logits of a piece go, and of which rows. */
   async function read(
     row: number,
-    { ids, imagesBefore }: Text,
+    { ids, imagesBefore }: TokenSpan,
     from: number,
     signal: AbortSignal | undefined,
     logitsOf: (from: number, to: number) => Pick<Call, "wanted" | "logits">,
@@ -172,7 +172,7 @@ export function checkPrompts(prompts: readonly Prompt[], imageToken: number): vo
   checkImages(prompts, prompts, imageToken);
 }
 
-function checkImages(texts: readonly Text[], prompts: readonly Prompt[], imageToken: number): void {
+function checkImages(texts: readonly TokenSpan[], prompts: readonly Prompt[], imageToken: number): void {
   texts.forEach(({ ids }, row) => {
     if (prompts[row]!.images.length > 0 || !ids.includes(imageToken)) return;
     throw new OpenFlamingoError("image-count", "the prompt has an <image> and no image", {
@@ -182,11 +182,11 @@ function checkImages(texts: readonly Text[], prompts: readonly Prompt[], imageTo
 }
 
 /** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
-export function requireRoom({ positions }: LanguageModel, tokens: number, room: number): void {
-  if (tokens + room <= positions) return;
+export function requireCapacity({ positions }: LanguageModel, tokens: number, capacity: number): void {
+  if (tokens + capacity <= positions) return;
   throw new OpenFlamingoError(
     "prompt-too-long",
-    `the prompt has ${tokens} tokens and ${room} more may be generated: the model has ${positions} positions`,
+    `the prompt has ${tokens} tokens and ${capacity} more may be generated: the model has ${positions} positions`,
     { hint: "Shorten the prompt, use fewer shots, or ask for fewer new tokens." },
   );
 }

@@ -7,10 +7,10 @@ import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
-import { type Branches, type BranchRoom, createBranches } from "./branches.js";
-import { createDecoder, type Decoder, type DecoderOptions, requireRoom } from "./decoder.js";
+import { createDecoder, type Decoder, type DecoderOptions, requireCapacity } from "./decoder.js";
 import type { EncodedImage, Prompt } from "./encodedImages.js";
 import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
+import { createTokenTree, type TokenTree, type TreeCapacity } from "./tokenTree.js";
 import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
 export interface ModelRunner extends AsyncDisposable {
@@ -27,13 +27,13 @@ export interface ModelRunner extends AsyncDisposable {
    */
   decoder(prompts: readonly Prompt[], options: DecoderOptions): Promise<Decoder>;
   /**
-   * Makes ready for several continuations of one prompt. The caller closes the branches.
+   * Makes ready for several continuations of one prompt. The caller closes the tree.
    *
    * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`
    */
-  branches(prompt: Prompt, room: BranchRoom): Promise<Branches>;
+  tokenTree(prompt: Prompt, capacity: TreeCapacity): Promise<TokenTree>;
   /** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
-  requireRoom(tokens: number, room: number): void;
+  requireCapacity(tokens: number, capacity: number): void;
   close(): Promise<void>;
 }
 
@@ -112,8 +112,8 @@ export async function openModelRunner(
         ...options,
         zeroImage: () => (zeroImage ??= encode(new Float32Array(3 * config.vision.imageSize ** 2))),
       }),
-    branches: (prompt, room) => createBranches(runtime, decoding, config, imageToken, prompt, room),
-    requireRoom: (tokens, room) => requireRoom(config.language, tokens, room),
+    tokenTree: (prompt, capacity) => createTokenTree(runtime, decoding, config, imageToken, prompt, capacity),
+    requireCapacity: (tokens, capacity) => requireCapacity(config.language, tokens, capacity),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { beamSearch } from "../../src/generate/beams.js";
-import type { Branches, BranchRoom } from "../../src/runner/branches.js";
+import type { TokenTree, TreeCapacity } from "../../src/runner/tokenTree.js";
 import { compared } from "../parity.js";
 import { onBackends, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 import {
@@ -75,13 +75,13 @@ async function search(tinyModel: TinyModel, given: GenerationCase, row: number) 
 
 /** An runner whose logits after a token are a row of a table; after the prompt, the first. */
 function tableEngine(table: readonly (readonly number[])[]) {
-  const seen = { closed: 0, room: undefined as BranchRoom | undefined, calls: 0 };
+  const seen = { closed: 0, capacity: undefined as TreeCapacity | undefined, calls: 0 };
   const runner = {
-    branches: async (_: unknown, room: BranchRoom): Promise<Branches> => {
-      seen.room = room;
+    tokenTree: async (_: unknown, capacity: TreeCapacity): Promise<TokenTree> => {
+      seen.capacity = capacity;
       return {
         prefill: async () => Float32Array.from(table[0]!),
-        extend: async (children) => {
+        add: async (children) => {
           seen.calls++;
           return children.map(({ token }) => Float32Array.from(table[token]!));
         },
@@ -110,7 +110,7 @@ test("one beam is the greedy answer, with the sum of its log-probabilities", asy
   expect(sequence).toMatchObject({ ids: [1, 2, 3], finished: "end" });
   expect(sequence!.logProbs).toHaveLength(3);
   expect(sequence!.score).toBeCloseTo(sequence!.logProbs.reduce((a, b) => a + b));
-  expect(seen).toMatchObject({ closed: 1, room: { nodes: 4, depth: 5 } });
+  expect(seen).toMatchObject({ closed: 1, capacity: { nodes: 4, depth: 5 } });
 });
 
 test("without end tokens sequences grow to the greatest length, which needs one run less than tokens", async () => {
@@ -129,7 +129,7 @@ test("without end tokens sequences grow to the greatest length, which needs one 
   expect(seen.calls).toBe(3);
 });
 
-test("stopped, or with logits that are no numbers, it gives the branches back", async () => {
+test("stopped, or with logits that are no numbers, it gives the tree back", async () => {
   const options = { beams: 2, maxNewTokens: 4, endTokens: [] };
   const stopped = tableEngine(table);
   const signal = AbortSignal.abort(new Error("enough"));

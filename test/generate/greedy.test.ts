@@ -30,7 +30,7 @@ async function generate(
     before: rows.map((row) => given.input_ids[row]!),
     logProbs: true,
   };
-  const decoder = await tinyModel.runner.decoder(prompts, { room: limits.maxNewTokens, writtenImages });
+  const decoder = await tinyModel.runner.decoder(prompts, { capacity: limits.maxNewTokens, writtenImages });
   const tokens = rows.map((): number[] => []);
   let largest = 0;
   let logProbs = 0;

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rank } from "../../src/generate/rank.js";
-import type { Branches, BranchRoom, Child } from "../../src/runner/branches.js";
+import type { TokenTree, TreeCapacity, TreeNode } from "../../src/runner/tokenTree.js";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
 import { compared } from "../parity.js";
 import { onBackends, type TinyModel, tinyModelsWith } from "../tinyModel.js";
@@ -77,11 +77,11 @@ const orderOf = (values: readonly number[]): readonly number[] =>
   );
 
 test("tokens that answers share are read once, and last tokens never", async () => {
-  const read: Child[] = [];
-  let room: BranchRoom | undefined;
-  const branches: Branches = {
+  const read: TreeNode[] = [];
+  let capacity: TreeCapacity | undefined;
+  const tree: TokenTree = {
     prefill: async () => new Float32Array(10),
-    extend: async (children) => {
+    add: async (children) => {
       read.push(...children);
       return children.map(() => new Float32Array(10));
     },
@@ -89,9 +89,9 @@ test("tokens that answers share are read once, and last tokens never", async () 
     close: () => {},
   };
   const runner = {
-    branches: async (_: unknown, asked: BranchRoom) => {
-      room = asked;
-      return branches;
+    tokenTree: async (_: unknown, asked: TreeCapacity) => {
+      capacity = asked;
+      return tree;
     },
   };
   const answers = [[1, 2, 3], [4], [1, 2, 5, 6], [1, 2, 3]];
@@ -101,7 +101,7 @@ test("tokens that answers share are read once, and last tokens never", async () 
     { parent: 0, token: 2 },
     { parent: 1, token: 5 },
   ]);
-  expect(room).toEqual({ nodes: 3, depth: 3 });
+  expect(capacity).toEqual({ nodes: 3, depth: 3 });
   expect(found.map((sum) => sum / Math.log(10))).toEqual([-3, -1, -4, -3].map((x) => expect.closeTo(x, 5)));
 });
 
@@ -109,7 +109,7 @@ test.each([
   ["no answers", [], "there are no answers to rank"],
   ["an answer without tokens", [[1], []], "answer 2 of 2 is empty"],
 ])("%s is refused", async (_, answers, message) => {
-  const runner = { branches: () => Promise.reject(new Error("not reached")) };
+  const runner = { tokenTree: () => Promise.reject(new Error("not reached")) };
   await expect(rank(runner, { ids: [0], images: [] }, answers)).rejects.toMatchObject({
     code: "usage",
     message,

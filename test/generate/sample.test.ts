@@ -17,7 +17,7 @@ const prompt = [516, 48, 86, 85, 81, 86, 85, 27];
 async function collect(how: "greedy" | SampleSettings, rows = 1) {
   const images = [await tinyModel.image("p0")];
   const prompts = Array.from({ length: rows }, () => ({ ids: prompt, images }));
-  const decoder = await tinyModel.runner.decoder(prompts, { room: limits.maxNewTokens });
+  const decoder = await tinyModel.runner.decoder(prompts, { capacity: limits.maxNewTokens });
   const tokens = how === "greedy" ? greedy(decoder, limits) : sample(decoder, { ...limits, ...how });
   const found = prompts.map((): number[] => []);
   for await (const step of tokens) {

@@ -24,8 +24,8 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.close());
 
-const open = (prompts: readonly Prompt[], room = 0) =>
-  createDecoder(runtime, session, config, imageToken, prompts, { room, zeroImage });
+const open = (prompts: readonly Prompt[], capacity = 0) =>
+  createDecoder(runtime, session, config, imageToken, prompts, { capacity, zeroImage });
 
 describe("which image a token sees", () => {
   test.each([

@@ -86,7 +86,7 @@ describe.each(tinyModels)("$name on $backend", (tinyModel) => {
         return data.subarray((first + from) * ids.size, (first + to) * ids.size);
       };
 
-      const whole = await opened.runner.decoder(prompts, { room: 0 });
+      const whole = await opened.runner.decoder(prompts, { capacity: 0 });
       const logits = await whole.logits();
       whole.close();
       const atOnce = logits.map((ours, row) =>
@@ -95,7 +95,7 @@ describe.each(tinyModels)("$name on $backend", (tinyModel) => {
 
       const steps = 3;
       const beginnings = prompts.map((prompt) => ({ ...prompt, ids: prompt.ids.slice(0, -steps) }));
-      const decoder = await opened.runner.decoder(beginnings, { room: steps });
+      const decoder = await opened.runner.decoder(beginnings, { capacity: steps });
       await decoder.prefill();
       const stepwise: number[] = [];
       for (let left = steps; left > 0; left--) {

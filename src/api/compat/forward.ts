@@ -147,8 +147,8 @@ export function createForward({ config, imageToken, conditioning, runner, encode
   ) {
     const prompts = rows.map(({ ids }, row): Prompt => ({ ids, images: images[row]! }));
     const lengths = rows.map(({ ids }) => ids.length);
-    const room = useCache ? Math.max(0, positions - Math.max(...lengths)) : 0;
-    const decoder = await runner().decoder(prompts, { room });
+    const capacity = useCache ? Math.max(0, positions - Math.max(...lengths)) : 0;
+    const decoder = await runner().decoder(prompts, { capacity });
     let kept: PastKeyValues | undefined;
     try {
       const logits = await decoder.logits({ texts: textsOf(rows, before), signal });
@@ -184,7 +184,7 @@ export function createForward({ config, imageToken, conditioning, runner, encode
       );
     }
     requireWhole(past);
-    runner().requireRoom(Math.max(...past.lengths), width);
+    runner().requireCapacity(Math.max(...past.lengths), width);
     const texts = textsOf(rows, before);
     const logits = await past.memory.decoder.logits({ texts, from: past.lengths, signal });
     const further = keep(furtherPast(past, width), media);

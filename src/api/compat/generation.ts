@@ -206,7 +206,7 @@ export async function generateSequences(
   const rows = prompts.flatMap((prompt) => Array.from({ length: numReturnSequences }, () => prompt));
   const before = langX.flatMap((row) => Array.from({ length: numReturnSequences }, () => row));
   const decoder = await runner.decoder(rows, {
-    room: maxNewTokens,
+    capacity: maxNewTokens,
     writtenImages: plan.useCache ? "restart" : "add",
   });
   try {

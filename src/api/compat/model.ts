@@ -151,7 +151,7 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
     if (!visionX)
       throw usage("generate has no visionX", "A text without <image> needs one too: give any image.");
     const plan = planOf(langX, args, defaults);
-    runner().requireRoom(Math.max(...rows.map(({ ids }) => ids.length)), plan.maxNewTokens);
+    runner().requireCapacity(Math.max(...rows.map(({ ids }) => ids.length)), plan.maxNewTokens);
     const images = await encode(visionX, rows.length, signal);
     const prompts = rows.map(({ ids }, row): Prompt => ({ ids, images: images[row]! }));
     const found = await generateSequences(runner(), langX, prompts, plan);

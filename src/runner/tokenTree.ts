@@ -1,5 +1,5 @@
 /**
- * Several continuations of one prompt, as branches of one sequence: beams, or answers to be ranked.
+ * Several continuations of one prompt, as a tree of tokens in one sequence: beams, or answers to be ranked.
  *
  * The prompt and all new tokens are one row of one cache, the tokens in the order in which they were added. A mask
  * shows each of them the prompt, its own ancestors and itself; its position is its depth. So nothing is copied when
@@ -11,31 +11,31 @@ import type { FlamingoConfig } from "../models/flamingo.js";
 import { zeros } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
 import { type Call, readPrompt, runDecode } from "./call.js";
-import { checkPrompts, requireRoom } from "./decoder.js";
+import { checkPrompts, requireCapacity } from "./decoder.js";
 import { createEncodedImages, type Prompt } from "./encodedImages.js";
 import { imageIndexAfter, imageIndexOf } from "./imageIndex.js";
 import { createKvCache } from "./kvCache.js";
 
 /** A token after another one. Nodes are numbered from 0 in the order in which they are added. */
-export interface Child {
+export interface TreeNode {
   /** The number of the node before it, which may be one of the same call; −1 for the prompt's end. */
   readonly parent: number;
   readonly token: number;
 }
 
-export interface BranchRoom {
+export interface TreeCapacity {
   /** How many nodes there may be at a time. */
   readonly nodes: number;
   /** How many tokens of them may follow each other. */
   readonly depth: number;
 }
 
-export interface Branches {
+export interface TokenTree {
   /** Logits of the token after the prompt, (V). */
   prefill(options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
   /** Adds nodes and gives, for each, the logits of the token after it, (V). */
-  extend(
-    children: readonly Child[],
+  add(
+    children: readonly TreeNode[],
     options?: { signal?: AbortSignal | undefined },
   ): Promise<readonly Float32Array[]>;
   /** Forgets all nodes: the next one is number 0 again, and the prompt is kept. */
@@ -53,18 +53,18 @@ interface Node {
 }
 
 /** @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage` for an empty prompt */
-export async function createBranches(
+export async function createTokenTree(
   runtime: Runtime,
   session: Session,
   config: FlamingoConfig,
   imageToken: number,
   prompt: Prompt,
-  { nodes: capacity, depth }: BranchRoom,
-): Promise<Branches> {
+  { nodes: capacity, depth }: TreeCapacity,
+): Promise<TokenTree> {
   const { language } = config;
   const { ids } = prompt;
   checkPrompts([prompt], imageToken);
-  requireRoom(language, ids.length, depth);
+  requireCapacity(language, ids.length, depth);
 
   // A prompt alone has no neighbour with more images, so that no image of zeros is shown.
   const noOther = () => Promise.reject(mistake("internal", "one prompt asks for zero images"));
@@ -110,7 +110,7 @@ export async function createBranches(
       return logits.data;
     },
 
-    async extend(children, { signal } = {}) {
+    async add(children, { signal } = {}) {
       const first = nodes.length;
       for (const { parent, token } of children) {
         const { depth, images } = nodes[parent] ?? root;

@@ -1,11 +1,11 @@
-/** Branches of one prompt beside the same texts alone, on a model of random weights. */
+/** TokenTree of one prompt beside the same texts alone, on a model of random weights. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { withRandomWeights } from "../../bench/randomModel.js";
 import { compile } from "../../src/onnx/compile.js";
-import { type BranchRoom, type Child, createBranches } from "../../src/runner/branches.js";
 import { createDecoder } from "../../src/runner/decoder.js";
 import type { Prompt } from "../../src/runner/encodedImages.js";
 import { decodeGraph } from "../../src/runner/graphs.js";
+import { createTokenTree, type TreeCapacity, type TreeNode } from "../../src/runner/tokenTree.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
 import { largestDifference } from "../tinyModel.js";
@@ -25,14 +25,15 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.close());
 
-const open = (of: Prompt, room: BranchRoom) => createBranches(runtime, session, config, imageToken, of, room);
+const open = (of: Prompt, capacity: TreeCapacity) =>
+  createTokenTree(runtime, session, config, imageToken, of, capacity);
 
 /** The logits after the prompt and further tokens, read as one text. */
 async function alone(tokens: readonly number[]): Promise<Float32Array> {
   const whole = { ...prompt, ids: [...prompt.ids, ...tokens] };
   const zeroImage = async () => image(0);
   const decoder = await createDecoder(runtime, session, config, imageToken, [whole], {
-    room: 0,
+    capacity: 0,
     zeroImage,
   });
   const [logits] = await decoder.prefill();
@@ -41,13 +42,13 @@ async function alone(tokens: readonly number[]): Promise<Float32Array> {
 }
 
 /** The tokens of each node's branch, itself included. */
-function texts(nodes: readonly Child[]): readonly (readonly number[])[] {
+function texts(nodes: readonly TreeNode[]): readonly (readonly number[])[] {
   const all: number[][] = [];
   for (const { parent, token } of nodes) all.push([...(all[parent] ?? []), token]);
   return all;
 }
 
-const steps: readonly (readonly Child[])[] = [
+const steps: readonly (readonly TreeNode[])[] = [
   [
     { parent: -1, token: 1 },
     { parent: -1, token: 2 },
@@ -77,11 +78,11 @@ const steps: readonly (readonly Child[])[] = [
 
 test("each branch is what its text is alone, whatever the other branches are", async () => {
   const all = steps.flat();
-  const branches = await open(prompt, { nodes: all.length, depth: 7 });
-  let largest = largestDifference(await branches.prefill(), await alone([]));
+  const tree = await open(prompt, { nodes: all.length, depth: 7 });
+  let largest = largestDifference(await tree.prefill(), await alone([]));
   const found: Float32Array[] = [];
-  for (const children of steps) found.push(...(await branches.extend(children)));
-  branches.close();
+  for (const children of steps) found.push(...(await tree.add(children)));
+  tree.close();
   for (const [node, text] of texts(all).entries()) {
     largest = Math.max(largest, largestDifference(found[node]!, await alone(text)));
   }
@@ -90,12 +91,12 @@ test("each branch is what its text is alone, whatever the other branches are", a
 });
 
 test("after clearing, the prompt is kept and nothing else", async () => {
-  const branches = await open(prompt, { nodes: 3, depth: 1 });
-  await branches.prefill();
-  await branches.extend(steps[0]!);
-  branches.clear();
-  const [again] = await branches.extend([{ parent: -1, token: 42 }]);
-  branches.close();
+  const tree = await open(prompt, { nodes: 3, depth: 1 });
+  await tree.prefill();
+  await tree.add(steps[0]!);
+  tree.clear();
+  const [again] = await tree.add([{ parent: -1, token: 42 }]);
+  tree.close();
   expect(largestDifference(again!, await alone([42]))).toBeLessThan(1e-5);
 });
 
@@ -108,11 +109,9 @@ test("what counts against the model's positions is the depth of branches, not th
 });
 
 test("a signal stops between pieces of a long prompt", async () => {
-  const branches = await open(prompt, { nodes: 0, depth: 0 });
-  await expect(branches.prefill({ signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow(
-    "enough",
-  );
-  branches.close();
+  const tree = await open(prompt, { nodes: 0, depth: 0 });
+  await expect(tree.prefill({ signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow("enough");
+  tree.close();
 });
 
 test.each([
