@@ -20,21 +20,21 @@ import { withRandomWeights } from "./randomModel.js";
 export const vocabulary = 50280;
 export const imageToken = 50278;
 
-/** The 9B's shape at another width: 32 blocks, gated cross-attention before every fourth. */
-export const blocks32 = (width: number, heads: number): FlamingoConfig => ({
+/** The 9B's shape at another hidden size: 32 blocks, gated cross-attention before every fourth. */
+export const blocks32 = (hiddenSize: number, heads: number): FlamingoConfig => ({
   vision: vitL14,
   perceiver: releasedPerceiver,
   crossAttention: releasedCrossAttention,
   crossAttentionEvery: 4,
-  language: mpt({ layers: 32, width, heads, expansion: 4, vocabulary, positions: 2048, alibiMax: 8 }),
+  language: mpt({ layers: 32, hiddenSize, heads, mlpRatio: 4, vocabulary, contextLength: 2048, alibiMax: 8 }),
 });
 
 /** An image as its encoding, and made-up text after it. */
 export function promptOf(config: FlamingoConfig, length: number): Prompt {
-  const { heads, headWidth } = config.crossAttention;
+  const { heads, headDim } = config.crossAttention;
   const media = gatedBlocks(config).map(() => ({
-    keys: new Float32Array(heads * config.perceiver.latents * headWidth).fill(0.1),
-    values: new Float32Array(heads * config.perceiver.latents * headWidth).fill(0.1),
+    keys: new Float32Array(heads * config.perceiver.latents * headDim).fill(0.1),
+    values: new Float32Array(heads * config.perceiver.latents * headDim).fill(0.1),
   }));
   const text = Array.from({ length: length - 1 }, (_, i) => (i * 97) % 50000);
   return { ids: [imageToken, ...text], images: [{ media }] };

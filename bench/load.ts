@@ -24,7 +24,7 @@ const config: FlamingoConfig = {
   vision: {
     imageSize: 224,
     patchSize: 14,
-    width: 1024,
+    hiddenSize: 1024,
     layers: 6,
     heads: 16,
     mlpRatio: 4,
@@ -35,11 +35,11 @@ const config: FlamingoConfig = {
   crossAttentionEvery: 4,
   language: mpt({
     layers: 4,
-    width: 2048,
+    hiddenSize: 2048,
     heads: 16,
-    expansion: 4,
+    mlpRatio: 4,
     vocabulary: 50280,
-    positions: 2048,
+    contextLength: 2048,
     alibiMax: 8,
   }),
 };

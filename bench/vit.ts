@@ -33,7 +33,7 @@ const session = await runtime.load(withRandomWeights(compile(graph)), { threads,
 
 // Two operations a weight and token, and the two products of attention.
 const tokens = 257;
-const { width: d, layers, mlpRatio } = vitL14;
+const { hiddenSize: d, layers, mlpRatio } = vitL14;
 const operations = 2 * tokens * layers * ((4 + 2 * mlpRatio) * d * d + 2 * tokens * d) + 2 * 256 * 588 * d;
 const speed = (ms: number) => `${(operations / 1e6 / ms).toFixed(0)} GFLOP/s at best`;
 

@@ -64,7 +64,7 @@ export function createEmbed(
 export function createClipTokenizer(
   file: string,
   json: unknown,
-  { vocabulary, positions }: ClipTextConfig,
+  { vocabulary, contextLength }: ClipTextConfig,
 ): ClipTokenizer {
   if (json === undefined) {
     throw new OpenFlamingoError("model-missing", `${file}: there is no such file, and texts need it`, {
@@ -86,5 +86,5 @@ export function createClipTokenizer(
       `a text should end with the largest id, ${tokenizer.size - 1}, and ends with ${end ?? "none"}`,
     );
   }
-  return (text) => tokenizer.encode(text, { specialTokens: false, maxLength: positions });
+  return (text) => tokenizer.encode(text, { specialTokens: false, maxLength: contextLength });
 }

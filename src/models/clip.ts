@@ -3,7 +3,7 @@
  *
  * Paper: CLIP (arXiv:2103.00020), Section "Selecting an Efficient Pre-Training Method". Reference: open_clip 2.20.0,
  * src/open_clip/model.py, `CLIP`, and transformer.py, `VisionTransformer`.
- * Sizes: N images, b texts, S pixels a side, v patches, d width, f width of the features.
+ * Sizes: N images, b texts, S pixels a side, v patches, d hidden size, f width of the features.
  */
 import {
   div,
@@ -22,7 +22,7 @@ import { type VitConfig, vitTokens } from "./vit.js";
 
 /** pixels float32 (N, 3, S, S) → (N, f), not normalised: the class token, normed and projected. */
 export function imageFeatures(p: Params, pixels: Tensor, config: VitConfig, features: number): Tensor {
-  const d = config.width;
+  const d = config.hiddenSize;
   const tokens = vitTokens(p.at("visual"), pixels, config); // (N, 1 + v, d)
   const classToken = reshape(slice(tokens, { axis: 1, start: 0, end: 1 }), { shape: [tokens.shape[0]!, d] });
   return matmul(

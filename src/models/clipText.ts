@@ -3,7 +3,7 @@
  *
  * Paper: CLIP (arXiv:2103.00020), Section "Choosing and Scaling a Model". Reference: open_clip 2.20.0,
  * src/open_clip/model.py, `CLIP.encode_text`.
- * Sizes: b texts, t tokens, d width, f width of the features that texts and images share.
+ * Sizes: b texts, t tokens, d hidden size, f width of the features that texts and images share.
  */
 import {
   add,
@@ -29,9 +29,9 @@ import { clipBlock, type VitConfig } from "./vit.js";
 
 export interface ClipTextConfig {
   /** The longest text, in tokens. */
-  readonly positions: number;
+  readonly contextLength: number;
   readonly vocabulary: number;
-  readonly width: number;
+  readonly hiddenSize: number;
   readonly layers: number;
   readonly heads: number;
   readonly mlpRatio: number;
@@ -45,14 +45,14 @@ export interface ClipTextConfig {
  * @returns (b, f), not normalised
  */
 export function textFeatures(p: Params, ids: Tensor, config: ClipTextConfig): Tensor {
-  return matmul(textAtEnd(p, ids, config), p.tensor("text_projection", [config.width, config.features]));
+  return matmul(textAtEnd(p, ids, config), p.tensor("text_projection", [config.hiddenSize, config.features]));
 }
 
 /** What the tower says at the end token of each text: ids int32 (b, t) → (b, d) */
 export function textAtEnd(p: Params, ids: Tensor, config: ClipTextConfig): Tensor {
-  const { positions, vocabulary, width: d, layers } = config;
+  const { contextLength, vocabulary, hiddenSize: d, layers } = config;
   const [b, t] = ids.shape as [never, never];
-  const place = slice(p.tensor("positional_embedding", [positions, d]), { axis: 0, start: 0, end: t });
+  const place = slice(p.tensor("positional_embedding", [contextLength, d]), { axis: 0, start: 0, end: t });
   const causal = causalMask(ids.node.graph, t);
 
   let x = add(gather(p.at("token_embedding").tensor("weight", [vocabulary, d]), ids), place); // (b, t, d)

@@ -113,11 +113,10 @@ export function visionConfiguration(file: string, json: unknown): VisionConfigur
     vision.only(name, null, false, 0, 0.0);
   }
   const width = vision.size("width");
-  const headWidth = vision.size("head_width", 64);
+  const headDim = vision.size("head_width", 64);
   const imageSize = vision.size("image_size");
   const patchSize = vision.size("patch_size");
-  if (width % headWidth !== 0)
-    throw invalid(file, `width ${width} is not a multiple of head_width ${headWidth}`);
+  if (width % headDim !== 0) throw invalid(file, `width ${width} is not a multiple of head_width ${headDim}`);
   if (imageSize % patchSize !== 0) {
     throw invalid(file, `image_size ${imageSize} is not a multiple of patch_size ${patchSize}`);
   }
@@ -127,9 +126,9 @@ export function visionConfiguration(file: string, json: unknown): VisionConfigur
     vit: {
       imageSize,
       patchSize,
-      width,
+      hiddenSize: width,
       layers: vision.size("layers", undefined, mostLayers),
-      heads: width / headWidth,
+      heads: width / headDim,
       mlpRatio: vision.number("mlp_ratio", 4),
       activation,
     },
@@ -166,9 +165,9 @@ function textTower(
   text.only("pool_type", null, "argmax");
   text.only("proj_type", null, "linear");
   return {
-    positions: text.size("context_length", 77),
+    contextLength: text.size("context_length", 77),
     vocabulary: text.size("vocab_size", 49_408),
-    ...headsOf(file, text, "width", "heads", { width: 512, heads: 8 }),
+    ...headsOf(file, text, "width", "heads", { hiddenSize: 512, heads: 8 }),
     layers: text.size("layers", 12, mostLayers),
     mlpRatio: text.number("mlp_ratio", 4),
     ...shared,
@@ -217,9 +216,9 @@ function readMpt(file: string, fields: Fields, vocabulary: number): LanguageMode
   return mpt({
     layers: fields.size("n_layers", undefined, mostLayers),
     ...headsOf(file, fields, "d_model", "n_heads"),
-    expansion: fields.size("expansion_ratio", 4),
+    mlpRatio: fields.size("expansion_ratio", 4),
     vocabulary,
-    positions: fields.size("max_seq_len"),
+    contextLength: fields.size("max_seq_len"),
     alibiMax: attention.number("alibi_bias_max", 8),
   });
 }
@@ -235,9 +234,9 @@ function readMosaicGpt(file: string, fields: Fields, vocabulary: number): Langua
   return mosaicGpt({
     layers: fields.size("n_layers", undefined, mostLayers),
     ...headsOf(file, fields, "d_model", "n_heads"),
-    expansion: fields.size("mlp_ratio", 4),
+    mlpRatio: fields.size("mlp_ratio", 4),
     vocabulary,
-    positions: fields.size("max_seq_len"),
+    contextLength: fields.size("max_seq_len"),
     alibiMax: fields.number("alibi_bias_max", 8),
     queryKeyNorm: fields.flag("attn_qk_ln"),
   });
@@ -251,21 +250,21 @@ function readGptNeox(file: string, fields: Fields, vocabulary: number): Language
   fields.only("rope_scaling", null);
   const sizes = headsOf(file, fields, "hidden_size", "num_attention_heads");
   const share = fields.number("rotary_pct", 0.25);
-  const rotated = Math.floor((sizes.width / sizes.heads) * share);
+  const rotated = Math.floor((sizes.hiddenSize / sizes.heads) * share);
   if (!(share > 0 && share <= 1 && rotated % 2 === 0)) {
     throw invalid(
       file,
-      `rotary_pct ${share} turns ${rotated} of the ${sizes.width / sizes.heads} numbers of a head`,
+      `rotary_pct ${share} turns ${rotated} of the ${sizes.hiddenSize / sizes.heads} numbers of a head`,
     );
   }
   return gptNeox({
     layers: fields.size("num_hidden_layers", undefined, mostLayers),
     ...sizes,
-    inner: fields.size("intermediate_size"),
+    mlpRatio: fields.size("intermediate_size") / sizes.hiddenSize,
     vocabulary,
-    positions: fields.size("max_position_embeddings"),
-    rotated,
-    base: fields.number("rotary_emb_base", 10_000),
+    contextLength: fields.size("max_position_embeddings"),
+    rotaryDim: rotated,
+    rotaryBase: fields.number("rotary_emb_base", 10_000),
     parallel: fields.flag("use_parallel_residual", true),
   });
 }
@@ -275,10 +274,10 @@ function headsOf(
   fields: Fields,
   widthName: string,
   headsName: string,
-  byDefault: { readonly width?: number; readonly heads?: number } = {},
+  byDefault: { readonly hiddenSize?: number; readonly heads?: number } = {},
 ) {
-  const width = fields.size(widthName, byDefault.width);
+  const width = fields.size(widthName, byDefault.hiddenSize);
   const heads = fields.size(headsName, byDefault.heads, mostHeads);
-  if (width % heads === 0) return { width, heads };
+  if (width % heads === 0) return { hiddenSize: width, heads };
   throw invalid(file, `${widthName} ${width} is not a multiple of ${headsName} ${heads}`);
 }

@@ -4,7 +4,7 @@
  * Paper: Flamingo (arXiv:2204.14198), "Conditioning frozen language models on visual representations", and "Per-image/
  * video attention masking" for which image a token sees. Reference: open_flamingo/src/helpers.py,
  * `MaskedCrossAttention` and `GatedCrossAttentionBlock`.
- * Sizes: b prompts, t tokens, s images that a prompt may look at, n latents, d width, h heads, e width of a head.
+ * Sizes: b prompts, t tokens, s images that a prompt may look at, n latents, d hidden size, h heads, e head dimension.
  */
 import {
   add,
@@ -29,12 +29,12 @@ import { feedForward, layerNorm, linear, type Params, widthOf } from "./layers.j
 
 export interface CrossAttentionConfig {
   readonly heads: number;
-  readonly headWidth: number;
+  readonly headDim: number;
   /** How many times wider the feed-forward layer is. */
-  readonly multiple: number;
+  readonly mlpRatio: number;
 }
 
-export const releasedCrossAttention: CrossAttentionConfig = { heads: 8, headWidth: 64, multiple: 4 };
+export const releasedCrossAttention: CrossAttentionConfig = { heads: 8, headDim: 64, mlpRatio: 4 };
 
 /** Keys and values of images: (…, h, n, e) each. */
 export interface Media {
@@ -43,8 +43,8 @@ export interface Media {
 }
 
 /** An image's keys and values for one block: latents (N, n, dv) → (N, h, n, e). They serve every token and beam. */
-export function projectMedia(p: Params, latents: Tensor, { heads, headWidth }: CrossAttentionConfig): Media {
-  const both = linear(p.at("attn").at("to_kv"), latents, 2 * heads * headWidth); // (N, n, 2·h·e)
+export function projectMedia(p: Params, latents: Tensor, { heads, headDim }: CrossAttentionConfig): Media {
+  const both = linear(p.at("attn").at("to_kv"), latents, 2 * heads * headDim); // (N, n, 2·h·e)
   const [keys, values] = split(both, { parts: 2, axis: -1 }).map((t) =>
     rearrange(t, "N n (h e) -> N h n e", { h: heads }),
   );
@@ -116,10 +116,10 @@ export function maskedCrossAttention(
   x: Tensor,
   { keys, values }: Media,
   { bias, queryGate, hasImage }: CrossAttentionMask,
-  { heads, headWidth }: Pick<CrossAttentionConfig, "heads" | "headWidth">,
+  { heads, headDim }: Pick<CrossAttentionConfig, "heads" | "headDim">,
 ): Tensor {
-  const queries = mul(linear(p.at("to_q"), layerNorm(p.at("norm"), x), heads * headWidth), queryGate); // (b, t, h·e)
+  const queries = mul(linear(p.at("to_q"), layerNorm(p.at("norm"), x), heads * headDim), queryGate); // (b, t, h·e)
   const toHeads = rearrange(queries, "b t (h e) -> b h t e", { h: heads });
-  const y = attention(toHeads, keys, values, bias, { scale: headWidth ** -0.5 }); // (b, h, t, e)
+  const y = attention(toHeads, keys, values, bias, { scale: headDim ** -0.5 }); // (b, h, t, e)
   return linear(p.at("to_out"), mul(rearrange(y, "b h t e -> b t (h e)"), hasImage), widthOf(x)); // (b, t, d)
 }

@@ -7,7 +7,7 @@
  * that each gated block will ask for. `decode` runs over tokens: the language model, with a gated block before every
  * `crossAttentionEvery`-th of its own. Nothing is kept between calls: images enter `decode` as an argument.
  * Sizes: N images, S pixels a side, v patches, n latents, b prompts, t new tokens, s images of a prompt, w rows
- * whose logits are wanted, total positions of keys, d width, h heads, e width of a head, V vocabulary.
+ * whose logits are wanted, total positions of keys, d hidden size, h heads, e head dimension, V vocabulary.
  */
 import { gather, rearrange, reshape, type Tensor, times } from "../graph/index.js";
 import {
@@ -96,7 +96,7 @@ export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig):
     }
     x = language.block(block, x, attendIn(i)); // (b, t, d)
   }
-  const flat = reshape(x, { shape: [times(b, t), language.width] });
+  const flat = reshape(x, { shape: [times(b, t), language.hiddenSize] });
   const logits = language.logits(p.at("lang_encoder"), wanted ? gather(flat, wanted) : flat);
   return { logits, cache };
 }

@@ -1,8 +1,8 @@
 /**
  * What Flamingo asks of a language model. Each kind of model is one file that gives these functions.
  *
- * Sizes: b prompts, t new tokens, total positions of keys, w rows whose logits are wanted, d width, h heads, e width of
- * a head, V vocabulary.
+ * Sizes: b prompts, t new tokens, total positions of keys, w rows whose logits are wanted, d hidden size, h heads, e
+ * head dimension, V vocabulary.
  */
 import type { Tensor } from "../graph/index.js";
 import type { Params } from "./layers.js";
@@ -15,14 +15,14 @@ export type Attend = (queries: Tensor, keys: Tensor, values: Tensor, options: { 
 
 export interface LanguageModel {
   readonly layers: number;
-  readonly width: number;
+  readonly hiddenSize: number;
   readonly heads: number;
-  /** How wide a head is in the cache: see `cacheWidth`. */
-  readonly headWidth: number;
+  /** The head dimension in the cache: see `cacheHeadDim`. */
+  readonly headDim: number;
   /** Rows of the embedding, V. */
   readonly vocabulary: number;
   /** The longest text, in tokens. */
-  readonly positions: number;
+  readonly contextLength: number;
   /** The names of its blocks before the number: `transformer.blocks`. */
   readonly blocks: string;
   /** The name of its input embedding. */

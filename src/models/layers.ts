@@ -33,12 +33,12 @@ export const layerNorm = (p: Params, x: Tensor, { bias = true } = {}): Tensor =>
 };
 
 /**
- * Norm, wider by `multiple`, GELU, back: x (…, d) → (…, d). Without biases.
+ * Norm, wider by `mlpRatio`, GELU, back: x (…, d) → (…, d). Without biases.
  *
  * Reference: open_flamingo/src/helpers.py, `FeedForward`; its `nn.Sequential` names the parts 0, 1 and 3.
  */
-export function feedForward(p: Params, x: Tensor, { multiple = 4 } = {}): Tensor {
+export function feedForward(p: Params, x: Tensor, { mlpRatio = 4 } = {}): Tensor {
   const d = widthOf(x);
-  const inner = linear(p.at(1), layerNorm(p.at(0), x), multiple * d); // (…, multiple·d)
+  const inner = linear(p.at(1), layerNorm(p.at(0), x), mlpRatio * d); // (…, mlpRatio·d)
   return linear(p.at(3), gelu(inner), d); // (…, d)
 }

@@ -3,21 +3,21 @@
  *
  * Paper: MosaicML's MPT-7B. Reference: the hub's code of mosaicml/mpt-7b (`blocks.py`, `attention.py`,
  * `modeling_mpt.py`).
- * Sizes: b prompts, t tokens, d width, h heads, e width of a head, w rows whose logits are wanted, V vocabulary.
+ * Sizes: b prompts, t tokens, d hidden size, h heads, e head dimension, w rows whose logits are wanted, V vocabulary.
  */
 import { add, gather, gelu, linear as plainLinear, rearrange, split, type Tensor } from "../graph/index.js";
 import { alibiBias, alibiSlopes } from "./alibi.js";
 import type { LanguageModel } from "./language.js";
 import { layerNorm, linear, widthOf } from "./layers.js";
-import { cacheWidth } from "./selfAttention.js";
+import { cacheHeadDim } from "./selfAttention.js";
 
 export interface MptConfig {
   readonly layers: number;
-  readonly width: number;
+  readonly hiddenSize: number;
   readonly heads: number;
-  readonly expansion: number;
+  readonly mlpRatio: number;
   readonly vocabulary: number;
-  readonly positions: number;
+  readonly contextLength: number;
   /** The greatest exponent of the slopes: they are 2^−(alibiMax · m / h), m = 1 … h. */
   readonly alibiMax: number;
   /** Whether queries and keys have a norm, over all heads together; not when left out. */
@@ -44,45 +44,57 @@ const namesOfMpt: MptNames = {
 };
 
 export function mpt(
-  { layers, width, heads, expansion, vocabulary, positions, alibiMax, queryKeyNorm = false }: MptConfig,
+  {
+    layers,
+    hiddenSize,
+    heads,
+    mlpRatio,
+    vocabulary,
+    contextLength,
+    alibiMax,
+    queryKeyNorm = false,
+  }: MptConfig,
   names: MptNames = namesOfMpt,
 ): LanguageModel {
-  const headWidth = width / heads;
+  const headDim = hiddenSize / heads;
   return {
     layers,
-    width,
+    hiddenSize,
     heads,
-    headWidth: cacheWidth(headWidth),
+    headDim: cacheHeadDim(headDim),
     vocabulary,
-    positions,
+    contextLength,
     blocks: "transformer.blocks",
     embedding: "transformer.wte.weight",
 
-    embed: (p, ids) => gather(p.tensor("transformer.wte.weight", [vocabulary, width]), ids), // (b, t, d)
+    embed: (p, ids) => gather(p.tensor("transformer.wte.weight", [vocabulary, hiddenSize]), ids), // (b, t, d)
 
     attentionBias: (position, mask) => alibiBias(position, mask, alibiSlopes(heads, alibiMax)), // (b, h, t, total)
 
     block: (p, x, attend) => {
       const attention = p.at("attn");
       const normed = layerNorm(p.at(names.attentionNorm), x, { bias: false });
-      const joined = linear(attention.at("Wqkv"), normed, 3 * width); // (b, t, 3·d)
+      const joined = linear(attention.at("Wqkv"), normed, 3 * hiddenSize); // (b, t, 3·d)
       const [queries, keys, values] = split(joined, { parts: 3, axis: -1 }) as [Tensor, Tensor, Tensor];
       const norm = (name: string, of: Tensor) =>
         queryKeyNorm ? layerNorm(attention.at(name), of, { bias: false }) : of;
       const toHeads = (of: Tensor) => rearrange(of, "b t (h e) -> b t h e", { h: heads });
-      const scale = headWidth ** -0.5;
+      const scale = headDim ** -0.5;
       const y = attend(toHeads(norm("q_ln", queries)), toHeads(norm("k_ln", keys)), toHeads(values), {
         scale,
       }); // (b, t, h, e)
-      const attended = add(x, linear(attention.at("out_proj"), rearrange(y, "b t h e -> b t (h e)"), width));
+      const attended = add(
+        x,
+        linear(attention.at("out_proj"), rearrange(y, "b t h e -> b t (h e)"), hiddenSize),
+      );
 
       const feedForward = p.at(names.feedForward);
       const inner = linear(
         feedForward.at(names.up),
         layerNorm(p.at(names.feedForwardNorm), attended, { bias: false }),
-        expansion * width,
+        mlpRatio * hiddenSize,
       );
-      return add(attended, linear(feedForward.at(names.down), gelu(inner), width)); // (b, t, d)
+      return add(attended, linear(feedForward.at(names.down), gelu(inner), hiddenSize)); // (b, t, d)
     },
 
     // The embedding is the output projection too.

@@ -3,7 +3,7 @@
  *
  * Paper: Flamingo (arXiv:2204.14198), "Visual processing and the Perceiver Resampler".
  * Reference: open_flamingo/src/helpers.py, `PerceiverAttention` and `PerceiverResampler`.
- * Sizes: b prompts, T images of a prompt, F frames, v patches, n latents, d width, h heads, e width of a head.
+ * Sizes: b prompts, T images of a prompt, F frames, v patches, n latents, d hidden size, h heads, e head dimension.
  */
 import {
   add,
@@ -21,11 +21,11 @@ import { feedForward, layerNorm, linear, type Params, widthOf } from "./layers.j
 export interface PerceiverConfig {
   readonly depth: number;
   readonly heads: number;
-  readonly headWidth: number;
+  readonly headDim: number;
   /** How many latents stand for an image, n. */
   readonly latents: number;
-  /** How many times wider the feed-forward layer is. */
-  readonly multiple: number;
+  /** How many times wider than its input the feed-forward layer is. */
+  readonly mlpRatio: number;
   /** How many frames of an image can be told apart; left out, frames have no embedding. */
   readonly frames?: number;
   /** How many images of a prompt can be told apart; left out, images have no embedding of their place. */
@@ -36,9 +36,9 @@ export interface PerceiverConfig {
 export const releasedPerceiver: PerceiverConfig = {
   depth: 6,
   heads: 8,
-  headWidth: 64,
+  headDim: 64,
   latents: 64,
-  multiple: 4,
+  mlpRatio: 4,
 };
 
 /** x (b, T, F, v, d) → (b, T, n, d) */
@@ -76,9 +76,9 @@ function perceiverAttention(
   p: Params, // norm_media, norm_latents, to_q, to_kv, to_out
   x: Tensor, // (b, T, v, d)
   latents: Tensor, // (b, T, n, d)
-  { heads, headWidth }: PerceiverConfig,
+  { heads, headDim }: PerceiverConfig,
 ): Tensor {
-  const inner = heads * headWidth;
+  const inner = heads * headDim;
   const toHeads = (t: Tensor) => rearrange(t, "b T n (h e) -> b T h n e", { h: heads });
 
   const features = layerNorm(p.at("norm_media"), x); // (b, T, v, d)
@@ -89,7 +89,7 @@ function perceiverAttention(
   const queries = linear(p.at("to_q"), asking, inner); // (b, T, n, h·e)
   const [keys, values] = split(linear(p.at("to_kv"), seen, 2 * inner), { parts: 2, axis: -1 }); // (b, T, v + n, h·e)
 
-  const scale = headWidth ** -0.5;
+  const scale = headDim ** -0.5;
   const y = attention(toHeads(queries), toHeads(keys!), toHeads(values!), undefined, { scale }); // (b, T, h, n, e)
   return linear(p.at("to_out"), rearrange(y, "b T h n e -> b T n (h e)"), widthOf(x)); // (b, T, n, d)
 }

@@ -4,7 +4,7 @@
  *
  * Paper: "RoFormer" (arXiv:2104.09864), Section "Rotary position embedding". Reference: transformers 4.33.3,
  * `GPTNeoXRotaryEmbedding`, `rotate_half` and `apply_rotary_pos_emb`.
- * Sizes: b prompts, t tokens, h heads, e width of a head, r numbers of it that are turned, P positions.
+ * Sizes: b prompts, t tokens, h heads, e head dimension, r numbers of it that are turned, P positions.
  */
 import {
   add,
@@ -21,10 +21,10 @@ import {
 } from "../graph/index.js";
 
 export interface RotaryConfig {
-  readonly rotated: number;
-  readonly base: number;
+  readonly rotaryDim: number;
+  readonly rotaryBase: number;
   /** The longest text, P. */
-  readonly positions: number;
+  readonly contextLength: number;
 }
 
 /**
@@ -33,14 +33,14 @@ export interface RotaryConfig {
  */
 export function rotation(
   position: Tensor,
-  { rotated: r, base, positions }: RotaryConfig,
+  { rotaryDim: r, rotaryBase, contextLength }: RotaryConfig,
 ): (x: Tensor) => Tensor {
   const { graph } = position.node;
   const [b, t] = position.shape as [never, never];
   const at = cast(position, { to: "int32" });
-  const angles = anglesOf({ rotated: r, base, positions });
+  const angles = anglesOf({ rotaryDim: r, rotaryBase, contextLength });
   const ofTokens = (of: (angle: number) => number): Tensor => {
-    const table = constant(graph, angles.map(of), { shape: [positions, r / 2] });
+    const table = constant(graph, angles.map(of), { shape: [contextLength, r / 2] });
     const rows = gather(table, at); // (b, t, r/2)
     return reshape(concat([rows, rows], { axis: -1 }), { shape: [b, t, 1, r] });
   };
@@ -57,8 +57,10 @@ export function rotation(
 }
 
 /** The angle of each position and pair, (P, r/2), rounded to float32 wherever the reference implementation rounds. */
-function anglesOf({ rotated: r, base, positions }: RotaryConfig): readonly number[] {
+function anglesOf({ rotaryDim: r, rotaryBase, contextLength }: RotaryConfig): readonly number[] {
   const { fround } = Math;
-  const speeds = Array.from({ length: r / 2 }, (_, i) => fround(1 / fround(base ** fround((2 * i) / r))));
-  return Array.from({ length: positions }, (_, at) => speeds.map((speed) => fround(at * speed))).flat();
+  const speeds = Array.from({ length: r / 2 }, (_, i) =>
+    fround(1 / fround(rotaryBase ** fround((2 * i) / r))),
+  );
+  return Array.from({ length: contextLength }, (_, at) => speeds.map((speed) => fround(at * speed))).flat();
 }

@@ -2,7 +2,7 @@
  * Self-attention of a language model's blocks: over the new tokens alone, or with a cache of all earlier ones. Both
  * ways in which models tell positions come in here: what is added to the scores, and how queries and keys are turned.
  *
- * Sizes: b prompts, t new tokens, total positions of keys, h heads, e width of a head, c width of a head in the cache.
+ * Sizes: b prompts, t new tokens, total positions of keys, h heads, e head dimension, c head dimension in the cache.
  */
 import {
   add,
@@ -29,8 +29,8 @@ export interface Cache {
   readonly start: Tensor;
 }
 
-/** How wide a head is in the cache: kernels take heads in steps of 8 numbers. What is filled up is 0. */
-export const cacheWidth = (headWidth: number): number => 8 * Math.ceil(headWidth / 8);
+/** The head dimension in the cache: kernels take heads in steps of 8 numbers. What is filled up is 0. */
+export const cacheHeadDim = (headDim: number): number => 8 * Math.ceil(headDim / 8);
 
 /** Which keys the new tokens see, and where these stand. */
 export interface AttentionContext {

@@ -3,7 +3,7 @@
  *
  * Paper: "An Image is Worth 16x16 Words" (arXiv:2010.11929), Section "Vision Transformer (ViT)", in the pre-norm form
  * of CLIP (arXiv:2103.00020). Reference: open_clip 2.20.0, src/open_clip/transformer.py, `VisionTransformer`.
- * Sizes: N images, S pixels a side, v patches, d width, h heads, e width of a head.
+ * Sizes: N images, S pixels a side, v patches, d hidden size, h heads, e head dimension.
  */
 import {
   add,
@@ -25,7 +25,7 @@ export interface VitConfig {
   readonly imageSize: number;
   /** Pixels a side of a patch. */
   readonly patchSize: number;
-  readonly width: number;
+  readonly hiddenSize: number;
   readonly layers: number;
   readonly heads: number;
   readonly mlpRatio: number;
@@ -47,7 +47,7 @@ export function vit(p: Params, pixels: Tensor, config: VitConfig): Tensor {
 
 /** Images → the last block's raw output, the class token first: (N, 3, S, S) → (N, 1 + v, d) */
 export function vitTokens(p: Params, pixels: Tensor, config: VitConfig): Tensor {
-  const { patchSize, width: d, imageSize, layers } = config;
+  const { patchSize, hiddenSize: d, imageSize, layers } = config;
   const N = pixels.shape[0]!;
   const v = (imageSize / patchSize) ** 2;
 

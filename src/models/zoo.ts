@@ -27,7 +27,7 @@ export interface ReleasedModel {
 export const vitL14: VitConfig = {
   imageSize: 224,
   patchSize: 14,
-  width: 1024,
+  hiddenSize: 1024,
   layers: 24,
   heads: 16,
   mlpRatio: 4,
@@ -35,25 +35,25 @@ export const vitL14: VitConfig = {
 };
 
 // GPT-NeoX-20B's tokenizer has 50277 entries; `<|endofchunk|>`, `<image>` and `<PAD>` come after them.
-const text = { vocabulary: 50_280, positions: 2048 };
+const text = { vocabulary: 50_280, contextLength: 2048 };
 const mpt1b = mosaicGpt({
   ...text,
   layers: 24,
-  width: 2048,
+  hiddenSize: 2048,
   heads: 16,
-  expansion: 4,
+  mlpRatio: 4,
   alibiMax: 8,
   queryKeyNorm: true,
 });
-const mpt7b = mpt({ ...text, layers: 32, width: 4096, heads: 32, expansion: 4, alibiMax: 8 });
+const mpt7b = mpt({ ...text, layers: 32, hiddenSize: 4096, heads: 32, mlpRatio: 4, alibiMax: 8 });
 const redPajama3b = gptNeox({
   ...text,
   layers: 32,
-  width: 2560,
+  hiddenSize: 2560,
   heads: 32,
-  inner: 10_240,
-  rotated: 80,
-  base: 10_000,
+  mlpRatio: 4,
+  rotaryDim: 80,
+  rotaryBase: 10_000,
   parallel: false,
 });
 

@@ -182,11 +182,11 @@ function checkImages(texts: readonly TokenSpan[], prompts: readonly Prompt[], im
 }
 
 /** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
-export function requireCapacity({ positions }: LanguageModel, tokens: number, capacity: number): void {
-  if (tokens + capacity <= positions) return;
+export function requireCapacity({ contextLength }: LanguageModel, tokens: number, capacity: number): void {
+  if (tokens + capacity <= contextLength) return;
   throw new OpenFlamingoError(
     "prompt-too-long",
-    `the prompt has ${tokens} tokens and ${capacity} more may be generated: the model has ${positions} positions`,
+    `the prompt has ${tokens} tokens and ${capacity} more may be generated: the model has ${contextLength} positions`,
     { hint: "Shorten the prompt, use fewer shots, or ask for fewer new tokens." },
   );
 }

@@ -50,9 +50,9 @@ export async function createEncodedImages(
     Int32Array.from({ length: width }, (_, i) => numberOf.get(images[i] ?? filler!) ?? 0),
   );
 
-  const { heads, headWidth } = config.crossAttention;
-  const each = heads * config.perceiver.latents * headWidth;
-  const shape = [Math.max(all.length, 1), heads, config.perceiver.latents, headWidth];
+  const { heads, headDim } = config.crossAttention;
+  const each = heads * config.perceiver.latents * headDim;
+  const shape = [Math.max(all.length, 1), heads, config.perceiver.latents, headDim];
   const feeds: Record<string, BoundTensor> = {};
   gatedBlocks(config).forEach((_, block) => {
     for (const kind of ["keys", "values"] as const) {

@@ -28,9 +28,9 @@ export function encodeGraph(config: FlamingoConfig): Graph {
 export function decodeGraph(config: FlamingoConfig): Graph {
   const graph = createGraph("decode");
   const { language, crossAttention, perceiver } = config;
-  const { heads, headWidth } = crossAttention;
+  const { heads, headDim } = crossAttention;
   const images = gatedBlocks(config).map((_, i) => {
-    const shape = ["images", heads, perceiver.latents, headWidth];
+    const shape = ["images", heads, perceiver.latents, headDim];
     return {
       keys: input(graph, numbered("keys", i), "float32", shape),
       values: input(graph, numbered("values", i), "float32", shape),
@@ -38,7 +38,7 @@ export function decodeGraph(config: FlamingoConfig): Graph {
   });
   const past = (name: string) =>
     Array.from({ length: language.layers }, (_, i) =>
-      input(graph, numbered(name, i), "float32", ["b", language.heads, "capacity", language.headWidth]),
+      input(graph, numbered(name, i), "float32", ["b", language.heads, "capacity", language.headDim]),
     );
   const { logits, cache } = decode(
     params(graph),

@@ -28,10 +28,10 @@ export function createKvCache(
   rows: number,
   capacity: number,
 ): KvCache {
-  const { layers, heads, headWidth } = language;
-  const row = heads * capacity * headWidth;
+  const { layers, heads, headDim } = language;
+  const row = heads * capacity * headDim;
   const memory = (): HostTensor<"float32">[] =>
-    Array.from({ length: layers }, () => zeros("float32", [rows, heads, capacity, headWidth]));
+    Array.from({ length: layers }, () => zeros("float32", [rows, heads, capacity, headDim]));
   const caches = { Keys: memory(), Values: memory() };
 
   const bind = (from: number, count: number): BoundCache => {
@@ -41,7 +41,7 @@ export function createKvCache(
       tensors.forEach(({ data }, i) => {
         const bound = runtime.bind({
           dtype: "float32",
-          shape: [count, heads, capacity, headWidth],
+          shape: [count, heads, capacity, headDim],
           data: data.subarray(from * row, (from + count) * row),
         });
         feeds[numbered(`past${kind}`, i)] = bound;

@@ -71,8 +71,8 @@ test("texts are read by CLIP's own tokenizer, and their features are those of th
   for (const [i, text] of texts.entries()) {
     const ids = tokenizer.encode(text, { specialTokens: false });
     // As the reference implementation does: zeros up to the tower's length, or a cut whose last id is the end token.
-    const padded = Int32Array.from({ length: config.positions }, (_, place) => ids[place] ?? 0);
-    if (ids.length > config.positions) padded[config.positions - 1] = ids.at(-1)!;
+    const padded = Int32Array.from({ length: config.contextLength }, (_, place) => ids[place] ?? 0);
+    if (ids.length > config.contextLength) padded[config.contextLength - 1] = ids.at(-1)!;
     const { expected } = await backend.evaluate(
       { ids: host({ shape: [1, padded.length], data: Array.from(padded) }, "int32") },
       ({ ids }, graph) => ({ expected: textFeatures(params(graph), ids!, config) }),

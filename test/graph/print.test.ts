@@ -46,7 +46,7 @@ outputs
 });
 
 test("the resampler is printed alike each time, and reads like its file", () => {
-  const config = { depth: 1, heads: 2, headWidth: 8, latents: 5, multiple: 2 };
+  const config = { depth: 1, heads: 2, headDim: 8, latents: 5, mlpRatio: 2 };
   const write = () => {
     const graph = createGraph("perceiver");
     output(

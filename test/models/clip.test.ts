@@ -11,14 +11,14 @@ import { tensorsOf } from "../tensors.js";
 import { compare, moduleFile } from "./moduleFile.js";
 
 const backend = useBackend();
-const tower = { width: 16, layers: 2, heads: 2, mlpRatio: 4 };
+const tower = { hiddenSize: 16, layers: 2, heads: 2, mlpRatio: 4 };
 
 describe.each([
   ["clip_quick_gelu", "quickGelu"],
   ["clip_gelu", "gelu"],
 ] as const)("%s", (file, activation) => {
   const vision = { ...tower, imageSize: 16, patchSize: 4, activation };
-  const text = { ...tower, positions: 11, vocabulary: 60, features: 12, activation };
+  const text = { ...tower, contextLength: 11, vocabulary: 60, features: 12, activation };
 
   test("patch tokens, features of images and texts, and logits", async () => {
     const { weights, inputs, outputs } = await moduleFile(file);
@@ -56,7 +56,7 @@ goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form", async () =
     );
   const weights = await plain(`${openAi}.pt`);
   const values = await plain(`${openAi}.safetensors`);
-  const ofOpenAi = { width: 64, layers: 1, heads: 1, mlpRatio: 4, activation: "quickGelu" } as const;
+  const ofOpenAi = { hiddenSize: 64, layers: 1, heads: 1, mlpRatio: 4, activation: "quickGelu" } as const;
   const given = {
     image: host(values["input.image"]!, "float32"),
     text: host(values["input.text"]!, "int32"),
@@ -65,7 +65,12 @@ goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form", async () =
     given,
     ({ image, text }, graph) => ({
       images: imageFeatures(params(graph), image!, { ...ofOpenAi, imageSize: 16, patchSize: 8 }, 16),
-      texts: textFeatures(params(graph), text!, { ...ofOpenAi, positions: 9, vocabulary: 40, features: 16 }),
+      texts: textFeatures(params(graph), text!, {
+        ...ofOpenAi,
+        contextLength: 9,
+        vocabulary: 40,
+        features: 16,
+      }),
     }),
     weights,
   );

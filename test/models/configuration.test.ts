@@ -44,9 +44,9 @@ function refusalOf(json: object): OpenFlamingoError {
 }
 
 test.each([
-  [mpt, { layers: 8, width: 64, heads: 4, headWidth: 16, vocabulary: 518, positions: 128 }],
-  [mosaicGpt, { layers: 3, width: 60, heads: 6, headWidth: 16 }],
-  [gptNeox, { layers: 4, width: 80, heads: 4, headWidth: 24, outputEmbedding: "embed_out.weight" }],
+  [mpt, { layers: 8, hiddenSize: 64, heads: 4, headDim: 16, vocabulary: 518, contextLength: 128 }],
+  [mosaicGpt, { layers: 3, hiddenSize: 60, heads: 6, headDim: 16 }],
+  [gptNeox, { layers: 4, hiddenSize: 80, heads: 4, headDim: 24, outputEmbedding: "embed_out.weight" }],
 ])("$model_type is read; a head of the cache is a multiple of 8 wide", (json, expected) => {
   expect(languageModel("config.json", json, 518)).toMatchObject(expected);
 });

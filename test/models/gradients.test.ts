@@ -170,7 +170,7 @@ describe.each(tinyModels)("$name on $backend", (tinyModel) => {
       const ours = outputs[`gradient of ${name}`]!.data as Float32Array;
       // The reference implementation trains two rows of the embedding only.
       if (name === training.embedding.name) {
-        keepRows(ours, config.language.width, [ids.endofchunk, ids.image]);
+        keepRows(ours, config.language.hiddenSize, [ids.endofchunk, ids.image]);
       }
       const { data } = gradients.get(name)!;
       const largest =

@@ -22,26 +22,26 @@ const backend = useBackend();
 const float32 = (x: Plain) => host(x, "float32");
 const int32 = (x: Plain) => host(x, "int32");
 
-const rest = { layers: 1, vocabulary: 1, positions: 16 };
-const ofMpt = { ...rest, width: 24, expansion: 4, alibiMax: 8 };
-const ofNeox = { ...rest, width: 32, heads: 2, inner: 128, base: 10_000, parallel: false };
+const rest = { layers: 1, vocabulary: 1, contextLength: 16 };
+const ofMpt = { ...rest, hiddenSize: 24, mlpRatio: 4, alibiMax: 8 };
+const ofNeox = { ...rest, hiddenSize: 32, heads: 2, mlpRatio: 4, rotaryBase: 10_000, parallel: false };
 
 interface Block {
   readonly file: string;
   readonly model: LanguageModel;
-  readonly headWidth: number;
+  readonly headDim: number;
 }
 
 const blocks: readonly Block[] = [
-  { file: "mpt_block", model: mpt({ ...ofMpt, heads: 4 }), headWidth: 6 },
-  { file: "mosaic_gpt_block", model: mosaicGpt({ ...ofMpt, heads: 6, queryKeyNorm: true }), headWidth: 4 },
+  { file: "mpt_block", model: mpt({ ...ofMpt, heads: 4 }), headDim: 6 },
+  { file: "mosaic_gpt_block", model: mosaicGpt({ ...ofMpt, heads: 6, queryKeyNorm: true }), headDim: 4 },
   {
     file: "gpt_neox_block_parallel",
-    model: gptNeox({ ...ofNeox, rotated: 4, parallel: true }),
-    headWidth: 16,
+    model: gptNeox({ ...ofNeox, rotaryDim: 4, parallel: true }),
+    headDim: 16,
   },
-  { file: "gpt_neox_block_sequential", model: gptNeox({ ...ofNeox, rotated: 16 }), headWidth: 16 },
-  { file: "gpt_neox_block_sequential_half_rotary", model: gptNeox({ ...ofNeox, rotated: 8 }), headWidth: 16 },
+  { file: "gpt_neox_block_sequential", model: gptNeox({ ...ofNeox, rotaryDim: 16 }), headDim: 16 },
+  { file: "gpt_neox_block_sequential_half_rotary", model: gptNeox({ ...ofNeox, rotaryDim: 8 }), headDim: 16 },
 ];
 
 const rows = 2;
@@ -72,7 +72,7 @@ async function whole(
   return y!;
 }
 
-describe.each(blocks)("$file", ({ file, model, headWidth }) => {
+describe.each(blocks)("$file", ({ file, model, headDim }) => {
   test("y", async () => {
     const { weights, inputs, outputs } = await moduleFile(file);
     compare(file, "y", await whole(model, weights, inputs.x!), outputs.y!);
@@ -80,7 +80,7 @@ describe.each(blocks)("$file", ({ file, model, headWidth }) => {
 
   test("key, value and y_step, by a cache", async () => {
     const { weights, inputs, outputs } = await moduleFile(file);
-    const empty = array([rows, model.heads, 8, model.headWidth], () => 7);
+    const empty = array([rows, model.heads, 8, model.headDim], () => 7);
     /** New tokens from cache position `start` on. */
     const run = (x: Plain, start: number, keys: Plain, values: Plain) => {
       const t = x.shape[1]!;
@@ -106,13 +106,12 @@ describe.each(blocks)("$file", ({ file, model, headWidth }) => {
     const step = await run(inputs.step!, 7, prompt.presentKeys!, prompt.presentValues!);
     compare(file, "y_step", step.y!, outputs.y_step!);
 
-    const used = (cache: Plain) =>
-      array([rows, model.heads, 7, headWidth], (...index) => at(cache, ...index));
+    const used = (cache: Plain) => array([rows, model.heads, 7, headDim], (...index) => at(cache, ...index));
     /** The 1B model's code keeps heads side by side. */
     const apart = (of: Plain) =>
       of.shape.length === 4
         ? of
-        : array([rows, model.heads, 7, headWidth], (b, h, t, e) => at(of, b!, t!, h! * headWidth + e!));
+        : array([rows, model.heads, 7, headDim], (b, h, t, e) => at(of, b!, t!, h! * headDim + e!));
     compare(file, "key", used(prompt.presentKeys!), apart(outputs.key!));
     compare(file, "value", used(prompt.presentValues!), apart(outputs.value!));
   });

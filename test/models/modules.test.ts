@@ -36,7 +36,7 @@ describe.each([
     ["x_single", "y_single"],
   ])("%s: several images of several frames, or a single one", async (given, wanted) => {
     const { weights, inputs, outputs } = await moduleFile(file);
-    const config = { depth: 2, heads: 2, headWidth: 8, latents: 5, multiple: 2, ...embeddings };
+    const config = { depth: 2, heads: 2, headDim: 8, latents: 5, mlpRatio: 2, ...embeddings };
     const write = ({ x }: Readonly<Record<string, Tensor>>) => ({
       y: perceiver(params(x!.node.graph), x!, config),
     });
@@ -69,7 +69,7 @@ describe.each([
 describe("cross-attention", () => {
   const imageCount = 3;
   const latents = 4;
-  const config = { heads: 2, headWidth: 8, multiple: 3 };
+  const config = { heads: 2, headDim: 8, mlpRatio: 3 };
 
   type Block = (p: Params, x: Tensor, media: Media, mask: CrossAttentionMask) => Tensor;
   const attentionAlone: Block = (p, x, media, mask) =>

@@ -3,25 +3,25 @@ import { expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { visionConfiguration } from "../../src/models/configuration.js";
 
-const vision_cfg = { image_size: 32, layers: 3, width: 32, patch_size: 8, head_width: 8 };
+const vision_cfg = { image_size: 32, layers: 3, hiddenSize: 32, patch_size: 8, head_width: 8 };
 const read = (model: object) => visionConfiguration("clip.json", { model_cfg: { vision_cfg, ...model } });
 
 test("sizes of the text tower are open_clip's where the file has none", () => {
   expect(read({ embed_dim: 512, text_cfg: {} }).text()).toEqual({
-    positions: 77,
+    contextLength: 77,
     vocabulary: 49_408,
-    width: 512,
+    hiddenSize: 512,
     heads: 8,
     layers: 12,
     mlpRatio: 4,
     activation: "gelu",
     features: 512,
   });
-  const text_cfg = { context_length: 24, vocab_size: 140, width: 24, heads: 3, layers: 2, mlp_ratio: 2 };
+  const text_cfg = { context_length: 24, vocab_size: 140, hiddenSize: 24, heads: 3, layers: 2, mlp_ratio: 2 };
   expect(read({ embed_dim: 20, text_cfg, quick_gelu: true }).text()).toEqual({
-    positions: 24,
+    contextLength: 24,
     vocabulary: 140,
-    width: 24,
+    hiddenSize: 24,
     heads: 3,
     layers: 2,
     mlpRatio: 2,
@@ -42,7 +42,7 @@ function refusalOf(ask: () => unknown): OpenFlamingoError {
 
 test("a file without features and text tower is read, and refused only when they are asked for", () => {
   const vision = read({});
-  expect(vision.vit.width).toBe(32);
+  expect(vision.vit.hiddenSize).toBe(32);
   expect(refusalOf(() => vision.featureWidth()).message).toContain("clip.json: model_cfg.embed_dim is ");
   expect(refusalOf(() => read({ embed_dim: 8 }).text()).message).toContain("model_cfg.text_cfg");
 });
@@ -63,7 +63,7 @@ test.each([
 });
 
 test("a width that the heads do not divide is no text tower", () => {
-  const { code, message } = refusalOf(() => read({ embed_dim: 8, text_cfg: { width: 60 } }).text());
+  const { code, message } = refusalOf(() => read({ embed_dim: 8, text_cfg: { hiddenSize: 60 } }).text());
   expect(code).toBe("model-invalid");
   expect(message).toBe("clip.json: width 60 is not a multiple of heads 8");
 });

@@ -6,17 +6,25 @@ import { mpt } from "../../src/models/mpt.js";
 export const imageToken = 90;
 
 export const config: FlamingoConfig = {
-  vision: { imageSize: 8, patchSize: 4, width: 16, layers: 1, heads: 2, mlpRatio: 2, activation: "gelu" },
-  perceiver: { depth: 1, heads: 2, headWidth: 8, latents: 4, multiple: 2 },
-  crossAttention: { heads: 2, headWidth: 8, multiple: 2 },
+  vision: {
+    imageSize: 8,
+    patchSize: 4,
+    hiddenSize: 16,
+    layers: 1,
+    heads: 2,
+    mlpRatio: 2,
+    activation: "gelu",
+  },
+  perceiver: { depth: 1, heads: 2, headDim: 8, latents: 4, mlpRatio: 2 },
+  crossAttention: { heads: 2, headDim: 8, mlpRatio: 2 },
   crossAttentionEvery: 2,
   language: mpt({
     layers: 4,
-    width: 32,
+    hiddenSize: 32,
     heads: 4,
-    expansion: 2,
+    mlpRatio: 2,
     vocabulary: 100,
-    positions: 1500,
+    contextLength: 1500,
     alibiMax: 8,
   }),
 };

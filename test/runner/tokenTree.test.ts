@@ -101,7 +101,7 @@ test("after clearing, the prompt is kept and nothing else", async () => {
 });
 
 test("what counts against the model's positions is the depth of branches, not their number", async () => {
-  const left = config.language.positions - prompt.ids.length;
+  const left = config.language.contextLength - prompt.ids.length;
   (await open(prompt, { nodes: 2 * left, depth: left })).close();
   await expect(open(prompt, { nodes: 1, depth: left + 1 })).rejects.toMatchObject({
     code: "prompt-too-long",

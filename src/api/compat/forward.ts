@@ -64,7 +64,7 @@ export interface ForwardParts {
 
 /** `forward`, and a function that gives back what the results' `pastKeyValues` hold. */
 export function createForward({ config, imageToken, conditioning, runner, encode }: ForwardParts) {
-  const { vocabulary, positions } = config.language;
+  const { vocabulary, contextLength } = config.language;
   const pasts = new WeakMap<PastKeyValues, { readonly past: Past; readonly media: Media | undefined }>();
   const open = new Set<Past>(); // the first of each memory
   const keep = (past: Past, media: Media | undefined): PastKeyValues => {
@@ -147,7 +147,7 @@ export function createForward({ config, imageToken, conditioning, runner, encode
   ) {
     const prompts = rows.map(({ ids }, row): Prompt => ({ ids, images: images[row]! }));
     const lengths = rows.map(({ ids }) => ids.length);
-    const capacity = useCache ? Math.max(0, positions - Math.max(...lengths)) : 0;
+    const capacity = useCache ? Math.max(0, contextLength - Math.max(...lengths)) : 0;
     const decoder = await runner().decoder(prompts, { capacity });
     let kept: PastKeyValues | undefined;
     try {
