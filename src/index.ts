@@ -12,7 +12,7 @@ export type { GeneratedSequences, GenerationArguments, ScoresProcessor } from ".
 export type { CompatibleModel, GenerateArguments } from "./api/compat/model.js";
 export type { PastKeyValues } from "./api/compat/pastKeyValues.js";
 export type { LoadedKeys } from "./api/compat/stateDict.js";
-export { type Soon, stack, type Tensor } from "./api/compat/tensor.js";
+export { type MaybePromise, stack, type Tensor } from "./api/compat/tensor.js";
 export type { CompatibleTokenizer, TokenizedTexts, TokenizeOptions } from "./api/compat/tokenizer.js";
 export type { EmbedInput, EmbedOptions } from "./api/embed.js";
 export type {

@@ -57,12 +57,12 @@ export class OpenFlamingoError extends Error {
 }
 
 /** An error that no input of a user should bring about. */
-export const mistake = (
+export const bug = (
   code: "internal" | "backend" | "shape",
   message: string,
   cause?: unknown,
 ): OpenFlamingoError =>
   new OpenFlamingoError(code, message, {
-    hint: "This is a mistake in the program: please report it with what you did.",
+    hint: "This is a bug in the program: please report it with what you did.",
     cause,
   });

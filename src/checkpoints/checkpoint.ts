@@ -2,7 +2,7 @@
  * A checkpoint as the rest of the program sees it: names with types and shapes, and a way to read one tensor.
  */
 import type { DType } from "../base/dtypes.js";
-import { mistake, type OpenFlamingoError } from "../base/errors.js";
+import { bug, type OpenFlamingoError } from "../base/errors.js";
 import type { ByteSource } from "./source.js";
 import { readView, type TensorView } from "./view.js";
 
@@ -50,4 +50,4 @@ export function checkpointOf(source: ByteSource, views: ReadonlyMap<string, Tens
 
 /** The error of a caller that reads a name which is not among `tensors`. */
 export const noSuchTensor = (checkpoint: string, tensor: string): OpenFlamingoError =>
-  mistake("internal", `${checkpoint}: a tensor ${tensor} was read, which the file does not have`);
+  bug("internal", `${checkpoint}: a tensor ${tensor} was read, which the file does not have`);

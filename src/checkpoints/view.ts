@@ -6,7 +6,7 @@
  * its own order.
  */
 import { bytesOf, type DType, toFloat32 } from "../base/dtypes.js";
-import { mistake } from "../base/errors.js";
+import { bug } from "../base/errors.js";
 import type { ByteSource } from "./source.js";
 
 export interface TensorView {
@@ -74,7 +74,7 @@ export async function readView(
 ): Promise<void> {
   const count = elementCount(view.shape);
   if (into.length !== count) {
-    throw mistake(
+    throw bug(
       "internal",
       `${source.name}: a tensor of [${view.shape}] has ${count} values, the buffer holds ${into.length}`,
     );

@@ -4,7 +4,7 @@
  * Format: huggingface/safetensors, README, "Format": 8 bytes with the header's length, the header as JSON, the values.
  */
 import { endianness } from "node:os";
-import { mistake } from "../base/errors.js";
+import { bug } from "../base/errors.js";
 import { writeWhole } from "../base/wholeFile.node.js";
 
 export interface NamedTensor {
@@ -21,7 +21,7 @@ export async function writeSafetensors(
   tensors: ReadonlyMap<string, NamedTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  if (endianness() !== "LE") throw mistake("internal", `${path}: this machine's numbers are big-endian`);
+  if (endianness() !== "LE") throw bug("internal", `${path}: this machine's numbers are big-endian`);
   let end = 0;
   const entries = [...tensors].map(([name, { shape, data }]) => {
     const start = end;

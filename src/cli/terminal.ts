@@ -106,6 +106,6 @@ function described(error: unknown): OpenFlamingoError {
   const place = error instanceof Error ? error.stack?.split("\n")[1]?.trim() : undefined;
   const what = error instanceof Error ? error.message : String(error);
   return new OpenFlamingoError("internal", `${what}${place ? ` (${place})` : ""}`, {
-    hint: "This is a mistake in the program: please report it with the command that you gave.",
+    hint: "This is a bug in the program: please report it with the command that you gave.",
   });
 }

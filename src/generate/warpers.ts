@@ -28,18 +28,18 @@ export function createWarper(settings: Warping): (logits: Float32Array) => void 
   const { temperature = 1, topK = Number.POSITIVE_INFINITY, topP = 1, minP = 0 } = settings;
   return (logits) => {
     if (temperature !== 1) for (let i = 0; i < logits.length; i++) logits[i]! /= temperature;
-    if (topK < logits.length) keepBest(logits, topK);
-    if (topP < 1) keepMass(logits, topP);
-    if (minP > 0) keepShare(logits, minP);
+    if (topK < logits.length) keepTopK(logits, topK);
+    if (topP < 1) keepTopP(logits, topP);
+    if (minP > 0) keepMinP(logits, minP);
   };
 }
 
-function keepBest(logits: Float32Array, count: number): void {
+function keepTopK(logits: Float32Array, count: number): void {
   const smallest = logits.toSorted().at(-count)!;
   keepOnly(logits, (token) => logits[token]! >= smallest);
 }
 
-function keepMass(logits: Float32Array, mass: number): void {
+function keepTopP(logits: Float32Array, mass: number): void {
   const p = probabilities(logits);
   const possible = [...p.keys()].filter((token) => p[token]! > 0);
   const unlikeliestFirst = possible.sort((a, b) => logits[a]! - logits[b]!);
@@ -53,7 +53,7 @@ function keepMass(logits: Float32Array, mass: number): void {
   keepOnly(logits, (token) => left.has(token));
 }
 
-function keepShare(logits: Float32Array, share: number): void {
+function keepMinP(logits: Float32Array, share: number): void {
   const p = probabilities(logits);
   const smallest = share * p.reduce((a, b) => Math.max(a, b));
   keepOnly(logits, (token) => p[token]! >= smallest);

@@ -12,7 +12,7 @@ export { instructionOf, type OnnxAttribute } from "./backendNode.js";
 export { grad } from "./grad.js";
 export type { Operand, Operator } from "./op.js";
 export * from "./ops/activation.js";
-export { attention, cachedAttention, masked } from "./ops/attention.js";
+export { attention, cachedAttention, MASK_VALUE } from "./ops/attention.js";
 export * from "./ops/elementwise.js";
 export * from "./ops/gather.js";
 export { operators } from "./ops/index.js";

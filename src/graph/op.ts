@@ -133,7 +133,7 @@ const common = ({ name, inputs, autocast = "follow", aliases = {} }: Common) => 
 });
 
 /** Calling an operator writes a node into the graph of its inputs. */
-function asFunction<Y>(op: Op, pick: (results: readonly Tensor[]) => Y) {
+function asFunction<Y>(op: Op, takeAlongAxis: (results: readonly Tensor[]) => Y) {
   const apply = (...args: readonly unknown[]): Y => {
     const given = args.slice(0, op.inputs.length) as readonly (Operand | undefined)[];
     const attributes = (args[op.inputs.length] ?? {}) as Attributes;
@@ -142,7 +142,7 @@ function asFunction<Y>(op: Op, pick: (results: readonly Tensor[]) => Y) {
     if (!graph) throw shapeError(op.name, "no input is a tensor");
     const dtype = tensorsGiven.find((each) => each.dtype !== "bool")?.dtype ?? "float32";
     const tensors = given.map((each) => (typeof each === "number" ? constant(graph, each, { dtype }) : each));
-    return pick(addNode(graph, op, tensors, attributes));
+    return takeAlongAxis(addNode(graph, op, tensors, attributes));
   };
   return Object.assign(apply, { op });
 }

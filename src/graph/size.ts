@@ -4,7 +4,7 @@
  * A model is written once for every number of prompts and tokens; the names get their values when it runs. Two sizes
  * are equal when their polynomials are, so that shape rules can check models that have no numbers yet.
  */
-import { mistake } from "../base/errors.js";
+import { bug } from "../base/errors.js";
 
 /** coefficient · factor · factor …; the factors are sorted names, none for a plain number. */
 interface Term {
@@ -88,7 +88,7 @@ export function evaluateDim(dim: Dim, values: ReadonlyMap<string, number>): numb
     let term = coefficient;
     for (const name of factors) {
       const value = values.get(name);
-      if (value === undefined) throw mistake("shape", `the size ${name} has no value`);
+      if (value === undefined) throw bug("shape", `the size ${name} has no value`);
       term *= value;
     }
     sum += term;

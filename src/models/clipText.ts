@@ -14,7 +14,7 @@ import {
   gather,
   iota,
   less,
-  masked,
+  MASK_VALUE,
   matmul,
   max,
   neg,
@@ -67,7 +67,7 @@ export function textAtEnd(p: Params, ids: Tensor, config: ClipTextConfig): Tenso
 /** 0 where a token may look, −1e30 at what is ahead of it: (t, t) */
 export function causalMask(graph: Graph, t: Dim): Tensor {
   const isAhead = less(reshape(iota(graph, t), { shape: [t, 1] }), iota(graph, t));
-  return where(isAhead, masked, 0);
+  return where(isAhead, MASK_VALUE, 0);
 }
 
 /** The first place of each row's largest id: int32 (b, t) → (b, 1) */
@@ -75,6 +75,6 @@ function firstLargest(ids: Tensor): Tensor {
   const values = cast(ids, { to: "float32" }); // exact up to 2^24
   const isLargest = equal(values, max(values, { axes: [-1], keep: true }));
   const before = neg(cast(iota(ids.node.graph, ids.shape[1]!), { to: "float32" }));
-  const first = neg(max(where(isLargest, before, masked), { axes: [-1], keep: true }));
+  const first = neg(max(where(isLargest, before, MASK_VALUE), { axes: [-1], keep: true }));
   return cast(first, { to: "int32" });
 }

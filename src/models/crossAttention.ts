@@ -14,7 +14,7 @@ import {
   equal,
   iota,
   less,
-  masked,
+  MASK_VALUE,
   mul,
   rearrange,
   reshape,
@@ -81,7 +81,7 @@ export function crossAttentionMask(
   const of = reshape(imageIndex, { shape: [b, t, 1] });
   const sees = onlyImmediate ? equal(of, iota(graph, s)) : less(iota(graph, s), add(of, 1)); // (b, t, s)
   const all = equal(of, ALL_IMAGES);
-  const bias = where(all, 0, where(sees, 0, masked)); // (b, t, s)
+  const bias = where(all, 0, where(sees, 0, MASK_VALUE)); // (b, t, s)
   const perLatent = broadcastTo(reshape(bias, { shape: [b, t, s, 1] }), { shape: [b, t, s, latents] });
   const factor = (zero: Tensor) => sub(1, cast(zero, { to: "float32" }));
   return {

@@ -10,11 +10,11 @@ import {
   logSoftmax,
   minus,
   neg,
-  pick,
   slice,
   sub,
   sum,
   type Tensor,
+  takeAlongAxis,
 } from "../graph/index.js";
 
 /**
@@ -27,5 +27,5 @@ export function nextTokenLoss(logits: Tensor, labels: Tensor): Tensor {
   const predictions = slice(logSoftmax(logits, { axis: -1 }), { axis: 1, start: 0, end: minus(t, 1) }); // (b, t − 1, V)
   const next = slice(labels, { axis: 1, start: 1, end: t }); // (b, t − 1)
   const learnt = sum(cast(sub(1, cast(less(next, 0), { to: "int32" })), { to: "float32" }), { axes: [0, 1] });
-  return neg(div(sum(pick(predictions, next), { axes: [0, 1] }), learnt)); // ()
+  return neg(div(sum(takeAlongAxis(predictions, next), { axes: [0, 1] }), learnt)); // ()
 }

@@ -3,7 +3,7 @@
  * data, so that the file stays small and their memory is given beside it.
  */
 import { bytesOf, type DType, onnxTypes } from "../base/dtypes.js";
-import { mistake } from "../base/errors.js";
+import { bug } from "../base/errors.js";
 import {
   type Graph,
   instructionOf,
@@ -134,7 +134,7 @@ function bytesOfValues(values: readonly number[], dtype: DType): Uint8Array {
     else if (dtype === "int64") view.setBigInt64(8 * i, BigInt(value), true);
     else if (dtype === "int32") view.setInt32(4 * i, value, true);
     else if (dtype === "bool") view.setUint8(i, value);
-    else throw mistake("internal", `constants of type ${dtype} are not written`);
+    else throw bug("internal", `constants of type ${dtype} are not written`);
   });
   return bytes;
 }

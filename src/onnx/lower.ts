@@ -2,7 +2,7 @@
  * From the language of models to ONNX: every node is replaced by its ONNX lowering, or by its decomposition where it
  * has none, until only backend nodes are left.
  */
-import { mistake } from "../base/errors.js";
+import { bug } from "../base/errors.js";
 import {
   fold,
   type Graph,
@@ -37,7 +37,7 @@ function replaceAll(graph: Graph, wanted: (node: Node) => boolean): Graph {
 function formOf({ op, attributes, results }: Node, inputs: readonly (Tensor | undefined)[], target: Graph) {
   const lowering = op.onnx ?? op.decomposition;
   if (!lowering) {
-    throw mistake("internal", `operator ${op.name} has no ONNX lowering and no decomposition`);
+    throw bug("internal", `operator ${op.name} has no ONNX lowering and no decomposition`);
   }
   return lowering(namedInputs(op, inputs), attributes, results, target);
 }

@@ -5,8 +5,8 @@
  * shows each of them the prompt, its own ancestors and itself; its position is its depth. So nothing is copied when
  * branches end, fork or change places, and the memory is that of the prompt and of every new token once.
  */
-import { mistake } from "../base/errors.js";
-import { masked } from "../graph/index.js";
+import { bug } from "../base/errors.js";
+import { MASK_VALUE } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { zeros } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
@@ -67,7 +67,7 @@ export async function createTokenTree(
   requireCapacity(language, ids.length, depth);
 
   // A prompt alone has no neighbour with more images, so that no image of zeros is shown.
-  const noOther = () => Promise.reject(mistake("internal", "one prompt asks for zero images"));
+  const noOther = () => Promise.reject(bug("internal", "one prompt asks for zero images"));
   const encodedImages = await createEncodedImages(runtime, config, [prompt], noOther);
   const cache = createKvCache(runtime, language, 1, ids.length + capacity);
   const V = language.vocabulary;
@@ -95,7 +95,7 @@ export async function createTokenTree(
     const mask = new Float32Array((nodes.length - first) * total);
     for (let node = first; node < nodes.length; node++) {
       const row = mask.subarray((node - first) * total, (node - first + 1) * total);
-      row.fill(masked, ids.length);
+      row.fill(MASK_VALUE, ids.length);
       for (let seen = node; seen >= 0; seen = nodes[seen]!.parent) row[ids.length + seen] = 0;
     }
     return mask;

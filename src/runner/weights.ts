@@ -51,7 +51,7 @@ async function readWeights(
     const [given, needed] = [elementsOf(info.shape), elementsOf(shape)];
     const whole = memoryFor(tensor, Math.max(given, needed));
     await checkpoint.read(name, whole.subarray(0, given), { signal });
-    if (given < needed) drawRows(tensor, whole.subarray(given));
+    if (given < needed) initRows(tensor, whole.subarray(given));
     const values = whole.subarray(0, needed); // the first rows
     requireFinite(checkpoint, name, values);
     for (const use of uses) {
@@ -188,7 +188,7 @@ function requireNear({ checkpoint, name, info }: Match, [needed = 0]: readonly n
 /**
  * New rows of an embedding that is shorter than the tokenizer, as the reference implementation's library begins them.
  */
-function drawRows(tensor: string, rows: Float32Array): void {
+function initRows(tensor: string, rows: Float32Array): void {
   const random = randomStream(0, tensor);
   for (let i = 0; i < rows.length; i++) rows[i] = 0.02 * random.normal(i);
 }

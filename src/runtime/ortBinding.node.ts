@@ -4,7 +4,7 @@
  * cannot be stopped in the middle (its promise is settled at once all the same; what comes of it is thrown away).
  */
 import { availableParallelism } from "node:os";
-import { mistake, OpenFlamingoError } from "../base/errors.js";
+import { bug, OpenFlamingoError } from "../base/errors.js";
 import { faultOf, type HostTensor } from "./hostTensor.js";
 import { engineError, silenceTelemetry } from "./ortApi.node.js";
 import type { BindingHandlers, Computed } from "./ortBinding.worker.node.js";
@@ -111,7 +111,7 @@ class BindingRuntime implements Runtime {
   bind(tensor: HostTensor): BoundTensor {
     this.#refuseIfClosed();
     const fault = faultOf(tensor);
-    if (fault !== undefined) throw mistake("backend", `the tensor to be bound ${fault}`);
+    if (fault !== undefined) throw bug("backend", `the tensor to be bound ${fault}`);
     const release = () => void this.#bound.delete(bound);
     const bound: BoundTensor = { tensor, release, [Symbol.dispose]: release };
     this.#bound.add(bound);
@@ -134,7 +134,7 @@ class BindingRuntime implements Runtime {
 
   #refuseIfClosed(): void {
     if (this.#closing !== undefined) {
-      throw mistake("backend", `the runtime ${this.name} was closed`);
+      throw bug("backend", `the runtime ${this.name} was closed`);
     }
   }
 }
@@ -176,7 +176,7 @@ class BindingSession implements Session {
 
   #refuseIfNotBound(feed: Feed): void {
     if (!("tensor" in feed) || this.#bound.has(feed)) return;
-    throw mistake("backend", "a bound tensor was released before its run, or bound by another runtime");
+    throw bug("backend", "a bound tensor was released before its run, or bound by another runtime");
   }
 
   async #run(plan: Plan, signal: AbortSignal | undefined): Promise<void> {
@@ -227,7 +227,7 @@ class BindingSession implements Session {
   }
 
   #refuseIfClosed(): void {
-    if (this.#closing !== undefined) throw mistake("backend", `${this.program.name} was closed`);
+    if (this.#closing !== undefined) throw bug("backend", `${this.program.name} was closed`);
   }
 }
 

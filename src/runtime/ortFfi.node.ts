@@ -5,7 +5,7 @@
 import { linkSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { mistake, OpenFlamingoError } from "../base/errors.js";
+import { bug, OpenFlamingoError } from "../base/errors.js";
 import type { HostTensor } from "./hostTensor.js";
 import {
   cString,
@@ -92,7 +92,7 @@ class OrtRuntime implements Runtime {
   }
 
   #refuseIfClosed(): void {
-    if (this.#closed) throw mistake("backend", `the runtime ${this.name} was closed`);
+    if (this.#closed) throw bug("backend", `the runtime ${this.name} was closed`);
   }
 }
 

@@ -6,7 +6,7 @@
  * object is released, in `finally` or by `close`.
  */
 import { onnxTypes } from "../base/dtypes.js";
-import { mistake } from "../base/errors.js";
+import { bug } from "../base/errors.js";
 import { faultOf, type HostTensor } from "./hostTensor.js";
 import { cString, engineError, type OrtApi, type Pointer } from "./ortApi.node.js";
 import { type Plan, planRun } from "./plan.js";
@@ -37,7 +37,7 @@ export class OrtBoundTensor implements BoundTensor {
 
   constructor(api: OrtApi, tensor: HostTensor) {
     const fault = faultOf(tensor);
-    if (fault !== undefined) throw mistake("backend", `the tensor to be bound ${fault}`);
+    if (fault !== undefined) throw bug("backend", `the tensor to be bound ${fault}`);
     this.api = api;
     this.tensor = tensor;
     this.#value = createValue(api, tensor);
@@ -45,7 +45,7 @@ export class OrtBoundTensor implements BoundTensor {
 
   /** The handle, good until `endUse`. */
   use(): Pointer {
-    if (this.#released) throw mistake("backend", "a bound tensor was released before its run");
+    if (this.#released) throw bug("backend", "a bound tensor was released before its run");
     this.#runs++;
     return this.#value;
   }
@@ -133,7 +133,7 @@ export class OrtSession implements Session {
       releases.push(() => feed.endUse());
       return value;
     }
-    if ("tensor" in feed) throw mistake("backend", "a tensor was bound by another runtime");
+    if ("tensor" in feed) throw bug("backend", "a tensor was bound by another runtime");
     const value = createValue(this.#api, feed);
     releases.push(() => this.#api.release("Value", value));
     return value;
@@ -189,6 +189,6 @@ export class OrtSession implements Session {
   }
 
   #refuseIfClosed(): void {
-    if (this.#closing !== undefined) throw mistake("backend", `${this.program.name} was closed`);
+    if (this.#closing !== undefined) throw bug("backend", `${this.program.name} was closed`);
   }
 }

@@ -4,7 +4,7 @@
  * A wrong feed is a mistake of our own code, never of a user: the error says all that is wrong at once, by name and
  * with both values. This stands in the way of every token, so words are only made when something is wrong.
  */
-import { mistake } from "../base/errors.js";
+import { bug } from "../base/errors.js";
 import { faultOf, type HostTensor, zeros } from "./hostTensor.js";
 import { type Dimension, type Feed, type Port, type Program, type RunOptions, tensorOf } from "./runtime.js";
 
@@ -66,7 +66,7 @@ export function checkWeights(program: Program): void {
 }
 
 function refuse(program: Program, faults: readonly string[]): void {
-  if (faults.length > 0) throw mistake("backend", `${program.name}: ${faults.join("; ")}`);
+  if (faults.length > 0) throw bug("backend", `${program.name}: ${faults.join("; ")}`);
 }
 
 const describe = ({ name, dtype, shape }: Port): string => `"${name}" (${dtype} [${shape.join(", ")}])`;

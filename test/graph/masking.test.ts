@@ -8,7 +8,7 @@ import {
   attention,
   cachedAttention,
   grad,
-  masked,
+  MASK_VALUE,
   softmax,
   sum,
   type Tensor,
@@ -30,7 +30,7 @@ const sights: Readonly<Record<string, (i: number, j: number) => boolean>> = {
 };
 
 const biasOf = (sees: (i: number, j: number) => boolean, queries: number): Plain =>
-  array([1, 1, queries, t], (_, __, i, j) => (sees(i!, j!) ? 0 : masked));
+  array([1, 1, queries, t], (_, __, i, j) => (sees(i!, j!) ? 0 : MASK_VALUE));
 
 describe.each(Object.entries(sights))("%s", (_, sees) => {
   test.each([t, 1])("attention of %i queries", async (queries) => {
@@ -92,7 +92,7 @@ test("what a row that sees nothing gets is the mean of the values", async () => 
 test("masked scores count for nothing, and a row of them alone is even", async () => {
   const x = {
     shape: [2, 4],
-    data: [Math.log(2), masked, Math.log(6), masked, masked, masked, masked, masked],
+    data: [Math.log(2), MASK_VALUE, Math.log(6), MASK_VALUE, MASK_VALUE, MASK_VALUE, MASK_VALUE, MASK_VALUE],
   };
   const { y } = await backend.evaluate({ x: host(x, "float32") }, ({ x }) => ({
     y: softmax(x!, { axis: -1 }),

@@ -9,7 +9,7 @@ import {
   createGraph,
   grad,
   input,
-  masked,
+  MASK_VALUE,
   output,
   reshape,
   type Tensor,
@@ -83,7 +83,7 @@ function feedsOf(
     ),
     [`${half}.mask`]: float32(
       [b, t, t],
-      Float32Array.from({ length: b * t * t }, (_, i) => (ahead(i) ? masked : 0)),
+      Float32Array.from({ length: b * t * t }, (_, i) => (ahead(i) ? MASK_VALUE : 0)),
     ),
   };
 }

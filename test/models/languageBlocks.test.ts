@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { masked, type Tensor } from "../../src/graph/index.js";
+import { MASK_VALUE, type Tensor } from "../../src/graph/index.js";
 import { alibiSlopes } from "../../src/models/alibi.js";
 import { gptNeox } from "../../src/models/gptNeox.js";
 import type { LanguageModel } from "../../src/models/language.js";
@@ -59,7 +59,7 @@ async function whole(
   const given = {
     x: float32(x),
     position: float32(positions(t, first)),
-    mask: float32(array([rows, t, t], (row, i, j) => (j! > i! || hidden(row!, j!) ? masked : 0))),
+    mask: float32(array([rows, t, t], (row, i, j) => (j! > i! || hidden(row!, j!) ? MASK_VALUE : 0))),
   };
   const { y } = await backend.evaluate(
     given,

@@ -1,13 +1,13 @@
 /** What the compatible API is given, checked: rows of ids with their masks, and the tensor of images. */
 import { OpenFlamingoError } from "../../base/errors.js";
-import type { Soon, Tensor } from "./tensor.js";
+import type { MaybePromise, Tensor } from "./tensor.js";
 
 /** Rows of ids, (B, T), all of one length. */
 export type Ids = readonly (readonly number[])[];
 /** (B, T): 1 or true for an id of the text, 0 or false for padding. */
 export type Mask = readonly (readonly (number | boolean)[])[];
 /** (B, T_img, F, C, H, W) with F = 1. */
-export type VisionX = Soon<Tensor>;
+export type VisionX = MaybePromise<Tensor>;
 
 /** A row without its padding. */
 export interface TextRow {

@@ -8,7 +8,7 @@ export interface Tensor {
 }
 
 /** A tensor, or the promise of one: an image processor decodes while other work goes on. */
-export type Soon<T> = T | PromiseLike<T>;
+export type MaybePromise<T> = T | PromiseLike<T>;
 
 /**
  * Images as a model takes them.
@@ -21,10 +21,10 @@ export type Soon<T> = T | PromiseLike<T>;
  * const visionX = await stack(images.map(imageProcessor));
  */
 export async function stack(
-  images: readonly Soon<Tensor>[] | readonly (readonly Soon<Tensor>[])[],
+  images: readonly MaybePromise<Tensor>[] | readonly (readonly MaybePromise<Tensor>[])[],
 ): Promise<Tensor> {
   const isBatch = images.some((each) => Array.isArray(each));
-  const batch = (isBatch ? images : [images]) as readonly (readonly Soon<Tensor>[])[];
+  const batch = (isBatch ? images : [images]) as readonly (readonly MaybePromise<Tensor>[])[];
   const rows = await Promise.all(batch.map((row) => Promise.all(row)));
   const longest = Math.max(0, ...rows.map(({ length }) => length));
   const shape = rows.flat()[0]?.shape ?? [3, 0, 0];

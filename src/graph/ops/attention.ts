@@ -16,7 +16,7 @@ import { max } from "./reduce.js";
 import { dimensions, iota } from "./sources.js";
 
 /** What a masked score gets: kernels agree on it, as they do not on −∞ or the smallest float. */
-export const masked = -1e30;
+export const MASK_VALUE = -1e30;
 
 /** queries (…, t, e), keys (…, s, e), values (…, s, e), bias that fits (…, t, s) → (…, t, e). */
 export const attention: Operator<["queries", "keys", "values", "bias?"], { scale: number }> = defineOp({
@@ -149,7 +149,7 @@ export const cachedAttention: OperatorOfMany<
       reshape(own, { shape: [b, 1, t, 1] }),
       reshape(iota(graph, total), { shape: [1, 1, 1, total] }),
     );
-    const causal = add(bias, where(ahead, masked, 0));
+    const causal = add(bias, where(ahead, MASK_VALUE, 0));
     const y = attention(headsFirst(queries), used(presentKeys), used(presentValues), causal, { scale });
     return [headsFirst(y), presentKeys, presentValues];
   },

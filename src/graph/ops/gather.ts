@@ -50,13 +50,16 @@ export const scatterAdd: Operator<["rows", "values"], { count: Dim }> = defineOp
 });
 
 /** One value of each row: x (…, n), places int32 (…) → (…). A place outside 0 … n−1 gives 0. */
-export const pick: Operator<["x", "places"]> = defineOp({
-  name: "pick",
+export const takeAlongAxis: Operator<["x", "places"]> = defineOp({
+  name: "takeAlongAxis",
   inputs: ["x", "places"],
   shape: ({ x, places }) => {
-    requireInt32("pick", "places", places);
+    requireInt32("takeAlongAxis", "places", places);
     if (x.shape.length === 0 || !sameShape(x.shape.slice(0, -1), places.shape)) {
-      throw shapeError("pick", `${showShape(x.shape)} has no place for each of ${showShape(places.shape)}`);
+      throw shapeError(
+        "takeAlongAxis",
+        `${showShape(x.shape)} has no place for each of ${showShape(places.shape)}`,
+      );
     }
     return { dtype: x.dtype, shape: places.shape };
   },

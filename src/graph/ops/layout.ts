@@ -126,11 +126,11 @@ export function concat(parts: readonly Tensor[], { axis }: { axis: number }): Te
   const [first, ...others] = parts;
   if (!first) throw shapeError("concat", "nothing to join");
   // Two at a time: an operator has a fixed number of inputs, and models join two.
-  return others.reduce((joined, next) => join(joined, next, { axis }), first);
+  return others.reduce((joined, next) => concatTwo(joined, next, { axis }), first);
 }
 
-export const join: Operator<["a", "b"], { axis: number }> = defineOp({
-  name: "join",
+export const concatTwo: Operator<["a", "b"], { axis: number }> = defineOp({
+  name: "concat",
   inputs: ["a", "b"],
   shape: ({ a, b }, { axis }) => {
     const at = axisOf("concat", a, axis);

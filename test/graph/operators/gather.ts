@@ -1,5 +1,5 @@
 /** Cases of the operators that look up and scatter rows. */
-import { gather as gatherRows, namedSize, pick, scatterAdd } from "../../../src/graph/index.js";
+import { gather as gatherRows, namedSize, scatterAdd, takeAlongAxis } from "../../../src/graph/index.js";
 import { array, at, type Plain } from "../arrays.js";
 import { type Cases, exactly, floats, ints, testCase } from "./cases.js";
 
@@ -72,17 +72,17 @@ export const gather: Cases = {
       ({ rows, values }) => scattered(rows, values, 2),
     ),
   ],
-  pick: [
+  takeAlongAxis: [
     testCase(
       "one of each row",
       { x: floats(["b", "t", 4]), places: ints(["b", "t"], [0, 3]) },
-      ({ x, places }) => pick(x, places),
+      ({ x, places }) => takeAlongAxis(x, places),
       ({ x, places }) => array(places.shape, (...index) => at(x, ...index, at(places, ...index))),
     ),
     testCase(
       "places outside give 0",
       { x: floats([4, 3]), places: exactly("int32", [4], [-100, 3, -1, 2]) },
-      ({ x, places }) => pick(x, places),
+      ({ x, places }) => takeAlongAxis(x, places),
       ({ x }) => ({ shape: [4], data: [0, 0, 0, at(x, 3, 2)] }),
     ),
   ],

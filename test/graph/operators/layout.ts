@@ -1,6 +1,6 @@
 /** Cases of the operators that move numbers. */
 import {
-  join,
+  concatTwo,
   minus,
   pad,
   reshape,
@@ -143,7 +143,7 @@ export const layout: Cases = {
     testCase(
       "a named axis and a fixed one",
       { a: floats(["b", "t", 2]), b: floats(["b", 3, 2]) },
-      ({ a, b }) => join(a, b, { axis: 1 }),
+      ({ a, b }) => concatTwo(a, b, { axis: 1 }),
       ({ a, b }) =>
         array([a.shape[0]!, a.shape[1]! + 3, 2], (i, j, k) =>
           j < a.shape[1]! ? at(a, i, j, k) : at(b, i, j - a.shape[1]!, k),
@@ -152,13 +152,13 @@ export const layout: Cases = {
     testCase(
       "along the last axis, counted from behind",
       { a: floats(["b", 1]), b: floats(["b", 2]) },
-      ({ a, b }) => join(a, b, { axis: -1 }),
+      ({ a, b }) => concatTwo(a, b, { axis: -1 }),
       ({ a, b }) => array([a.shape[0]!, 3], (i, j) => (j < 1 ? at(a, i, 0) : at(b, i, j - 1))),
     ),
     testCase(
       "whole numbers",
       { a: ints(["t"], [-9, 9]), b: ints(["b"], [-9, 9]) },
-      ({ a, b }) => join(a, b, { axis: 0 }),
+      ({ a, b }) => concatTwo(a, b, { axis: 0 }),
       ({ a, b }) => ({ shape: [a.data.length + b.data.length], data: [...a.data, ...b.data] }),
     ),
   ],
