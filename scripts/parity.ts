@@ -34,7 +34,7 @@ const groups: Readonly<Record<string, string>> = {
 
 const path = (from: string) => fileURLToPath(new URL(from, import.meta.url));
 
-function refuse(code: number, reason: string): never {
+function reject(code: number, reason: string): never {
   console.error(`docs/parity.md is not written: ${reason}`);
   process.exit(code);
 }
@@ -49,7 +49,7 @@ function runTests(): readonly Note[] {
       env: { ...process.env, [notesVariable]: notes },
       stdio: "inherit",
     });
-    if (status !== 0) refuse(1, "a test failed");
+    if (status !== 0) reject(1, "a test failed");
     return readNotes(notes);
   } finally {
     rmSync(folder, { recursive: true });
@@ -77,7 +77,7 @@ function page(notes: readonly Note[], engineVersion: string): string {
   const sums = addUp(notes).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   const tables = [...new Set([...Object.keys(groups), ...sums.map(groupOf)])].map((group) => {
     const found = sums.filter((sum) => groupOf(sum) === group);
-    if (found.length === 0) refuse(1, `no test compared ${group}`);
+    if (found.length === 0) reject(1, `no test compared ${group}`);
     const title = `## ${group[0]!.toUpperCase()}${group.slice(1)}`;
     return [title, ...(groups[group] ? [groups[group]] : []), table(found)].join("\n\n");
   });
@@ -99,7 +99,7 @@ const differences = () =>
     .replace(/\n\n.*parity\.md.*\n/, "\n");
 
 if (!existsSync(path("../../shared/goldens/README.md"))) {
-  refuse(
+  reject(
     2,
     "the whole set of golden values, ../shared/goldens, is not at hand, and the page would be partial",
   );

@@ -1,5 +1,5 @@
 /**
- * Writes the tables of docs/reliability.md: runs every test that refuses something (`test/reliability.ts`) and notes
+ * Writes the tables of docs/reliability.md: runs every test that rejects something (`test/reliability.ts`) and notes
  * what was given, the code and the exit code. The rest of the page is kept by hand.
  *
  *     npm run reliability
@@ -10,35 +10,35 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { exitCodes } from "../src/base/errors.js";
-import { type Refusal, readRefusals, refusalsVariable } from "../test/reliability.js";
+import { type Rejection, readRejections, rejectionsVariable } from "../test/reliability.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const page = join(root, "docs/reliability.md");
 const [begin, end] = ["<!-- tables made by npm run reliability -->", "<!-- end of the tables -->"];
 
 const folder = mkdtempSync(join(tmpdir(), "openflamingo-reliability-"));
-let refusals: readonly Refusal[];
+let rejections: readonly Rejection[];
 try {
   const notes = join(folder, "notes.jsonl");
   writeFileSync(notes, "");
   const { status } = spawnSync("npx", ["vitest", "related", "--run", "test/reliability.ts"], {
     cwd: root,
-    env: { ...process.env, [refusalsVariable]: notes },
+    env: { ...process.env, [rejectionsVariable]: notes },
     stdio: "inherit",
   });
   if (status !== 0) {
     console.error("docs/reliability.md is not written: a test failed");
     process.exit(1);
   }
-  refusals = readRefusals(notes);
+  rejections = readRejections(notes);
 } finally {
   rmSync(folder, { recursive: true });
 }
 
-const groups = [...new Set(refusals.map(({ group }) => group))].sort();
+const groups = [...new Set(rejections.map(({ group }) => group))].sort();
 const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ").replaceAll("<", "&lt;");
 const tables = groups.map((name) => {
-  const rows = refusals.filter(({ group }) => group === name);
+  const rows = rejections.filter(({ group }) => group === name);
   const lines = rows.map(({ input, code }) => `| ${cell(input)} | \`${code}\` | ${exitCodes[code]} |`).sort();
   const head = [`### ${name} (${rows.length})`, "", "| given | code | exit code |", "|---|---|--:|"];
   return [...head, ...lines].join("\n");
@@ -46,4 +46,4 @@ const tables = groups.map((name) => {
 const text = readFileSync(page, "utf8");
 const [before, after] = [text.split(begin)[0]!, text.split(end)[1]!];
 writeFileSync(page, `${before}${begin}\n\n${tables.join("\n\n")}\n\n${end}${after}`);
-console.log(`${refusals.length} refusals in ${groups.length} tables`);
+console.log(`${rejections.length} rejections in ${groups.length} tables`);

@@ -1,14 +1,14 @@
 /**
- * What is refused, and how. Each test of a refusal notes its row here; `npm run reliability` makes the tables of
+ * What is rejected, and how. Each test of a rejection notes its row here; `npm run reliability` makes the tables of
  * docs/reliability.md of them.
  */
 import { appendFileSync, readFileSync } from "node:fs";
 import type { ErrorCode } from "../src/base/errors.js";
 
 /** The environment variable that names the file of the notes. Without it nothing is noted. */
-export const refusalsVariable = "OPENFLAMINGO_REFUSALS";
+export const rejectionsVariable = "OPENFLAMINGO_REFUSALS";
 
-export interface Refusal {
+export interface Rejection {
   /** The table in which it stands. */
   readonly group: string;
   /** What was given. */
@@ -17,13 +17,13 @@ export interface Refusal {
 }
 
 /** To be called after everything else of the test has passed. */
-export function refused(group: string, input: string, code: ErrorCode): void {
-  const file = process.env[refusalsVariable];
-  if (file) appendFileSync(file, `${JSON.stringify({ group, input, code } satisfies Refusal)}\n`);
+export function rejected(group: string, input: string, code: ErrorCode): void {
+  const file = process.env[rejectionsVariable];
+  if (file) appendFileSync(file, `${JSON.stringify({ group, input, code } satisfies Rejection)}\n`);
 }
 
-export const readRefusals = (file: string): Refusal[] =>
+export const readRejections = (file: string): Rejection[] =>
   readFileSync(file, "utf8")
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Refusal);
+    .map((line) => JSON.parse(line) as Rejection);

@@ -24,7 +24,7 @@ export const exitCodes = {
   "model-unsupported": 4, // a kind of model that is not known
   "checkpoint-missing": 4,
   "checkpoint-damaged": 4, // truncated, or not what its own header says
-  "checkpoint-refused": 4, // a pickle that would import or call
+  "checkpoint-rejected": 4, // a pickle that would import or call
   "checkpoint-mismatch": 4, // missing, unexpected or mis-shaped tensors
   "weights-not-finite": 4,
   "tokenizer-invalid": 4,

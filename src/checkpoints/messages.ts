@@ -9,8 +9,8 @@ export const damaged = (name: string, what: string, cause?: unknown): OpenFlamin
   });
 
 /** The error for a file that may be whole, but is of a kind that is not read. */
-export const refused = (name: string, what: string, hint: string): OpenFlamingoError =>
-  new OpenFlamingoError("checkpoint-refused", `${name}: ${what}`, { hint });
+export const rejected = (name: string, what: string, hint: string): OpenFlamingoError =>
+  new OpenFlamingoError("checkpoint-rejected", `${name}: ${what}`, { hint });
 
 /** The first of many items. */
 export function listed(items: readonly string[], separator = ", ", most = 10): string {

@@ -26,7 +26,7 @@ const candidates = [
 /**
  * Opens a file (.safetensors, .bin, .pt: told apart by content), or a folder with an index or a single file.
  *
- * @throws OpenFlamingoError "checkpoint-missing", "checkpoint-damaged" or "checkpoint-refused"
+ * @throws OpenFlamingoError "checkpoint-missing", "checkpoint-damaged" or "checkpoint-rejected"
  * @example
  * await using checkpoint = await openCheckpoint("lang");
  */

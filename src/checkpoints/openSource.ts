@@ -2,7 +2,7 @@
 import { quoted } from "../base/json.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { OpenOptions } from "./limits.js";
-import { damaged, refused } from "./messages.js";
+import { damaged, rejected } from "./messages.js";
 import { openSafetensors } from "./safetensors.js";
 import type { ByteSource } from "./source.js";
 import { openTorchZip } from "./torch/archive.js";
@@ -10,7 +10,7 @@ import { openTorchZip } from "./torch/archive.js";
 /**
  * The checkpoint in `source`, which is closed with it, or at once where it cannot be read.
  *
- * @throws OpenFlamingoError "checkpoint-damaged" or "checkpoint-refused"
+ * @throws OpenFlamingoError "checkpoint-damaged" or "checkpoint-rejected"
  */
 export async function openSource(source: ByteSource, options: OpenOptions = {}): Promise<Checkpoint> {
   try {
@@ -28,14 +28,14 @@ async function openByContent(source: ByteSource, options: OpenOptions): Promise<
   if (text[8] === "{") return openSafetensors(source, options);
   const older = start[0] === 0x80 ? "bare pickle" : text.slice(257, 262) === "ustar" ? "tar" : undefined;
   if (older !== undefined) {
-    throw refused(
+    throw rejected(
       source.name,
       `is a ${older}, the form that torch wrote before version 1.6, without a zip archive`,
       "Save it again with a newer torch: torch.save(torch.load(path, weights_only=True), path).",
     );
   }
   if (text.startsWith("version https://git-lfs")) {
-    throw refused(source.name, "is Git LFS's pointer to a file, not the file", "Fetch it: git lfs pull.");
+    throw rejected(source.name, "is Git LFS's pointer to a file, not the file", "Fetch it: git lfs pull.");
   }
   const first = text.slice(0, 16).replace(/[\u007f-\uffff]/g, "?"); // some command terminals
   const found = `it is ${source.size} bytes long and starts ${quoted(first)}`;

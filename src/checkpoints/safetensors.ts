@@ -9,7 +9,7 @@ import { bytesOf, type DType } from "../base/dtypes.js";
 import { isObject, parseJsonObject, quoted } from "../base/json.js";
 import { type Checkpoint, checkpointOf } from "./checkpoint.js";
 import { defaultLimits, type OpenOptions } from "./limits.js";
-import { damaged, refused } from "./messages.js";
+import { damaged, rejected } from "./messages.js";
 import { type ByteSource, numbersIn, utf8 } from "./source.js";
 import { contiguousStrides, elementCount, type TensorView } from "./view.js";
 
@@ -29,7 +29,7 @@ const dtypes: ReadonlyMap<unknown, DType> = new Map([
 /**
  * Opens a safetensors file; closing the checkpoint closes `source`.
  *
- * @throws OpenFlamingoError "checkpoint-damaged" where header and file disagree, "checkpoint-refused" for a
+ * @throws OpenFlamingoError "checkpoint-damaged" where header and file disagree, "checkpoint-rejected" for a
  * type of numbers that is not read
  */
 export async function openSafetensors(source: ByteSource, { limits }: OpenOptions = {}): Promise<Checkpoint> {
@@ -68,7 +68,7 @@ export async function openSafetensors(source: ByteSource, { limits }: OpenOption
     if (dtype === undefined) {
       const known = [...dtypes.keys()].join(", ");
       const what = `${quoted(name)} has ${field("dtype", entry.dtype)}`;
-      throw refused(source.name, what, `These are read: ${known}.`);
+      throw rejected(source.name, what, `These are read: ${known}.`);
     }
     const { shape, data_offsets: offsets } = entry;
     if (!isNaturals(shape)) throw fail(`${quoted(name)} has ${field("shape", shape)}`);
@@ -100,7 +100,7 @@ export async function openSafetensors(source: ByteSource, { limits }: OpenOption
 
 /**
  * The first number of valid JSON that is not a whole number from 0 to 2^53 − 1 in plain digits. All of a header's are
- * sizes and offsets, and `JSON.parse` makes such of 1.0, -0 and 4.0000000000000000001, which other readers refuse.
+ * sizes and offsets, and `JSON.parse` makes such of 1.0, -0 and 4.0000000000000000001, which other readers reject.
  */
 function unusualNumber(json: string): { number: string; at: number } | undefined {
   for (let at = 0; at < json.length; at++) {

@@ -61,14 +61,14 @@ export function createProcessor(
     if (ids.length < minLength || step < minNewTokens) ban(logits, endTokens);
     for (const process of processors) {
       const result: unknown = process(state);
-      if (result instanceof Promise) throw refuseAsync(result);
+      if (result instanceof Promise) throw asynchronous(result);
     }
     ban(logits, banned);
     requireToken(state, processors.length > 0);
   };
 }
 
-function refuseAsync(late: Promise<unknown>): OpenFlamingoError {
+function asynchronous(late: Promise<unknown>): OpenFlamingoError {
   late.catch(() => {}); // what it may come to is of no use any more
   return new OpenFlamingoError("usage", "processors: one of them is asynchronous", {
     hint: "A processor changes the logits before it returns.",

@@ -66,15 +66,15 @@ function keepOnly(logits: Float32Array, kept: (token: number) => boolean): void 
 }
 
 function check({ temperature = 1, topK = 1, topP = 1, minP = 0 }: Warping): void {
-  const refuse = (name: string, value: number, rule: string, hint: string) => {
+  const reject = (name: string, value: number, rule: string, hint: string) => {
     throw new OpenFlamingoError("usage", `${name} is ${value}: it must be ${rule}`, { hint });
   };
   if (!(temperature > 0 && Number.isFinite(temperature))) {
-    refuse("temperature", temperature, "above 0", "Generate greedily for always the likeliest token.");
+    reject("temperature", temperature, "above 0", "Generate greedily for always the likeliest token.");
   }
   if (!(Number.isInteger(topK) && topK >= 1)) {
-    refuse("topK", topK, "a whole number, 1 or more", "Leave it out to keep all tokens.");
+    reject("topK", topK, "a whole number, 1 or more", "Leave it out to keep all tokens.");
   }
-  if (!(topP > 0 && topP <= 1)) refuse("topP", topP, "above 0 and at most 1", "1 keeps all tokens.");
-  if (!(minP >= 0 && minP <= 1)) refuse("minP", minP, "from 0 to 1", "0 keeps all tokens.");
+  if (!(topP > 0 && topP <= 1)) reject("topP", topP, "above 0 and at most 1", "1 keeps all tokens.");
+  if (!(minP >= 0 && minP <= 1)) reject("minP", minP, "from 0 to 1", "0 keeps all tokens.");
 }

@@ -1,7 +1,7 @@
 /**
  * Image files → pixels, as Pillow 12 decodes them: in full size, not colour managed, not turned by EXIF.
  *
- * What is no image, damaged, too large or of a kind that is not read is refused by name.
+ * What is no image, damaged, too large or of a kind that is not read is rejected with a specific error.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { openBmp } from "./bmp.js";
@@ -14,7 +14,7 @@ import { isWeb, nameOf, readSource, type SourceOptions } from "./source.node.js"
 /** `maxPixels` is that above which Pillow takes an image for a decompression bomb. */
 const defaultLimits = { maxBytes: 2 ** 30, maxPixels: 178_956_970, maxSeconds: 30 };
 
-/** The formats that are read; any other format is refused by name. */
+/** The formats that are read; any other format is rejected with a specific error. */
 const openers: {
   readonly [format in Format]?: (file: Uint8Array, signal: AbortSignal) => Promise<OpenImage>;
 } = {

@@ -53,16 +53,16 @@ export type RgbRaster = ByteRaster & { readonly mode: "RGB" };
 
 /** What reading one image may cost; each limit is more than 0, and Infinity is none. */
 export interface ImageLimits {
-  /** A larger file is refused; 1 GiB unless given: as many pixels as are allowed, uncompressed in 16-bit RGB. */
+  /** A larger file is rejected; 1 GiB unless given: as many pixels as are allowed, uncompressed in 16-bit RGB. */
   readonly maxBytes?: number | undefined;
   /**
-   * An image of more pixels is refused before memory is taken for them; 178,956,970 unless given, as in Pillow.
+   * An image of more pixels is rejected before memory is taken for them; 178,956,970 unless given, as in Pillow.
    *
    * A pixel takes 1 to 4 bytes once it is decoded, and up to 9 on the way there, in AVIF up to 20.
    */
   readonly maxPixels?: number | undefined;
   /**
-   * An image that is not there and decoded after so many seconds is refused; 30 unless given.
+   * An image that is not there and decoded after so many seconds is rejected; 30 unless given.
    *
    * Work that goes on is stopped within two seconds, but for what a format decodes in one piece (AVIF, WebP,
    * interlaced PNG, progressive JPEG): that ends by itself, on a thread that nobody waits for.

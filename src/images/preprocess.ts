@@ -52,7 +52,7 @@ export async function toSquare(
   return inTurns(resizing(raster, resized, kept), signal);
 }
 
-/** Pillow's sides are 32-bit numbers: the reference implementation refuses such an image too. */
+/** Pillow's sides are 32-bit numbers: the reference implementation rejects such an image too. */
 const longestSide = 2 ** 31 - 1;
 
 /** The size an image is resized to, its shorter side to `size`, and the square kept of its middle. */

@@ -7,7 +7,7 @@ import type { ImageSource } from "./image.js";
 export interface SourceOptions {
   readonly signal?: AbortSignal | undefined;
   /**
-   * Gets the image behind a URL object of `http:` or `https:`; without it such an image is refused.
+   * Gets the image behind a URL object of `http:` or `https:`; without it such an image is rejected.
    *
    * Its OpenFlamingoErrors reach the user as they are, other errors as `network`.
    */
@@ -39,7 +39,7 @@ export async function readSource(
   name: string,
   { signal, fetchImage, maxBytes }: SourceOptions & { readonly maxBytes: number },
 ): Promise<Uint8Array> {
-  const refuse: Refuse = ([code, found, hint], cause) => {
+  const reject: Reject = ([code, found, hint], cause) => {
     throw new OpenFlamingoError(code, `${name}: ${found}`, { hint, cause });
   };
   if (
@@ -54,52 +54,52 @@ export async function readSource(
       hint: "Give a path, a URL object, or the bytes of an image file.",
     });
   }
-  const limited = (size: number) => (size > maxBytes ? refuse(tooLarge(size, maxBytes)) : size);
+  const limited = (size: number) => (size > maxBytes ? reject(tooLarge(size, maxBytes)) : size);
 
   let file: Uint8Array;
   if (source instanceof Uint8Array) file = source;
-  else if (source instanceof Blob) file = await readBlob(source, limited, refuse);
-  else if (isData(String(source))) file = await readDataUri(source, refuse);
-  else if (!isWeb(String(source))) file = await readDisk(source, limited, refuse);
-  else if (!fetchImage) return refuse(onTheWeb);
-  else if (!(source instanceof URL)) return refuse(webAddressAsText);
+  else if (source instanceof Blob) file = await readBlob(source, limited, reject);
+  else if (isData(String(source))) file = await readDataUri(source, reject);
+  else if (!isWeb(String(source))) file = await readDisk(source, limited, reject);
+  else if (!fetchImage) return reject(onTheWeb);
+  else if (!(source instanceof URL)) return reject(webAddressAsText);
   else {
     file = await fetchImage(source, { signal }).catch((cause: unknown) => {
       signal?.throwIfAborted();
       if (cause instanceof OpenFlamingoError) throw cause;
-      return refuse(notFetched, cause);
+      return reject(notFetched, cause);
     });
   }
   limited(file.length);
   return file;
 }
 
-type Refuse = (reason: Reason, cause?: unknown) => never;
+type Reject = (reason: Reason, cause?: unknown) => never;
 /** The size in bytes that it is given, unless that is too large. */
 type Limited = (size: number) => number;
 
-async function readBlob(blob: Blob, limited: Limited, refuse: Refuse): Promise<Uint8Array> {
+async function readBlob(blob: Blob, limited: Limited, reject: Reject): Promise<Uint8Array> {
   limited(blob.size);
-  const bytes = await blob.arrayBuffer().catch((cause) => refuse(reasonOf(cause), cause));
+  const bytes = await blob.arrayBuffer().catch((cause) => reject(reasonOf(cause), cause));
   return new Uint8Array(bytes);
 }
 
 /** Node's `fetch` reads `data:` URIs as browsers do, and reaches no network for them. */
-async function readDataUri(uri: string | URL, refuse: Refuse): Promise<Uint8Array> {
+async function readDataUri(uri: string | URL, reject: Reject): Promise<Uint8Array> {
   const bytes = await fetch(uri)
     .then((response) => response.arrayBuffer())
-    .catch((cause) => refuse(malformedDataUri, cause));
+    .catch((cause) => reject(malformedDataUri, cause));
   return new Uint8Array(bytes);
 }
 
-async function readDisk(path: string | URL, limited: Limited, refuse: Refuse): Promise<Uint8Array> {
-  const unreadable = (cause: NodeJS.ErrnoException) => refuse(reasonOf(cause), cause);
+async function readDisk(path: string | URL, limited: Limited, reject: Reject): Promise<Uint8Array> {
+  const unreadable = (cause: NodeJS.ErrnoException) => reject(reasonOf(cause), cause);
   // Without waiting: a pipe that nobody writes to would hold a thread for ever. Windows has no such flag.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(unreadable);
   try {
     const stats = await file.stat();
-    if (stats.isDirectory()) refuse(isFolder);
-    if (!stats.isFile()) refuse(noTrueFile);
+    if (stats.isDirectory()) reject(isFolder);
+    if (!stats.isFile()) reject(noTrueFile);
     return await readBytes(file, limited(stats.size)).catch(unreadable);
   } finally {
     await file.close();

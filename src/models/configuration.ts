@@ -1,7 +1,8 @@
 /**
  * From the configuration files of the hub to the models' own: open_clip's `open_clip_config.json` for the vision
  * encoder, Hugging Face's `config.json` for the language model. What a file asks for and no model here can do is
- * refused by name: a setting that is passed over would give other answers than the reference implementation.
+ * rejected with a specific error: a setting that is passed over would give other answers than the reference
+ * implementation.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { isObject, quoted } from "../base/json.js";
@@ -51,7 +52,7 @@ function fieldsOf(file: string, json: unknown, path = "") {
     flag: (name: string, byDefault = false): boolean => (fields[name] ?? byDefault) === true,
     value: (name: string): unknown => fields[name],
     has: (name: string): boolean => fields[name] !== undefined && fields[name] !== null,
-    /** Refuses a setting that has another value than the only one that is built. */
+    /** Rejects a setting that has another value than the only one that is built. */
     only(name: string, ...allowed: readonly unknown[]): void {
       if (allowed.includes(fields[name] ?? null)) return;
       throw new OpenFlamingoError(

@@ -25,7 +25,7 @@ const backends = {
 export const backendNames = Object.keys(backends) as (keyof typeof backends)[];
 
 /**
- * Opens a backend. A backend that is named is opened or refused; if none is, `ort.binding` takes the place of an
+ * Opens a backend. A backend that is named is opened or rejected; if none is, `ort.binding` takes the place of an
  * `ort.ffi` that cannot be opened or computes wrongly.
  *
  * @throws OpenFlamingoError "usage" for a name that no backend has; "backend" when the backend does not work

@@ -77,17 +77,17 @@ class BindingRuntime implements Runtime {
   async load(program: Program, options: LoadOptions = {}): Promise<Session> {
     const { threads = availableParallelism(), prepack = hasQuantisedWeights(program), signal } = options;
     signal?.throwIfAborted();
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     checkWeights(program);
     const number = this.#loads++;
     const loading = this.#load(number, program, threads, prepack);
     try {
       await orStopped(loading, signal);
-      this.#refuseIfClosed();
+      this.#rejectIfClosed();
     } catch (error) {
       loading.then(() => this.#calls.call("release", number)).catch(() => {}); // nobody waits for it any more
       signal?.throwIfAborted();
-      this.#refuseIfClosed();
+      this.#rejectIfClosed();
       throw engineError(`${program.name} cannot be loaded`, error);
     }
     const session = new BindingSession(this.#calls, program, number, this.#bound, () =>
@@ -109,7 +109,7 @@ class BindingRuntime implements Runtime {
   }
 
   bind(tensor: HostTensor): BoundTensor {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     const fault = faultOf(tensor);
     if (fault !== undefined) throw bug("backend", `the tensor to be bound ${fault}`);
     const release = () => void this.#bound.delete(bound);
@@ -132,7 +132,7 @@ class BindingRuntime implements Runtime {
     return this.close();
   }
 
-  #refuseIfClosed(): void {
+  #rejectIfClosed(): void {
     if (this.#closing !== undefined) {
       throw bug("backend", `the runtime ${this.name} was closed`);
     }
@@ -163,9 +163,9 @@ class BindingSession implements Session {
     options: RunOptions = {},
   ): Promise<Record<string, HostTensor>> {
     options.signal?.throwIfAborted();
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     const plan = planRun(this.program, feeds, options);
-    for (const feed of [...plan.inputs, ...plan.outputs.values()]) this.#refuseIfNotBound(feed);
+    for (const feed of [...plan.inputs, ...plan.outputs.values()]) this.#rejectIfNotBound(feed);
     const run = this.#turn.then(() => this.#run(plan, options.signal));
     this.#turn = run.catch(() => {});
     await orStopped(run, options.signal);
@@ -174,14 +174,14 @@ class BindingSession implements Session {
     return results;
   }
 
-  #refuseIfNotBound(feed: Feed): void {
+  #rejectIfNotBound(feed: Feed): void {
     if (!("tensor" in feed) || this.#bound.has(feed)) return;
     throw bug("backend", "a bound tensor was released before its run, or bound by another runtime");
   }
 
   async #run(plan: Plan, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     try {
       const inputs = new Map<string, HostTensor>();
       for (const [i, { name }] of this.program.inputs.entries()) {
@@ -192,11 +192,11 @@ class BindingSession implements Session {
       const buffers = Array.from(inputs.values(), ({ data }) => data.buffer as ArrayBuffer);
       const computed = await this.#calls.call("run", { session: this.#number, inputs, outputs }, buffers);
       signal?.throwIfAborted();
-      this.#refuseIfClosed();
+      this.#rejectIfClosed();
       write(plan, computed);
     } catch (error) {
       signal?.throwIfAborted();
-      this.#refuseIfClosed();
+      this.#rejectIfClosed();
       throw engineError(`${this.program.name} failed`, error);
     }
   }
@@ -226,7 +226,7 @@ class BindingSession implements Session {
     return this.close();
   }
 
-  #refuseIfClosed(): void {
+  #rejectIfClosed(): void {
     if (this.#closing !== undefined) throw bug("backend", `${this.program.name} was closed`);
   }
 }

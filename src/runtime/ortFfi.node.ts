@@ -55,7 +55,7 @@ class OrtRuntime implements Runtime {
 
   async load(program: Program, options: LoadOptions = {}): Promise<Session> {
     options.signal?.throwIfAborted();
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     checkWeights(program);
     const weights = new Map<string, Pointer>();
     let native: Pointer;
@@ -73,12 +73,12 @@ class OrtRuntime implements Runtime {
     this.#sessions.add(session);
     if (options.signal?.aborted || this.#closed) await session.close();
     options.signal?.throwIfAborted();
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     return session;
   }
 
   bind(tensor: HostTensor): BoundTensor {
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     return new OrtBoundTensor(this.#api, tensor);
   }
 
@@ -91,7 +91,7 @@ class OrtRuntime implements Runtime {
     return this.close();
   }
 
-  #refuseIfClosed(): void {
+  #rejectIfClosed(): void {
     if (this.#closed) throw bug("backend", `the runtime ${this.name} was closed`);
   }
 }
@@ -119,7 +119,7 @@ async function createSession(
 /**
  * A new folder with the files in which a model says that its weights are. They must exist, though nothing reads them:
  * they are empty, so that reading one after all is an error and not a wrong result. Given as files in memory instead,
- * the backend reads them, refuses them as too short, and is content only with copies of all weights.
+ * the backend reads them, rejects them as too short, and is content only with copies of all weights.
  */
 function folderOfNoWeights(weights: Iterable<string>): string {
   try {

@@ -108,7 +108,7 @@ export class OrtSession implements Session {
     options: RunOptions = {},
   ): Promise<Record<string, HostTensor>> {
     options.signal?.throwIfAborted();
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     const plan = planRun(this.program, feeds, options);
     const releases: (() => void)[] = [];
     try {
@@ -146,7 +146,7 @@ export class OrtSession implements Session {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     signal?.throwIfAborted();
-    this.#refuseIfClosed();
+    this.#rejectIfClosed();
     const api = this.#api;
     const addressOf = (name: string) => this.#names.get(name)!.address;
     const inputNames = BigUint64Array.from(this.program.inputs, ({ name }) => addressOf(name));
@@ -161,7 +161,7 @@ export class OrtSession implements Session {
       await api.callAsync("Run", [this.#native, options, ...from, ...to], [this, plan]);
     } catch (error) {
       signal?.throwIfAborted();
-      this.#refuseIfClosed();
+      this.#rejectIfClosed();
       throw engineError(`${this.program.name} failed`, error);
     } finally {
       signal?.removeEventListener("abort", stop);
@@ -178,7 +178,7 @@ export class OrtSession implements Session {
 
   async #close(): Promise<void> {
     this.#stop?.();
-    await this.#turn; // the one that was stopped, and those that now refuse
+    await this.#turn; // the one that was stopped, and those that now reject
     this.#api.release("Session", this.#native);
     for (const weight of this.#weights) this.#api.release("Value", weight);
     this.#onClose();
@@ -188,7 +188,7 @@ export class OrtSession implements Session {
     return this.close();
   }
 
-  #refuseIfClosed(): void {
+  #rejectIfClosed(): void {
     if (this.#closing !== undefined) throw bug("backend", `${this.program.name} was closed`);
   }
 }

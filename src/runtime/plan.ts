@@ -30,7 +30,7 @@ type Sizes = ReadonlyMap<string, number>;
 export function planRun(program: Program, feeds: Feeds, { outputs: given = {}, want }: RunOptions): Plan {
   const faults: string[] = [];
   const sizes = checkFeeds(program.inputs, feeds, faults);
-  refuse(program, faults); // the sizes are only good when the feeds are
+  reject(program, faults); // the sizes are only good when the feeds are
 
   const wanted = new Set([...(want ?? program.outputs.map(({ name }) => name)), ...Object.keys(given)]);
   const shapes = new Map<string, readonly number[]>();
@@ -45,7 +45,7 @@ export function planRun(program: Program, feeds: Feeds, { outputs: given = {}, w
   const names = () => program.outputs.map(({ name }) => name).join(", ");
   for (const name of wanted) faults.push(`there is no output "${name}" (outputs: ${names()})`);
   checkMemory(program, feeds, given, faults);
-  refuse(program, faults);
+  reject(program, faults);
 
   const outputs = new Map<string, Feed>();
   for (const { name, dtype } of program.outputs) {
@@ -62,10 +62,10 @@ export function checkWeights(program: Program): void {
     const fault = faultOf(weight);
     if (fault !== undefined) faults.push(`weight "${name}" ${fault}`);
   }
-  refuse(program, faults);
+  reject(program, faults);
 }
 
-function refuse(program: Program, faults: readonly string[]): void {
+function reject(program: Program, faults: readonly string[]): void {
   if (faults.length > 0) throw bug("backend", `${program.name}: ${faults.join("; ")}`);
 }
 

@@ -108,7 +108,7 @@ export interface Session {
    *   and a session that was closed; "memory" when there is no room; `signal.reason` when the signal stopped it
    */
   run(feeds: Readonly<Record<string, Feed>>, options?: RunOptions): Promise<Record<string, HostTensor>>;
-  /** Stops the run that is under way, refuses those that wait, and releases everything. Harmless when repeated. */
+  /** Stops the run that is under way, rejects those that wait, and releases everything. Harmless when repeated. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -119,7 +119,7 @@ export interface Runtime {
   readonly name: string;
   /** The backend's own version, e.g. `1.30.0`. */
   readonly version: string;
-  /** @throws OpenFlamingoError "backend" or "memory" when the backend refuses it; `signal.reason` when stopped */
+  /** @throws OpenFlamingoError "backend" or "memory" when the backend rejects it; `signal.reason` when stopped */
   load(program: Program, options?: LoadOptions): Promise<Session>;
   /**
    * Binds a tensor, whose buffer must not be transferred to another thread until it is released.

@@ -1,5 +1,5 @@
 /**
- * Reads JSON that strangers wrote: what is not expected is refused, with its place in the file.
+ * Reads JSON that strangers wrote: what is not expected is rejected, with its place in the file.
  *
  * `where` is that place, e.g. `normalizer.normalizers[1].type`.
  */
@@ -14,7 +14,7 @@ type Part<K extends Kinds> = Fields<K[keyof K][number]> & {
   readonly where: string;
 };
 
-export function refuse(where: string, problem: string): never {
+export function reject(where: string, problem: string): never {
   throw new OpenFlamingoError("tokenizer-invalid", `tokenizer.json: ${where} ${problem}`, {
     hint: "Take the tokenizer.json of a GPT-NeoX, MPT, GPT-2 or CLIP model as its authors published it.",
   });
@@ -30,22 +30,22 @@ export function show(value: unknown): string {
 
 /** One of the values that are known. */
 export function only<const T>(value: unknown, where: string, known: readonly T[]): T {
-  if (!known.includes(value as T)) refuse(where, `is ${show(value)}; known: ${known.map(show).join(", ")}`);
+  if (!known.includes(value as T)) reject(where, `is ${show(value)}; known: ${known.map(show).join(", ")}`);
   return value as T;
 }
 
 export function string(value: unknown, where: string): string {
-  if (typeof value !== "string") refuse(where, `is ${show(value)}, not a string`);
+  if (typeof value !== "string") reject(where, `is ${show(value)}, not a string`);
   return value;
 }
 
 export function list(value: unknown, where: string): readonly unknown[] {
-  if (!Array.isArray(value)) refuse(where, `is ${show(value)}, not a list`);
+  if (!Array.isArray(value)) reject(where, `is ${show(value)}, not a list`);
   return value;
 }
 
 export function object(value: unknown, where: string): JsonObject {
-  if (!isObject(value)) refuse(where, `is ${show(value)}, not an object`);
+  if (!isObject(value)) reject(where, `is ${show(value)}, not an object`);
   return value;
 }
 
@@ -56,7 +56,7 @@ export function fields<const Key extends string>(
   keys: readonly Key[],
 ): Fields<Key> {
   const other = Object.keys(object(value, where)).find((key) => !(keys as readonly string[]).includes(key));
-  if (other !== undefined) refuse(where, `has ${show(other)}, which is not known`);
+  if (other !== undefined) reject(where, `has ${show(other)}, which is not known`);
   return value as Fields<Key>;
 }
 

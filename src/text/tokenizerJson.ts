@@ -1,13 +1,13 @@
 /**
  * Reads a `tokenizer.json` into a typed description: byte-level BPE in the forms of GPT-NeoX, GPT-2 and CLIP.
  *
- * What is not known here is refused, since a part passed over in silence means other ids. No regular expression of
+ * What is not known here is rejected, since a part passed over in silence means other ids. No regular expression of
  * the file is ever run: known ones stand for our own.
  * Source: the files of GPT-NeoX-20B and CLIP, and what the Rust library tokenizers 0.13.3 does with them.
  */
 import { byteAlphabet, isUtf8Byte } from "./byteAlphabet.js";
 import type { Normalizer } from "./normalize.js";
-import { fields, list, object, only, part, refuse, sequence, show, string } from "./strictJson.js";
+import { fields, list, object, only, part, reject, sequence, show, string } from "./strictJson.js";
 
 /** A token that is cut out of the text as a whole, before words are looked for. */
 export interface AddedToken {
@@ -117,7 +117,7 @@ export function parseTokenizerJson(json: unknown, further: readonly string[]): T
   const isPlain = (id: number) => special.has(id);
   const plain =
     letters.find(isPlain) ?? lastLetters.find(isPlain) ?? merges.find((id, i) => i % 3 === 2 && isPlain(id));
-  if (plain !== undefined) refuse("model", `makes special token ${show(special.get(plain))} of plain text`);
+  if (plain !== undefined) reject("model", `makes special token ${show(special.get(plain))} of plain text`);
 
   return {
     tokens,
@@ -150,7 +150,7 @@ function readAddedToken(value: unknown, index: number): AddedToken {
 function addedContent(value: unknown, where: string): string {
   const content = string(value, where);
   if (content === "" || content.length > 1000) {
-    refuse(where, `has ${content.length} characters; 1 to 1000 are read`);
+    reject(where, `has ${content.length} characters; 1 to 1000 are read`);
   }
   return content;
 }
@@ -168,10 +168,10 @@ function readVocabulary(
   const enter = (token: string, id: unknown, where: string) => {
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= size) {
       const range = `the ids of ${size} tokens are 0 to ${size - 1}`;
-      refuse(where, `gives ${show(token)} the id ${show(id)}; ${range}`);
+      reject(where, `gives ${show(token)} the id ${show(id)}; ${range}`);
     }
     const owner = tokens[id];
-    if (owner !== undefined) refuse(where, `gives ${show(token)} the id ${id}, which ${show(owner)} has`);
+    if (owner !== undefined) reject(where, `gives ${show(token)} the id ${id}, which ${show(owner)} has`);
     tokens[id] = token;
     ids.set(token, id);
   };
@@ -180,11 +180,11 @@ function readVocabulary(
   const seen = new Set<string>();
   added.forEach(({ id, content }, index) => {
     const where = `added_tokens[${index}]`;
-    if (seen.has(content)) refuse(where, `has ${show(content)} a second time`);
+    if (seen.has(content)) reject(where, `has ${show(content)} a second time`);
     seen.add(content);
     const known = ids.get(content);
     if (known === undefined) enter(content, id, where);
-    else if (known !== id) refuse(where, `gives ${show(content)} the id ${show(id)}, model.vocab ${known}`);
+    else if (known !== id) reject(where, `gives ${show(content)} the id ${show(id)}, model.vocab ${known}`);
   });
   return { tokens, ids };
 }
@@ -193,7 +193,7 @@ function letterIds(ids: ReadonlyMap<string, number>, suffix: string): Int32Array
   return Int32Array.from(byteAlphabet(), (letter, byte) => {
     const token = letter + suffix;
     const id = ids.get(token);
-    if (id === undefined && isUtf8Byte(byte)) refuse("model.vocab", `lacks the byte ${show(token)}`);
+    if (id === undefined && isUtf8Byte(byte)) reject("model.vocab", `lacks the byte ${show(token)}`);
     return id ?? -1;
   });
 }
@@ -207,10 +207,10 @@ function readMerges(value: unknown, ids: ReadonlyMap<string, number>): Int32Arra
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
     const [left, right] = Array.isArray(pair) && pair.length === 2 ? pair : [];
     if (typeof left !== "string" || typeof right !== "string") {
-      refuse(`model.merges[${index}]`, `is ${show(merge)}, not a pair of tokens`);
+      reject(`model.merges[${index}]`, `is ${show(merge)}, not a pair of tokens`);
     }
     const idOf = (token: string) =>
-      ids.get(token) ?? refuse(`model.merges[${index}]`, `needs ${show(token)}, which model.vocab lacks`);
+      ids.get(token) ?? reject(`model.merges[${index}]`, `needs ${show(token)}, which model.vocab lacks`);
     result.set([idOf(left), idOf(right), idOf(left + right)], 3 * index);
   }
   return result;
@@ -235,7 +235,7 @@ function readSplits(value: unknown): RegExp[] {
   const kinds = { Split: ["pattern", "behavior", "invert"], ByteLevel: byteLevelKeys } as const;
   const parts = sequence(value, "pre_tokenizer", "pretokenizers", kinds);
   if (parts.findIndex(({ type }) => type === "ByteLevel") !== parts.length - 1 || parts.length === 0) {
-    refuse("pre_tokenizer", "does not end in its one ByteLevel");
+    reject("pre_tokenizer", "does not end in its one ByteLevel");
   }
   return parts.flatMap((split) => {
     if (split.type === "Split") {
@@ -268,7 +268,7 @@ function readStartAndEnd(
     const where = `post_processor.${key}`;
     const [token, id] = list(processor[key], where);
     if (typeof token !== "string" || typeof id !== "number" || ids.get(token) !== id) {
-      refuse(where, `is ${show(token)} with the id ${show(id)}, which the vocabulary lacks`);
+      reject(where, `is ${show(token)} with the id ${show(id)}, which the vocabulary lacks`);
     }
     return [id];
   };

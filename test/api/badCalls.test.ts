@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ErrorCode, type Flamingo, image, load, OpenFlamingoError } from "../../src/index.js";
 import { golden } from "../goldens.js";
-import { refused } from "../reliability.js";
+import { rejected } from "../reliability.js";
 import { tinyModelFolder } from "../tinyModel.js";
 
 const photo = golden("photos/rocket.jpg");
@@ -174,7 +174,7 @@ test.each(calls)("$what", async ({ what, call, message, code }) => {
   );
   expect(error).toBeInstanceOf(OpenFlamingoError);
   expect(error).toMatchObject({ code, message: expect.stringContaining(message), hint: expect.any(String) });
-  refused("Calls of the library", what, code);
+  rejected("Calls of the library", what, code);
 });
 
 describe("what is strange and not wrong is answered", () => {
@@ -209,7 +209,7 @@ describe("what is strange and not wrong is answered", () => {
   });
 });
 
-test("a configuration that says a thing twice is refused, whichever of the two would be read", async () => {
+test("a configuration that says a thing twice is rejected, whichever of the two would be read", async () => {
   const folder = mkdtempSync(join(tmpdir(), "bad-calls-"));
   try {
     cpSync(tinyModelFolder, folder, { recursive: true });
@@ -226,7 +226,7 @@ test("a configuration that says a thing twice is refused, whichever of the two w
 
 test("limits of readers can be set", async () => {
   await expect(load(undefined, { checkpoints: { pickleSteps: 100 } })).rejects.toMatchObject({
-    code: "checkpoint-refused",
+    code: "checkpoint-rejected",
     message: expect.stringContaining("more than 100"),
   });
 });

@@ -116,7 +116,7 @@ describe("wrong usage", () => {
     });
   });
 
-  test("an image that is not there is refused by name", async () => {
+  test("an image that is not there is rejected with a specific error", async () => {
     await expect(flamingo.embed({ images: [image("p0"), "none.jpg"] })).rejects.toMatchObject({
       code: "image-missing",
       message: expect.stringContaining("none.jpg"),
@@ -131,7 +131,7 @@ describe("wrong usage", () => {
 });
 
 describe("texts of a model whose CLIP is not ready for them", () => {
-  const refusal = async (change: (clip: string) => void) => {
+  const rejection = async (change: (clip: string) => void) => {
     const model = mkdtempSync(join(folder, "model-"));
     cpSync(tinyModelFolder, model, { recursive: true });
     change(join(model, "clip"));
@@ -142,7 +142,7 @@ describe("texts of a model whose CLIP is not ready for them", () => {
   const tokenizer = golden("tokenizer/clip.tokenizer.json");
 
   test("no tokenizer: the error says which file to put where", async () => {
-    expect(await refusal(() => {})).toMatchObject({
+    expect(await rejection(() => {})).toMatchObject({
       code: "model-missing",
       message: expect.stringMatching(/clip.tokenizer\.json: there is no such file/),
       hint: expect.stringContaining("tokenizer.json"),
@@ -150,7 +150,7 @@ describe("texts of a model whose CLIP is not ready for them", () => {
   });
 
   test("a tokenizer with more tokens than the tower has", async () => {
-    const error = await refusal((clip) => cpSync(tokenizer, join(clip, "tokenizer.json")));
+    const error = await rejection((clip) => cpSync(tokenizer, join(clip, "tokenizer.json")));
     expect(error).toMatchObject({
       code: "tokenizer-invalid",
       message: expect.stringMatching(/clip.tokenizer\.json: has 1236 tokens.* knows 140$/),
@@ -165,7 +165,7 @@ describe("texts of a model whose CLIP is not ready for them", () => {
   };
 
   test("the language model's tokenizer", async () => {
-    const error = await refusal((clip) => {
+    const error = await rejection((clip) => {
       vocabulary(2000, clip);
       cpSync(golden("tokenizer/neox.tokenizer.json"), join(clip, "tokenizer.json"));
     });
@@ -177,7 +177,7 @@ describe("texts of a model whose CLIP is not ready for them", () => {
   });
 
   test("weights for another number of tokens", async () => {
-    const error = await refusal((clip) => {
+    const error = await rejection((clip) => {
       vocabulary(1236, clip);
       cpSync(tokenizer, join(clip, "tokenizer.json"));
     });

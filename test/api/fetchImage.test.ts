@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { fetchImage } from "../../src/api/fetchImage.js";
 import { load } from "../../src/index.js";
 import { golden } from "../goldens.js";
-import { refused } from "../reliability.js";
+import { rejected } from "../reliability.js";
 
 const photo = readFileSync(golden("photos/rocket.jpg"));
 let server: Server;
@@ -50,7 +50,7 @@ test.each([
     code: "network",
     message: `${url()}: ${message}`,
   });
-  refused("Images", what, "network");
+  rejected("Images", what, "network");
 });
 
 test("a server that says nothing is left when the signal says so", async () => {

@@ -161,19 +161,19 @@ describe("length and end", () => {
     [{ maxNewTokens: 1.5 }, "maxNewTokens is 1.5"],
     [{ minNewTokens: 30 }, "minNewTokens is 30, more than maxNewTokens"],
     [{ stop: [""] }, "stop"],
-  ])("%o is refused", async (options, message) => {
+  ])("%o is rejected", async (options, message) => {
     await expect(flamingo.caption(photo("p0"), options)).rejects.toMatchObject({
       code: "usage",
       message: expect.stringContaining(message),
     });
   });
 
-  test("a prompt that does not fit together with its answer is refused before any image is read", async () => {
-    const refused = flamingo.generate(`<image>${"word ".repeat(120)}`, {
+  test("a prompt that does not fit together with its answer is rejected before any image is read", async () => {
+    const rejected = flamingo.generate(`<image>${"word ".repeat(120)}`, {
       images: ["not-there.jpg"],
       maxNewTokens: 20,
     });
-    await expect(refused).rejects.toMatchObject({
+    await expect(rejected).rejects.toMatchObject({
       code: "prompt-too-long",
       message: expect.stringContaining("128"),
     });
@@ -270,7 +270,7 @@ describe("ranking", () => {
   });
 });
 
-describe("settings that exclude each other are refused", () => {
+describe("settings that exclude each other are rejected", () => {
   test.each([
     [{ beams: 3, temperature: 1 }, "temperature is for sampling and beams is 3"],
     [{ lengthPenalty: 1 }, "lengthPenalty is for beam search and beams is 1"],
@@ -328,14 +328,14 @@ describe("shots files", () => {
       '[{"image": "a", "text": "b", "label": "c"}]',
       'entry 0 has an unknown field "label"',
     ],
-  ])("%s is refused by name", async (_, content, message) => {
+  ])("%s is rejected with a specific error", async (_, content, message) => {
     await expect(shots(file(content))).rejects.toMatchObject({
       code: "shots-invalid",
       message: expect.stringContaining(message),
     });
   });
 
-  test("a file that is not there is refused by name", async () => {
+  test("a file that is not there is rejected with a specific error", async () => {
     await expect(shots(join(folder, "none.json"))).rejects.toMatchObject({ code: "shots-invalid" });
   });
 });

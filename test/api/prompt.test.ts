@@ -77,11 +77,11 @@ test.each([
     prepare([image("a"), "b <image>"], undefined),
     "the prompt has 2 <image>s and 1 image",
   ],
-])("%s is refused by count", (_, prompt, message) => {
+])("%s is rejected by count", (_, prompt, message) => {
   expect(() => idsOf(tokenizer, prompt)).toThrow(expect.objectContaining({ code: "image-count", message }));
 });
 
-test("an empty prompt, and images beside a list, are refused", () => {
+test("an empty prompt, and images beside a list, are rejected", () => {
   expect(() => idsOf(tokenizer, prepare("", []))).toThrow(expect.objectContaining({ code: "usage" }));
   expect(() => prepare([image("a")], ["b"])).toThrow(expect.objectContaining({ code: "usage" }));
 });

@@ -14,7 +14,7 @@ test.each([
   ['{"ab": 1, "\\u0061b": 2}', 'holds the name "ab" twice'],
   ["[".repeat(101) + "]".repeat(101), "nests more than 100 deep"],
   ['{"a": 1,}', "is not valid JSON"],
-])("%s is refused", (text, message) => {
+])("%s is rejected", (text, message) => {
   expect(() => parseJson(text, fail)).toThrow(message);
 });
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { requireWritable, writeWhole } from "../../src/base/wholeFile.node.js";
-import { refused } from "../reliability.js";
+import { rejected } from "../reliability.js";
 
 let folder: string;
 beforeEach(() => {
@@ -83,7 +83,7 @@ test.each([
       hint: expect.any(String),
     });
   }
-  refused("Files that are written", what, "disk");
+  rejected("Files that are written", what, "disk");
 });
 
 /** A disk of its own, where the system lets this test make one. */
@@ -115,7 +115,7 @@ test(
     });
     expect(readFileSync(path, "utf8")).toBe("old");
     expect(readdirSync(disk)).toEqual(["a.bin"]);
-    refused("Files that are written", "a full disk", "disk");
+    rejected("Files that are written", "a full disk", "disk");
   }),
 );
 
@@ -129,6 +129,6 @@ test(
         message: `${path}: cannot be written: the disk is read-only`,
       });
     }
-    refused("Files that are written", "a read-only disk", "disk");
+    rejected("Files that are written", "a read-only disk", "disk");
   }),
 );

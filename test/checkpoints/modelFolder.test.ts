@@ -119,7 +119,7 @@ const bad: [what: string, description: object | string, message: string, code?: 
   ["a path to nothing", card("CARD.md"), 'card "CARD.md" is not there'],
 ];
 for (const [what, description, message, code = "model-invalid"] of bad) {
-  test(`${what}: refused by name`, async () => {
+  test(`${what}: rejected with a specific error`, async () => {
     await expectError(() => readModelFolder(modelFolder(description)), code, "openflamingo.json: ", message);
   });
 }
@@ -137,7 +137,7 @@ test("all faults come in one error", async () => {
   );
 });
 
-test("a link that leaves the folder is refused, one inside it is followed", async () => {
+test("a link that leaves the folder is rejected, one inside it is followed", async () => {
   const folder = modelFolder(card("card.md"));
   symlinkSync(join(temporaryFolder(), ".."), join(folder, "card.md"));
   await expectError(
@@ -156,7 +156,7 @@ test("a folder that is a link itself is read", async () => {
   expect((await readModelFolder(link)).folder).toBe(link);
 });
 
-test("what is no model folder is refused by name", async () => {
+test("what is no model folder is rejected with a specific error", async () => {
   const folder = folderOf({ file: "" });
   await expectError(() => readModelFolder(join(folder, "none")), "model-missing", "there is no such folder");
   await expectError(() => readModelFolder(join(folder, "file")), "model-missing", "is not a folder");
@@ -181,7 +181,7 @@ test("for a folder without a description the error prints the file to write, and
   });
 });
 
-test("a description that is a folder, or far too long, is refused by name", async () => {
+test("a description that is a folder, or far too long, is rejected with a specific error", async () => {
   const folder = modelFolder(whole);
   rmSync(join(folder, "openflamingo.json"));
   mkdirSync(join(folder, "openflamingo.json"));

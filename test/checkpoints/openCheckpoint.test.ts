@@ -126,12 +126,12 @@ const badFolders: [what: string, files: Record<string, string>, message: string,
   ],
 ];
 for (const [what, files, message, code = "checkpoint-damaged"] of badFolders) {
-  test(`${what}: refused by name`, async () => {
+  test(`${what}: rejected with a specific error`, async () => {
     await expectError(() => openCheckpoint(folderOf(files)), code, message);
   });
 }
 
-test("a shard that is a link out of the folder is refused; a link inside it is followed", async () => {
+test("a shard that is a link out of the folder is rejected; a link inside it is followed", async () => {
   const outside = folderOf({ "1": numbersFile({ a: 1 }) });
   const files = { "model.safetensors.index.json": index({ a: "link" }), there: numbersFile({ a: 1 }) };
   const linkedOut = folderOf(files);
@@ -163,25 +163,25 @@ const badFiles: [what: string, content: string, message: string, code?: ErrorCod
     "a bare pickle of older torch",
     "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.",
     "before version 1.6",
-    "checkpoint-refused",
+    "checkpoint-rejected",
   ],
-  ["a tar of oldest torch", `${"\0".repeat(257)}ustar\0`, "before version 1.6", "checkpoint-refused"],
+  ["a tar of oldest torch", `${"\0".repeat(257)}ustar\0`, "before version 1.6", "checkpoint-rejected"],
   [
     "a pointer of Git LFS",
     "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
     "is Git LFS's pointer",
-    "checkpoint-refused",
+    "checkpoint-rejected",
   ],
 ];
 for (const [what, content, message, code = "checkpoint-damaged"] of badFiles) {
-  test(`${what}: refused by name, and the file is closed`, async () => {
+  test(`${what}: rejected with a specific error, and the file is closed`, async () => {
     const source = memoryFile(content, "weights");
     await expectError(() => openSource(source), code, "weights: ", message);
     expect(source.closed).toBe(true);
   });
 }
 
-test("what is no file is refused by name", async () => {
+test("what is no file is rejected with a specific error", async () => {
   const folder = folderOf({ file: "" });
   await expectError(
     () => openCheckpoint(join(folder, "none.pt")),

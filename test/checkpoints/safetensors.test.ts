@@ -65,8 +65,8 @@ const broken: [what: string, content: string, message: string, code?: ErrorCode]
   ],
   ["an entry that is no object", safetensors('{"a":7}'), '"a" is not an object'],
   ["metadata that is not text", safetensors({ __metadata__: { n: 1 } }), "__metadata__ must hold text"],
-  ["a type that is not read", entry({ dtype: "U64" }), '"a" has dtype "U64"', "checkpoint-refused"],
-  ["a type that is a number", entry({ dtype: 1 }), '"a" has dtype 1', "checkpoint-refused"],
+  ["a type that is not read", entry({ dtype: "U64" }), '"a" has dtype "U64"', "checkpoint-rejected"],
+  ["a type that is a number", entry({ dtype: 1 }), '"a" has dtype 1', "checkpoint-rejected"],
   ["a negative size", entry({ shape: [-1] }), 'number "-1", at its character 29'],
   ["a size of 2^53 + 1", entry({ shape: [2 ** 53 + 1] }), 'number "9007199254740992", at'],
   ["a fraction as a size", entry({ shape: [0.5] }), 'number "0.5", at'],
@@ -100,7 +100,7 @@ const broken: [what: string, content: string, message: string, code?: ErrorCode]
   ],
 ];
 for (const [what, content, message, code = "checkpoint-damaged"] of broken) {
-  test(`${what}: refused by name`, async () => {
+  test(`${what}: rejected with a specific error`, async () => {
     await expectError(() => open(content), code, "weights: ", message);
   });
 }

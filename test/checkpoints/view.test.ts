@@ -93,7 +93,7 @@ for (const [what, shape, strides] of views) {
   });
 }
 
-test("a buffer of another size is refused", async () => {
+test("a buffer of another size is rejected", async () => {
   const view: TensorView = { dtype: "float32", shape: [2], strides: [1], start: 0 };
   const action = readView(memoryFile(float32(1, 2)), view, new Float32Array(3));
   await expect(action).rejects.toMatchObject({

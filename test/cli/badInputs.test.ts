@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { golden } from "../goldens.js";
 import { faultOf } from "../messages.js";
-import { refused } from "../reliability.js";
+import { rejected } from "../reliability.js";
 import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
 import { tinyModelFolder } from "../tinyModel.js";
 import { run } from "./run.js";
@@ -226,7 +226,7 @@ const rows: readonly Row[] = [
   [
     "a pickle that tries to call something",
     withModel(() => model((copy) => writeFileSync(join(copy, "checkpoint.pt"), evilPickle))),
-    "checkpoint-refused",
+    "checkpoint-rejected",
     4,
     /checkpoint\.pt/,
   ],
@@ -290,7 +290,7 @@ describe.concurrent("each bad input has its code, exit code and message", () => 
     expect(finished.code).toBe(exit);
     expect(finished.stdout).toBe("");
     expect(faultOf(error)).toBeUndefined();
-    refused("The command line", what, error.code);
+    rejected("The command line", what, error.code);
   });
 });
 

@@ -23,7 +23,7 @@ export async function readFile(
     },
   };
   await using checkpoint = await openSource(watched, { limits, signal }).catch((error: unknown) => {
-    if (!watched.closed) throw new Error("a refused file was left open", { cause: error });
+    if (!watched.closed) throw new Error("a rejected file was left open", { cause: error });
     throw error;
   });
   allowed = dataStart;

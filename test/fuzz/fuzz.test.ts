@@ -9,7 +9,7 @@ afterAll(() => {
   for (const kind of kinds) kind.close?.();
 });
 
-test.each(kinds)("$name: every changed input is read, or refused by an error of our own", async (kind) => {
+test.each(kinds)("$name: every changed input is read, or rejected by an error of our own", async (kind) => {
   const report = await fuzz(kind, { seed: 1, count: 1500 });
   console.log(shownReport(report));
   expect(report.failures).toEqual([]);

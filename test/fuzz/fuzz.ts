@@ -1,6 +1,7 @@
 /**
  * The driver: makes inputs of a kind, has them read, and notes what came of it. An input is sound when it is read, or
- * refused by an OpenFlamingoError that is no bug of ours; when it is done in time; and when it leaves no memory behind.
+ * rejected by an OpenFlamingoError that is no bug of ours; when it is done in time; and when it leaves no memory
+ * behind.
  */
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { type FuzzKind, randomOf } from "./kind.js";
@@ -21,7 +22,7 @@ export interface FuzzReport {
   readonly seed: number;
   readonly inputs: number;
   readonly seconds: number;
-  /** How often inputs were `read`, or refused by each code. */
+  /** How often inputs were `read`, or rejected by each code. */
   readonly outcomes: Record<string, number>;
   readonly failures: readonly FuzzFailure[];
   readonly slowest: { readonly input: number; readonly seconds: number };

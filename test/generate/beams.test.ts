@@ -146,7 +146,7 @@ test.each([
   [{ beams: 2, returnSequences: 3 }, "3 sequences are asked for, of 2 beams"],
   [{ beams: 2, lengthPenalty: Number.NaN }, "lengthPenalty is NaN: it must be a finite number"],
   [{ beams: 2, repetitionPenalty: -1 }, "repetitionPenalty is -1: it must be above 0"],
-])("%j is refused", async (settings, message) => {
+])("%j is rejected", async (settings, message) => {
   const { runner } = tableEngine(table);
   await expect(
     beamSearch(runner, prompt, { maxNewTokens: 4, endTokens: [], ...settings }),

@@ -1,4 +1,4 @@
-/** What processors promise beyond the golden cases: their order, what they see, and what they refuse. */
+/** What processors promise beyond the golden cases: their order, what they see, and what they reject. */
 import { expect, test } from "vitest";
 import { createProcessor, type Processing, type RowState } from "../../src/generate/processors.js";
 
@@ -51,7 +51,7 @@ test.each<[Processing, string]>([
   [{ minLength: 1.5 }, "minLength is 1.5: it must be a whole number, 0 or more"],
   [{ minNewTokens: Number.NaN }, "minNewTokens is NaN: it must be a whole number, 0 or more"],
   [{ badWords: [[1], []] }, "badWords holds a word without tokens"],
-])("%j is refused", (settings, message) => {
+])("%j is rejected", (settings, message) => {
   expect(() => createProcessor(settings, { endTokens: [] })).toThrow(
     expect.objectContaining({ code: "usage", message }),
   );

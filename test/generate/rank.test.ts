@@ -108,7 +108,7 @@ test("tokens that answers share are read once, and last tokens never", async () 
 test.each([
   ["no answers", [], "there are no answers to rank"],
   ["an answer without tokens", [[1], []], "answer 2 of 2 is empty"],
-])("%s is refused", async (_, answers, message) => {
+])("%s is rejected", async (_, answers, message) => {
   const runner = { tokenTree: () => Promise.reject(new Error("not reached")) };
   await expect(rank(runner, { ids: [0], images: [] }, answers)).rejects.toMatchObject({
     code: "usage",

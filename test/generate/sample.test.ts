@@ -45,6 +45,6 @@ test("with the likeliest token alone left, sampling is greedy", async () => {
   expect(await collect({ seed: 3, temperature: 1e-3 })).toEqual(likeliest);
 });
 
-test.each([-1, 0.5, 2 ** 53])("a seed of %d is refused", async (seed) => {
+test.each([-1, 0.5, 2 ** 53])("a seed of %d is rejected", async (seed) => {
   await expect(collect({ seed })).rejects.toMatchObject({ code: "usage" });
 });

@@ -83,6 +83,6 @@ test.each<[string, Warping, string]>([
   ["no probability", { topP: 0 }, "topP is 0: it must be above 0 and at most 1"],
   ["a share above 1", { minP: 1.5 }, "minP is 1.5: it must be from 0 to 1"],
   ["no number", { temperature: Number.NaN }, "temperature is NaN: it must be above 0"],
-])("%s is refused", (_, settings, message) => {
+])("%s is rejected", (_, settings, message) => {
   expect(() => createWarper(settings)).toThrow(expect.objectContaining({ code: "usage", message }));
 });

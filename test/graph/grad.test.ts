@@ -178,7 +178,7 @@ test("nothing is computed for frozen weights", () => {
   expect(left.flatMap(({ results }) => results.map(({ shape }) => shape.join()))).not.toContain("2,3");
 });
 
-test("what has no gradient is refused by name", () => {
+test("what has no gradient is rejected with a specific error", () => {
   const graph = createGraph("g");
   const x = input(graph, "x", "float32", ["b", 3]);
   const rows = input(graph, "rows", "int32", ["b"]);

@@ -31,7 +31,7 @@ const rows =
 /** The file contradicts itself. */
 const lies = rows("checkpoint-damaged");
 /** The file may be sound, and is of a kind that is not read. */
-const kind = rows("checkpoint-refused");
+const kind = rows("checkpoint-rejected");
 
 const numbers = float32(1, 2, 3);
 const state = dictionary({ w: tensor({ size: 3, shape: [3], strides: [1] }) });
@@ -457,7 +457,7 @@ const headers: Table = [
   lies("a fraction", "have a size rounded one way here and another there", single("[1.5]"), number("1.5")),
   lies(
     "a whole number with a point",
-    "be a number here and refused elsewhere",
+    "be a number here and rejected elsewhere",
     single("[1.0]"),
     number("1.0"),
   ),

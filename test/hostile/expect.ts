@@ -18,8 +18,8 @@ export async function readAll(path: string): Promise<void> {
   }
 }
 
-/** Expects that `action` refuses the row with its own words, and that nothing of what it tries came to pass. */
-export async function expectRefused(
+/** Expects that `action` rejects the row with its own words, and that nothing of what it tries came to pass. */
+export async function expectRejected(
   { code, message }: Pick<HostileRow, "code" | "message">,
   action: () => Promise<unknown>,
 ): Promise<string> {

@@ -11,9 +11,9 @@ import type { ErrorCode } from "../../src/base/errors.js";
 import { decodeImage } from "../../src/images/decode.node.js";
 import { toSquare } from "../../src/images/preprocess.js";
 import { bytes, temporaryFolder } from "../checkpoints/fixtures.js";
-import { refusal } from "../images/refusal.js";
-import { refused } from "../reliability.js";
-import { differs, expectDistinct, expectRefused, openFiles } from "./expect.js";
+import { rejection } from "../images/rejection.js";
+import { rejected } from "../reliability.js";
+import { differs, expectDistinct, expectRejected, openFiles } from "./expect.js";
 import { bmp, chunk, gif, gifFrame, hostileImages, jpeg, pdf, png, svg, tiff } from "./images.js";
 
 const folder = temporaryFolder();
@@ -24,28 +24,28 @@ test("no two hostile images try the same or are told the same", () => {
   expectDistinct(hostileImages);
 });
 
-test.each(hostileImages)("$name ($tries) is refused by its own words", async (row) => {
+test.each(hostileImages)("$name ($tries) is rejected by its own words", async (row) => {
   const path = join(folder, "cat.jpg"); // whatever it is: names prove nothing
   writeFileSync(path, bytes(row.bytes));
   const before = openFiles();
-  const told = await expectRefused(row, () => decodeImage(path));
+  const told = await expectRejected(row, () => decodeImage(path));
   expect(told, "the file").toContain(path);
   expectNew(told);
   expect(openFiles(), "open files").toBe(before);
-  await expectRefused(row, () => decodeImage(bytes(row.bytes)));
-  refused("Images", `${row.name}: ${row.tries}`, row.code);
+  await expectRejected(row, () => decodeImage(bytes(row.bytes)));
+  rejected("Images", `${row.name}: ${row.tries}`, row.code);
 });
 
 /** The most memory that the process has had, in MiB. */
 const most = (): number => process.resourceUsage().maxRSS / 1024;
 
-test("no memory is taken for the pixels of what is refused", async () => {
+test("no memory is taken for the pixels of what is rejected", async () => {
   const before = most();
-  for (const row of hostileImages) await refusal(bytes(row.bytes));
+  for (const row of hostileImages) await rejection(bytes(row.bytes));
   expect(most() - before).toBeLessThan(200);
 });
 
-describe("what is no file of the disk is refused, and nothing waits for it", () => {
+describe("what is no file of the disk is rejected, and nothing waits for it", () => {
   const pipe = join(folder, "pipe.png");
   const link = (name: string, target: string): string => {
     const path = join(folder, name);
@@ -83,12 +83,12 @@ describe("what is no file of the disk is refused, and nothing waits for it", () 
   test.each([...rows, ...onPosix])("%s", async (what, path, code, message) => {
     const before = openFiles();
     const mostBefore = most();
-    const error = await refusal(path);
+    const error = await rejection(path);
     expect(most() - mostBefore, "MiB on top").toBeLessThan(200);
     expect(error).toMatchObject({ code, message: expect.stringContaining(message) });
     expect(error.message, "control characters").not.toMatch(/\p{Cc}/u);
     expect(openFiles(), "open files").toBe(before);
-    refused("Images", what, code);
+    rejected("Images", what, code);
   });
 
   test.skipIf(!posix)("a link to an image is that image", async () => {
@@ -106,10 +106,10 @@ describe("what is no file of the disk is refused, and nothing waits for it", () 
       // Who opens the pipe to read waits there, and only then may it be opened to write without waiting.
       const opened = () => closeSync(openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK));
       for (const before of ["", "<?xml version='1.0'?>", "<!--ftypavif-->", "\xef\xbb\xbf", "\n"]) {
-        await refusal(bytes(svg(pipe, address, before)));
+        await rejection(bytes(svg(pipe, address, before)));
         expect(opened).toThrow("ENXIO");
       }
-      await refusal(bytes(pdf(pipe, address)));
+      await rejection(bytes(pdf(pipe, address)));
       expect(opened).toThrow("ENXIO");
       expect(asked).toBe(0);
     } finally {
@@ -123,13 +123,13 @@ describe("what an image may cost", () => {
   const long = bytes(jpeg(13000, 13000));
   const never = () => new Promise<never>(() => {});
 
-  test("an image that takes longer than allowed is refused", async () => {
-    expect(await refusal(long, { maxSeconds: 0.001 })).toMatchObject({
+  test("an image that takes longer than allowed is rejected", async () => {
+    expect(await rejection(long, { maxSeconds: 0.001 })).toMatchObject({
       code: "image-unreadable",
       message: expect.stringMatching(/^the image: was not (read|decoded) within 0.001 seconds$/),
     });
     const url = new URL("https://example.org/cat.jpg");
-    expect(await refusal(url, { maxSeconds: 0.001, fetchImage: never })).toMatchObject({
+    expect(await rejection(url, { maxSeconds: 0.001, fetchImage: never })).toMatchObject({
       code: "network",
       message: "https://example.org/cat.jpg: was not read within 0.001 seconds",
     });
@@ -141,7 +141,7 @@ describe("what an image may cost", () => {
       signals.push(signal!);
       return never();
     };
-    await refusal(new URL("https://example.org/"), { maxSeconds: 0.001, fetchImage });
+    await rejection(new URL("https://example.org/"), { maxSeconds: 0.001, fetchImage });
     expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
   });
 
@@ -152,14 +152,14 @@ describe("what an image may cost", () => {
     await expect(decoding).rejects.toThrow("enough");
   });
 
-  test("a file of more bytes than allowed is refused, wherever it comes from", async () => {
+  test("a file of more bytes than allowed is rejected, wherever it comes from", async () => {
     const file = bytes(png(1, 1, "\0\0\0\0"));
     const uri = `data:image/png;base64,${Buffer.from(file).toString("base64")}`;
     const path = join(folder, "small.png");
     writeFileSync(path, file);
     const url = new URL("https://example.org/");
     for (const source of [file, new Blob([file]), uri, path, url]) {
-      const { code, message } = await refusal(source, { maxBytes: 60, fetchImage: async () => file });
+      const { code, message } = await rejection(source, { maxBytes: 60, fetchImage: async () => file });
       expect([code, message]).toEqual([
         "image-unreadable",
         expect.stringMatching(/: has [0-9]+ bytes, the limit is 60$/),
@@ -171,7 +171,7 @@ describe("what an image may cost", () => {
 
   test.each([0, -1, Number.NaN])("a limit of %s is wrong usage", async (limit) => {
     for (const name of ["maxBytes", "maxPixels", "maxSeconds"]) {
-      const { code, message } = await refusal(long, { [name]: limit });
+      const { code, message } = await rejection(long, { [name]: limit });
       expect([code, message]).toEqual(["usage", `${name} is ${limit}, and must be a number above 0`]);
     }
     const none = { maxBytes: Infinity, maxPixels: Infinity, maxSeconds: Infinity };

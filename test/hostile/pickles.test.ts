@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { ModelAndTransforms } from "../../src/index.js";
 import { createTinyModel } from "../api/compat/opened.js";
 import { float32, folderOf, temporaryFolder, zip } from "../checkpoints/fixtures.js";
-import { refused } from "../reliability.js";
+import { rejected } from "../reliability.js";
 import { tinyModel } from "../tinyModel.js";
-import { differs, expectDistinct, expectRefused, openFiles, readAll } from "./expect.js";
+import { differs, expectDistinct, expectRejected, openFiles, readAll } from "./expect.js";
 import { hostilePickles } from "./pickles.js";
 
 /** A torch archive around a pickle, with the twelve numbers that its tensors may look at. */
@@ -32,21 +32,21 @@ test("there are at least 60 hostile pickles, no two trying the same or told the 
 });
 
 const expectNew = differs();
-test.each(hostilePickles)("$name ($tries) is refused by its own words", async (row) => {
+test.each(hostilePickles)("$name ($tries) is rejected by its own words", async (row) => {
   write(row.bytes);
   const before = openFiles();
-  const told = await expectRefused(row, () => readAll(path));
+  const told = await expectRejected(row, () => readAll(path));
   expect(told, "the file").toContain(path);
   expectNew(told);
   expect(openFiles(), "open files").toBe(before);
-  const again = await expectRefused(row, () => created.model.loadStateDict(path, { strict: false }));
+  const again = await expectRejected(row, () => created.model.loadStateDict(path, { strict: false }));
   expect(again).toBe(told);
-  refused("Pickles", `${row.name}: ${row.tries}`, row.code);
+  rejected("Pickles", `${row.name}: ${row.tries}`, row.code);
 });
 
 test("a shard is read no more trustingly than a whole file", async () => {
   const row = hostilePickles[0]!;
   const index = JSON.stringify({ weight_map: { w: "1.bin" } });
   const folder = folderOf({ "pytorch_model.bin.index.json": index, "1.bin": archive(row.bytes) });
-  await expectRefused(row, () => readAll(folder));
+  await expectRejected(row, () => readAll(folder));
 });

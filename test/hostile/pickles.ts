@@ -36,8 +36,8 @@ const rows =
 
 const asIs = (bytes: string) => bytes;
 /** These ask for what is not done; given are the opcodes between PROTO and STOP, or all of the bytes. */
-const asks = rows("checkpoint-refused", pickle);
-const rawAsks = rows("checkpoint-refused", asIs);
+const asks = rows("checkpoint-rejected", pickle);
+const rawAsks = rows("checkpoint-rejected", asIs);
 /** These contradict themselves. */
 const lies = rows("checkpoint-damaged", pickle);
 const rawLies = rows("checkpoint-damaged", asIs);

@@ -1,4 +1,4 @@
-/** A file made to do harm, what it hopes for, and the words in which it is refused. */
+/** A file made to do harm, what it hopes for, and the words in which it is rejected. */
 import type { ErrorCode } from "../../src/base/errors.js";
 
 export interface HostileRow {

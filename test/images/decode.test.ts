@@ -5,7 +5,7 @@ import { decodeImage } from "../../src/images/decode.node.js";
 import { golden } from "../goldens.js";
 import { compared } from "../parity.js";
 import { avif, cases, errors, missing, sha256 } from "./goldens.js";
-import { jpeg, png, refusal } from "./refusal.js";
+import { jpeg, png, rejection } from "./rejection.js";
 
 test.skipIf(missing)(`every image is decoded to Pillow's bytes in Pillow's mode${missing}`, async () => {
   for (const { id, file, pil_mode, size, native_sha256, rgb_sha256 } of cases) {
@@ -20,14 +20,14 @@ test.skipIf(missing)(`every image is decoded to Pillow's bytes in Pillow's mode$
   expect(cases.length).toBeGreaterThan(0);
 });
 
-test.skipIf(missing)(`what Pillow refuses is refused by name${missing}`, async () => {
+test.skipIf(missing)(`what Pillow rejects is rejected with a specific error${missing}`, async () => {
   for (const { file } of errors) {
     const path = golden(`preprocess/${file}`);
-    const { code, message } = await refusal(path);
+    const { code, message } = await rejection(path);
     expect([file, code]).toEqual([file, "image-unreadable"]);
     expect(message.startsWith(`${path}: `)).toBe(true);
   }
-  compared("images/refusals/preprocess", { cases: errors.length, values: errors.length });
+  compared("images/rejections/preprocess", { cases: errors.length, values: errors.length });
 });
 
 test.skipIf(missing)(`AVIF is decoded in Pillow's mode and size${missing}`, async () => {
@@ -44,13 +44,13 @@ test.each([
   ["HEIC", "\0\0\0\x18ftypheic"],
   ["BigTIFF", "II+\0\x08\0\0\0"],
 ])("%s is never handed to the decoder", async (format, text) => {
-  const { code, message, hint } = await refusal(new TextEncoder().encode(text));
+  const { code, message, hint } = await rejection(new TextEncoder().encode(text));
   expect([code, message]).toEqual(["image-unsupported", `the image: ${format} images are not read`]);
   expect(hint).toContain("JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP");
 });
 
 test("what is no image is shown by its beginning", async () => {
-  const message = async (bytes: Uint8Array) => (await refusal(bytes)).message;
+  const message = async (bytes: Uint8Array) => (await rejection(bytes)).message;
   expect(await message(new Uint8Array())).toBe("the image: is empty (0 bytes)");
   expect(await message(new TextEncoder().encode("<!doctype html>\n<html>"))).toBe(
     'the image: is not an image but text that begins "<!doctype html>\\n"',
@@ -60,15 +60,15 @@ test("what is no image is shown by its beginning", async () => {
   );
 });
 
-test("an image of more pixels than allowed is refused before it is decoded", async () => {
-  expect(await refusal(png, { maxPixels: 34 })).toMatchObject({
+test("an image of more pixels than allowed is rejected before it is decoded", async () => {
+  expect(await rejection(png, { maxPixels: 34 })).toMatchObject({
     code: "image-unreadable",
     message: "the image: 7 × 5 is 35 pixels, the limit is 34 pixels",
   });
   expect(await decodeImage(png, { maxPixels: 35 })).toMatchObject({ width: 7 });
 });
 
-test("an image cut off anywhere is refused", async () => {
+test("an image cut off anywhere is rejected", async () => {
   const noise = { width: 40, height: 30, channels: 3 } as const;
   const pixels = Uint8Array.from({ length: 40 * 30 * 3 }, (_, i) => (i * 2654435761) >>> 24);
   const image = sharp(pixels, { raw: noise });
@@ -83,7 +83,7 @@ test("an image cut off anywhere is refused", async () => {
   for (const [format, encoder] of Object.entries(files)) {
     const file = new Uint8Array(await encoder.toBuffer());
     for (let length = 13; length < file.length; length += 31) {
-      const { code, message } = await refusal(file.subarray(0, length));
+      const { code, message } = await rejection(file.subarray(0, length));
       expect([format, length, code]).toEqual([format, length, "image-unreadable"]);
       expect(message).toMatch(
         new RegExp(`^the image: this ${format} of [0-9,]+ bytes cannot be decoded: damaged, cut off, or `),
@@ -113,7 +113,7 @@ test("an animation gives its first image, in RGB unless the file says that it ha
   expect(await decodeImage(file)).toMatchObject({ mode: "RGB", width: 30, height: 30 });
 });
 
-test("a JPEG of two components is refused by what it is", async () => {
+test("a JPEG of two components is rejected by what it is", async () => {
   const frame = jpeg.findIndex((byte, i) => byte === 0xff && jpeg[i + 1] === 0xc0);
   const scan = jpeg.findIndex((byte, i) => byte === 0xff && jpeg[i + 1] === 0xda);
   const twoInFrame = [0xff, 0xc0, 0, 14, 8, 0, 5, 0, 7, 2, 1, 0x11, 0, 2, 0x11, 1];
@@ -125,7 +125,7 @@ test("a JPEG of two components is refused by what it is", async () => {
     ...twoInScan,
     ...jpeg.subarray(scan + 14),
   ];
-  expect(await refusal(Uint8Array.from(file))).toMatchObject({
+  expect(await rejection(Uint8Array.from(file))).toMatchObject({
     code: "image-unsupported",
     message: "the image: a JPEG of 2 × uchar a pixel (srgb), a kind that is not read",
   });

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { decodeImage } from "../../src/images/decode.node.js";
 import { readGif } from "../../src/images/gif.js";
 import { atOnce } from "../../src/images/turns.js";
-import { grey, refusal } from "./refusal.js";
+import { grey, rejection } from "./rejection.js";
 
 /** A BMP of 3 × 2 pixels: header, table, rows as given. */
 function bmp(bits: number, rows: number[], { height = 2, table = [] as number[], compression = 0 } = {}) {
@@ -54,16 +54,16 @@ test("a BMP whose table is the greys in order is grey, any other a palette", asy
   expect(await decodeImage(colours)).toMatchObject({ mode: "P", data });
 });
 
-test("a BMP cut off, or of a kind that is not read, is refused", async () => {
+test("a BMP cut off, or of a kind that is not read, is rejected", async () => {
   const whole = bmp(32, Array(24).fill(1));
   for (let length = 2; length < whole.length; length++) {
-    expect(await refusal(whole.subarray(0, length))).toMatchObject({ code: "image-unreadable" });
+    expect(await rejection(whole.subarray(0, length))).toMatchObject({ code: "image-unreadable" });
   }
-  expect(await refusal(bmp(8, [], { compression: 1 }))).toMatchObject({
+  expect(await rejection(bmp(8, [], { compression: 1 }))).toMatchObject({
     code: "image-unsupported",
     message: "the image: a BMP of 8 bits a pixel, compression 1, a kind that is not read",
   });
-  expect((await refusal(bmp(4, []))).message).toContain("a BMP of 4 bits a pixel, a kind that is not read");
+  expect((await rejection(bmp(4, []))).message).toContain("a BMP of 4 bits a pixel, a kind that is not read");
 });
 
 const [red, green, blue, white] = [
@@ -166,8 +166,8 @@ test.each([
   ["1 × short a pixel (grey16)", { 258: 16, 262: 1, 339: 2 }], // signed
   ["1 × ushort a pixel (grey16)", { 258: 16, 262: 0 }], // Pillow takes white for black
   ["1 × uint a pixel (b-w)", { 258: 32, 262: 1 }],
-])("a TIFF of %s, not Pillow's pixel for pixel, is refused", async (kind, tags) => {
-  expect(await refusal(tiff(tags, Array(16).fill(0)))).toMatchObject({
+])("a TIFF of %s, not Pillow's pixel for pixel, is rejected", async (kind, tags) => {
+  expect(await rejection(tiff(tags, Array(16).fill(0)))).toMatchObject({
     code: "image-unsupported",
     message: `the image: a TIFF of ${kind}, a kind that is not read`,
   });

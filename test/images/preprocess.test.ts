@@ -134,7 +134,7 @@ test.skipIf(noTensors)(
   },
 );
 
-test("an image too narrow for its shorter side to be enlarged is refused", () => {
+test("an image too narrow for its shorter side to be enlarged is rejected", () => {
   const line: Raster = { mode: "1", width: 1, height: 20_000_000, data: new Uint8Array(20_000_000) };
   expect(() => preprocess(line, { size: 224, mean, std })).toThrow(
     "the image: 1 × 20,000,000 pixels scaled to 224 make 4,480,000,000 on the longer side",

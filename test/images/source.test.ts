@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { type DecodeOptions, decodeImage } from "../../src/images/decode.node.js";
-import { jpeg, png, refusal } from "./refusal.js";
+import { jpeg, png, rejection } from "./rejection.js";
 
 const folder = mkdtempSync(join(tmpdir(), "openflamingo-images-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -32,22 +32,22 @@ test("the file's name does not decide its format", async () => {
 
 test("a missing file is named", async () => {
   const path = join(folder, "cat.jpg");
-  expect(await refusal(path)).toMatchObject({
+  expect(await rejection(path)).toMatchObject({
     code: "image-missing",
     message: `${path}: there is no such file`,
   });
-  expect((await refusal(join(folder, "really-a.png", "cat.jpg"))).code).toBe("image-missing");
+  expect((await rejection(join(folder, "really-a.png", "cat.jpg"))).code).toBe("image-missing");
 });
 
 test("a folder is not an image", async () => {
-  expect(await refusal(folder)).toMatchObject({
+  expect(await rejection(folder)).toMatchObject({
     code: "image-unreadable",
     message: `${folder}: is a folder, not an image`,
   });
 });
 
 test("a web address is not read as a file", async () => {
-  expect(await refusal(new URL("https://example.org/cat.jpg"))).toMatchObject({
+  expect(await rejection(new URL("https://example.org/cat.jpg"))).toMatchObject({
     code: "image-unsupported",
     message: "https://example.org/cat.jpg: is on the web; only files and data: URIs are read here",
   });
@@ -67,18 +67,18 @@ test("a data: URI, as text or URL object, in base64 or not, is the image in it",
   }
 });
 
-test("a data: URI that is malformed, or holds no image, is refused, and not printed in full", async () => {
+test("a data: URI that is malformed, or holds no image, is rejected, and not printed in full", async () => {
   for (const uri of ["data:image/png;base64", "data:image/png;base64,@@@@"]) {
-    expect(await refusal(uri)).toMatchObject({
+    expect(await rejection(uri)).toMatchObject({
       code: "image-unreadable",
       message: `${uri}: is not a well-formed data: URI`,
     });
   }
-  expect((await refusal("data:,hello")).message).toBe(
+  expect((await rejection("data:,hello")).message).toBe(
     'data:,hello: is not an image but text that begins "hello"',
   );
   const long = `data:image/png;base64,${"A".repeat(1e6)}`;
-  expect((await refusal(new URL(long))).message.length).toBeLessThan(200);
+  expect((await rejection(new URL(long))).message.length).toBeLessThan(200);
 });
 
 test("a URL object of the web is fetched by the function that is given", async () => {
@@ -92,7 +92,7 @@ test("a URL object of the web is fetched by the function that is given", async (
   expect(await decodeImage(url, { fetchImage, signal })).toEqual(await decodeImage(png));
   expect(calls).toEqual([[url, { signal: expect.any(AbortSignal) }]]);
 
-  expect(await refusal(url.href, { fetchImage })).toMatchObject({
+  expect(await rejection(url.href, { fetchImage })).toMatchObject({
     code: "image-unsupported",
     message: "https://example.org/cat.jpg: is a web address given as text, and text is a path",
   });
@@ -102,12 +102,12 @@ test("a URL object of the web is fetched by the function that is given", async (
 test("what goes wrong in fetching is named: our own errors as they are, others as network", async () => {
   const url = new URL("https://example.org/cat.jpg");
   const failing = (error: unknown) => ({ fetchImage: () => Promise.reject(error) });
-  expect(await refusal(url, failing(new TypeError("fetch failed")))).toMatchObject({
+  expect(await rejection(url, failing(new TypeError("fetch failed")))).toMatchObject({
     code: "network",
     message: "https://example.org/cat.jpg: could not be fetched",
   });
   const own = new OpenFlamingoError("network", "answered 404", { hint: "Check the address." });
-  expect(await refusal(url, failing(own))).toBe(own);
+  expect(await rejection(url, failing(own))).toBe(own);
   const signal = AbortSignal.abort(new Error("enough"));
   const aborted = decodeImage(url, { ...failing(new TypeError("aborted")), signal });
   await expect(aborted).rejects.toThrow("enough");

@@ -1,4 +1,4 @@
-/** What the hub's configuration files may ask for, and what is refused by name. */
+/** What the hub's configuration files may ask for, and what is rejected with a specific error. */
 import { describe, expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { languageModel } from "../../src/models/configuration.js";
@@ -33,7 +33,7 @@ const gptNeox = {
   rotary_pct: 0.5,
 };
 
-function refusalOf(json: object): OpenFlamingoError {
+function rejectionOf(json: object): OpenFlamingoError {
   try {
     languageModel("config.json", json, 518);
   } catch (error) {
@@ -51,13 +51,13 @@ test.each([
   expect(languageModel("config.json", json, 518)).toMatchObject(expected);
 });
 
-test("another kind of model is refused, with those that are known", () => {
-  const { code, message } = refusalOf({ ...mpt, model_type: "llama" });
+test("another kind of model is rejected, with those that are known", () => {
+  const { code, message } = rejectionOf({ ...mpt, model_type: "llama" });
   expect(code).toBe("model-unsupported");
   expect(message).toBe('config.json: model_type is "llama", supported are "mpt", "mosaic_gpt", "gpt_neox"');
 });
 
-describe("a setting that would give other answers is refused by name", () => {
+describe("a setting that would give other answers is rejected with a specific error", () => {
   const attention = (name: string, value: unknown): [object, string] => [
     { ...mpt, attn_config: { ...mpt.attn_config, [name]: value } },
     `attn_config.${name}`,
@@ -90,7 +90,7 @@ describe("a setting that would give other answers is refused by name", () => {
       rope_scaling: { type: "linear", factor: 2 },
     }),
   ])("%j", (json, name) => {
-    const { code, message } = refusalOf(json);
+    const { code, message } = rejectionOf(json);
     expect(code).toBe("model-unsupported");
     expect(message).toContain(`config.json: ${name} is `);
   });
@@ -106,7 +106,7 @@ test.each([
   [{ ...mpt, max_seq_len: 2 ** 40 }, "max_seq_len is 1099511627776, and no model has more than 16777216"],
   [{ ...gptNeox, num_hidden_layers: 0 }, "num_hidden_layers is 0, not a positive whole number"],
 ])("%j is no model", (json, message) => {
-  const error = refusalOf(json);
+  const error = rejectionOf(json);
   expect(error.code).toBe("model-invalid");
   expect(error.message).toBe(`config.json: ${message}`);
 });

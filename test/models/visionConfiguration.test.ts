@@ -30,21 +30,21 @@ test("sizes of the text tower are open_clip's where the file has none", () => {
   });
 });
 
-function refusalOf(ask: () => unknown): OpenFlamingoError {
+function rejectionOf(ask: () => unknown): OpenFlamingoError {
   try {
     ask();
   } catch (error) {
     if (error instanceof OpenFlamingoError) return error;
     throw error;
   }
-  throw new Error("nothing was refused");
+  throw new Error("nothing was rejected");
 }
 
-test("a file without features and text tower is read, and refused only when they are asked for", () => {
+test("a file without features and text tower is read, and rejected only when they are asked for", () => {
   const vision = read({});
   expect(vision.vit.hiddenSize).toBe(32);
-  expect(refusalOf(() => vision.featureWidth()).message).toContain("clip.json: model_cfg.embed_dim is ");
-  expect(refusalOf(() => read({ embed_dim: 8 }).text()).message).toContain("model_cfg.text_cfg");
+  expect(rejectionOf(() => vision.featureWidth()).message).toContain("clip.json: model_cfg.embed_dim is ");
+  expect(rejectionOf(() => read({ embed_dim: 8 }).text()).message).toContain("model_cfg.text_cfg");
 });
 
 test.each([
@@ -54,16 +54,16 @@ test.each([
   [{ no_causal_mask: true }, "no_causal_mask"],
   [{ proj_type: "none" }, "proj_type"],
   [{ ls_init_value: 1e-5 }, "ls_init_value"],
-])("a text tower with %j is refused by name, once it is asked for", (setting, name) => {
+])("a text tower with %j is rejected with a specific error, once it is asked for", (setting, name) => {
   const vision = read({ embed_dim: 8, text_cfg: setting });
   expect(vision.featureWidth()).toBe(8);
-  const { code, message } = refusalOf(() => vision.text());
+  const { code, message } = rejectionOf(() => vision.text());
   expect(code).toBe("model-unsupported");
   expect(message).toContain(`clip.json: model_cfg.text_cfg.${name} is `);
 });
 
 test("a width that the heads do not divide is no text tower", () => {
-  const { code, message } = refusalOf(() => read({ embed_dim: 8, text_cfg: { hiddenSize: 60 } }).text());
+  const { code, message } = rejectionOf(() => read({ embed_dim: 8, text_cfg: { hiddenSize: 60 } }).text());
   expect(code).toBe("model-invalid");
   expect(message).toBe("clip.json: width 60 is not a multiple of heads 8");
 });

@@ -87,7 +87,7 @@ describe.each(zoo)("$name", (model) => {
 
 goldenTest(
   pathOf(zoo.at(-1)!),
-  "a released model with another interval is refused by the names that differ",
+  "a released model with another interval is rejected by the names that differ",
   () => {
     const model = zoo.at(-1)!;
     const uses = usesOf({ ...model, config: { ...model.config, crossAttentionEvery: 8 } });

@@ -116,6 +116,6 @@ test.each([
   ["too long a prompt", [{ ids: text(1501, 1), images: [] }], "prompt-too-long"],
   ["an empty prompt", [{ ids: [], images: [] }], "usage"],
   ["an <image> without any image", [{ ids: [90, 1], images: [] }], "image-count"],
-])("%s is refused", async (_, prompts, code) => {
+])("%s is rejected", async (_, prompts, code) => {
   await expect(open(prompts)).rejects.toMatchObject({ code });
 });

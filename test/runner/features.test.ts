@@ -196,7 +196,7 @@ describe("loading at first use", () => {
   });
 });
 
-describe("a checkpoint that is not the whole of CLIP is refused by names", () => {
+describe("a checkpoint that is not the whole of CLIP is rejected by names", () => {
   test.each([
     ["text", /^visual\./, ["token_embedding.weight", "positional_embedding"]],
     ["vision", /^visual\.(?!proj$)|^\w*_/, ["visual.proj"]],
@@ -206,13 +206,13 @@ describe("a checkpoint that is not the whole of CLIP is refused by names", () =>
     const file = join(folder, `without-${tower}.safetensors`);
     writeFileSync(file, safetensors(new Map(tensors)));
     const features = ofClip(json(vision.config).model_cfg, file);
-    const refused =
+    const rejected =
       tower === "text" ? features.ofText([1, 139]) : features.ofImage(new Float32Array(3 * 32 * 32));
-    await expect(refused).rejects.toMatchObject({
+    await expect(rejected).rejects.toMatchObject({
       code: "checkpoint-mismatch",
       hint: expect.stringContaining("whole of CLIP"),
     });
-    for (const name of missing) await expect(refused).rejects.toThrow(`"${name}"`);
+    for (const name of missing) await expect(rejected).rejects.toThrow(`"${name}"`);
   });
 
   test("and a text tower with more blocks than its configuration says", async () => {

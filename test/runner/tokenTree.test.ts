@@ -117,6 +117,6 @@ test("a signal stops between pieces of a long prompt", async () => {
 test.each([
   ["an empty prompt", { ids: [], images: [] }, "usage"],
   ["an <image> without any image", { ids: [90, 1], images: [] }, "image-count"],
-])("%s is refused", async (_, of, code) => {
+])("%s is rejected", async (_, of, code) => {
   await expect(open(of, { nodes: 1, depth: 1 })).rejects.toMatchObject({ code });
 });

@@ -45,7 +45,7 @@ test("a weight that is not finite is told with its place", async () => {
 });
 
 test("a weight that has no room in memory is told with its size", async () => {
-  const rows = 2 ** 50; // as a header may say: the reader of a real file would refuse it before
+  const rows = 2 ** 50; // as a header may say: the reader of a real file would reject it before
   const checkpoints = {
     vision: checkpoint("vision", {}),
     language: checkpoint("language", { [language.embedding]: rows }),

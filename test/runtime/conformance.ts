@@ -284,7 +284,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       expect((await failure(first.run({ a: bound, b }))).message).toMatch("released before");
     });
 
-    test("whose data does not fit is refused", () => {
+    test("whose data does not fit is rejected", () => {
       expect(() => runtime.bind({ ...a, shape: [2, 4] })).toThrow("holds 6 elements, its shape [2, 4] has 8");
     });
   });
@@ -371,7 +371,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       expect(numbers(y).every((value) => value === 0)).toBe(true);
     });
 
-    test("closing stops it, refuses those that wait, and waits for the end", async () => {
+    test("closing stops it, rejects those that wait, and waits for the end", async () => {
       const session = await load(long);
       const runs = [session.run({ x }), session.run({ x })].map(failure);
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -383,7 +383,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
   });
 
   describe("after closing", () => {
-    test("a session refuses to run, and closing again is harmless", async () => {
+    test("a session rejects to run, and closing again is harmless", async () => {
       const session = await load(addition);
       await session.close();
       await session.close();
@@ -407,7 +407,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
     });
   });
 
-  describe("what does not fit is refused by name", () => {
+  describe("what does not fit is rejected with a specific error", () => {
     const two = { evaluate: (s: ReadonlyMap<string, number>) => 2 * s.get("n")!, toString: () => "2*n" };
     const plain = program(
       "checked",
@@ -538,7 +538,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
     });
   });
 
-  describe("what the backend refuses comes as an error of ours, with its words as the cause", () => {
+  describe("what the backend rejects comes as an error of ours, with its words as the cause", () => {
     test("a model that is none", async () => {
       const error = await failure(load({ ...addition, bytes: Uint8Array.of(1, 2, 3) }));
       expect(error.code).toBe("backend");

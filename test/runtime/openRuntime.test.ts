@@ -43,7 +43,7 @@ test.each([noLibrary, join(folder, "missing.so")])(
   },
 );
 
-test("a backend that is named is opened, or refused and not replaced", async () => {
+test("a backend that is named is opened, or rejected and not replaced", async () => {
   for (const name of ["ort.ffi", "ort.binding"]) {
     const { runtime, notices } = await open(name);
     expect([runtime.name, ...notices]).toEqual([name]);
@@ -52,7 +52,7 @@ test("a backend that is named is opened, or refused and not replaced", async () 
   await expect(open("ort.ffi", noLibrary)).rejects.toMatchObject({ code: "backend" });
 });
 
-test("an unknown backend is refused with the names of those that there are", async () => {
+test("an unknown backend is rejected with the names of those that there are", async () => {
   await expect(openRuntime("ort")).rejects.toMatchObject({
     code: "usage",
     message: 'there is no backend "ort"',

@@ -19,7 +19,7 @@ const sharedFloats = (shape: readonly number[], values: ArrayLike<number>): Host
   return { dtype: "float32", shape, data };
 };
 
-test("memory that is shared between threads, which the binding refuses, is copied", async () => {
+test("memory that is shared between threads, which the binding rejects, is copied", async () => {
   await using runtime = await openOrtBinding();
   const w = sharedFloats([3, 3], [2, 0, 0, 0, 2, 0, 0, 0, 2]);
   await using session = await runtime.load({ ...chain(1, 3), weights: new Map([["w", w]]) });
@@ -50,18 +50,18 @@ test("what a stopped run computes is not written", async () => {
   expect(y.data.every((value) => value === 7)).toBe(true);
 });
 
-test("when the worker dies, runs that wait and all that is asked for later are refused", async () => {
+test("when the worker dies, runs that wait and all that is asked for later are rejected", async () => {
   const started = new Promise<Worker>((resolve) => process.once("worker", resolve));
   await using runtime = await openOrtBinding();
   const session = await runtime.load(addition);
   const worker = await started;
-  const refused = { code: "backend", message: "addition failed: the worker thread has ended" };
+  const rejected = { code: "backend", message: "addition failed: the worker thread has ended" };
   // The worker is at rest: one that is ended in the middle of a run takes the process with it.
   const dying = worker.terminate();
   const runs = [session.run({ a, b: a }), session.run({ a, b: a })];
-  await Promise.all(runs.map((run) => expect(run).rejects.toMatchObject(refused)));
+  await Promise.all(runs.map((run) => expect(run).rejects.toMatchObject(rejected)));
   await dying;
-  await expect(session.run({ a, b: a })).rejects.toMatchObject(refused);
+  await expect(session.run({ a, b: a })).rejects.toMatchObject(rejected);
   await expect(runtime.load(addition)).rejects.toMatchObject({
     code: "backend",
     message: "addition cannot be loaded: the worker thread has ended",

@@ -213,7 +213,7 @@ describe("the self-test", () => {
     expect(selfTestProgram.outputs).toEqual(written.outputs);
   });
 
-  test("refuses a backend that computes wrongly", async () => {
+  test("rejects a backend that computes wrongly", async () => {
     await using runtime = await openOrtFfi();
     const wrong: Runtime = {
       name: "wrong",

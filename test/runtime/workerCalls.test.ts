@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { WorkerCalls } from "../../src/runtime/workerCalls.node.js";
 
-/** A worker that doubles numbers, refuses those below 0, and dies of those above 100. */
+/** A worker that doubles numbers, rejects those below 0, and dies of those above 100. */
 const source = `
   import { parentPort } from "node:worker_threads";
   parentPort.on("message", ({ id, argument }) => {
@@ -15,9 +15,9 @@ type Doubling = { double: (argument: number) => number };
 test("each call gets its own answer, or its own error", async () => {
   const calls = new WorkerCalls<Doubling>(doubling);
   const answers = [1, -1, 3].map((argument) => calls.call("double", argument));
-  const [two, refused, six] = await Promise.allSettled(answers);
+  const [two, rejected, six] = await Promise.allSettled(answers);
   expect([two, six]).toMatchObject([{ value: 2 }, { value: 6 }]);
-  expect(refused).toMatchObject({ reason: { message: "below 0" } });
+  expect(rejected).toMatchObject({ reason: { message: "below 0" } });
   await calls.close();
 });
 
@@ -29,7 +29,7 @@ test("when the thread dies, all that wait and all that come fail with its error"
   await calls.close();
 });
 
-test("closing, which is harmless when repeated, waits for answers and refuses calls", async () => {
+test("closing, which is harmless when repeated, waits for answers and rejects calls", async () => {
   const calls = new WorkerCalls<Doubling>(doubling);
   const two = calls.call("double", 1);
   const closing = [calls.close(), calls.close()];

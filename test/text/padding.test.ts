@@ -22,7 +22,7 @@ test("rows are padded to the longest, or to a length, on either side", () => {
   expect(padRows([], { padding: 9, side: "left" })).toEqual({ ids: [], mask: [] });
 });
 
-test("a row that is longer than the length is refused", () => {
+test("a row that is longer than the length is rejected", () => {
   expect(() => padRows([[1, 2, 3]], { padding: 0, side: "left", length: 2 })).toThrow(
     /a row has 3 ids, length is 2/,
   );

@@ -44,7 +44,7 @@ test("without stop strings everything passes", () => {
   expect(stream(["a", "", "b"], [])).toEqual({ text: "ab", stopped: false });
 });
 
-test("an empty stop string is refused", () => {
+test("an empty stop string is rejected", () => {
   expect(() => createStopMatcher(["a", ""])).toThrow(/stop string is empty/);
 });
 

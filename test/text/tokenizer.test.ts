@@ -99,7 +99,7 @@ test("maxLength cuts the text at its end and keeps the start and end tokens", ()
   expect(codeOf(() => neox.encode("a cat", { maxLength: Number.NaN }))[0]).toBe("usage");
 });
 
-test("an id that the tokenizer does not have is refused", () => {
+test("an id that the tokenizer does not have is rejected", () => {
   for (const id of [50280, -1, 1.5, Number.NaN]) {
     expect(codeOf(() => neox20b.decode([0, id]))).toEqual([
       "usage",
@@ -152,7 +152,7 @@ test("a million combining marks on one letter are encoded, in canonical order", 
   expect(neox20b.decode(ids) === expected).toBe(true); // toBe would print both
 });
 
-test("a text beyond what is encoded at once is refused", () => {
+test("a text beyond what is encoded at once is rejected", () => {
   expect(codeOf(() => neox.encode("a".repeat(2_000_001)))).toEqual([
     "usage",
     "encode: the text has 2000001 characters, at most 2000000 are encoded at once",

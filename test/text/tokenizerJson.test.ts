@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { createTokenizer } from "../../src/text/tokenizer.js";
-import { refused } from "../reliability.js";
+import { rejected } from "../reliability.js";
 import { readJson } from "./files.js";
 
 type Fields = Record<string, unknown>;
@@ -172,29 +172,29 @@ const cases: [what: string, json: unknown, message: string][] = [
   ],
 ];
 
-test.each(cases)("%s is refused by name", (what, json, message) => {
-  const refusal = refusalOf(() => createTokenizer(json));
-  expect(refusal.code).toBe("tokenizer-invalid");
-  expect(refusal.message).toContain(message);
-  expect(refusal.message).toMatch(/^tokenizer\.json: /);
-  expect(refusal.hint).toBeTruthy();
-  refused("Tokenizers", what, "tokenizer-invalid");
+test.each(cases)("%s is rejected with a specific error", (what, json, message) => {
+  const rejection = rejectionOf(() => createTokenizer(json));
+  expect(rejection.code).toBe("tokenizer-invalid");
+  expect(rejection.message).toContain(message);
+  expect(rejection.message).toMatch(/^tokenizer\.json: /);
+  expect(rejection.hint).toBeTruthy();
+  rejected("Tokenizers", what, "tokenizer-invalid");
 });
 
-function refusalOf(act: () => unknown): OpenFlamingoError {
+function rejectionOf(act: () => unknown): OpenFlamingoError {
   try {
     act();
   } catch (error) {
     if (error instanceof OpenFlamingoError) return error;
     throw error;
   }
-  throw new Error("nothing was refused");
+  throw new Error("nothing was rejected");
 }
 
-test("a token to add that is empty or of any length is refused", () => {
+test("a token to add that is empty or of any length is rejected", () => {
   for (const token of ["", "<".repeat(1001)]) {
-    const refusal = refusalOf(() => createTokenizer(neox(), { addedTokens: ["<a>", token] }));
-    expect([refusal.code, refusal.message]).toEqual([
+    const rejection = rejectionOf(() => createTokenizer(neox(), { addedTokens: ["<a>", token] }));
+    expect([rejection.code, rejection.message]).toEqual([
       "tokenizer-invalid",
       `tokenizer.json: token to add has ${token.length} characters; 1 to 1000 are read`,
     ]);

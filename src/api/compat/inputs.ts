@@ -19,7 +19,7 @@ export interface TextRow {
 /**
  * The rows without their padding.
  *
- * @param padding "left": padding behind a text is refused too, as generation needs
+ * @param padding "left": padding behind a text is rejected too, as generation needs
  * @throws OpenFlamingoError `usage` for rows or masks of unequal length, ids that the model does not have, a row
  *   without any text, and padding inside a text
  */

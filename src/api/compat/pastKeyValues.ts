@@ -2,7 +2,7 @@
  * Keys and values of tokens that a model has read, for `forward` to go on from.
  *
  * One piece of memory serves a text and all that is read after it: going on from the same past a second time writes
- * over what followed it the first time, and the past of that is then refused.
+ * over what followed it the first time, and the past of that is then rejected.
  */
 import type { Decoder } from "../../runner/decoder.js";
 import { usage } from "./inputs.js";

@@ -9,7 +9,7 @@ import { bytesOf, type DType } from "../../base/dtypes.js";
 import { quoted } from "../../base/json.js";
 import { type Checkpoint, checkpointOf } from "../checkpoint.js";
 import { defaultLimits, type OpenOptions } from "../limits.js";
-import { damaged, refused } from "../messages.js";
+import { damaged, rejected } from "../messages.js";
 import { type ByteSource, utf8 } from "../source.js";
 import { elementCount, type TensorView } from "../view.js";
 import { unpickle } from "./pickle.js";
@@ -19,7 +19,7 @@ import { readEntry, readZip, requireReadable } from "./zip.js";
 /**
  * Opens a torch archive; closing the checkpoint closes `source`.
  *
- * @throws OpenFlamingoError "checkpoint-damaged" where parts of the file disagree, "checkpoint-refused" where
+ * @throws OpenFlamingoError "checkpoint-damaged" where parts of the file disagree, "checkpoint-rejected" where
  * its pickle would import or call something, or the archive is of a kind that is not read
  */
 export async function openTorchZip(source: ByteSource, options: OpenOptions = {}): Promise<Checkpoint> {
@@ -29,12 +29,12 @@ export async function openTorchZip(source: ByteSource, options: OpenOptions = {}
   const [pickle] = pickles;
   if (pickle === undefined || pickles.length > 1) {
     const what = `is a zip archive with ${pickles.length} files <name>/data.pkl, where torch's have one`;
-    throw refused(source.name, what, "Is it a checkpoint?");
+    throw rejected(source.name, what, "Is it a checkpoint?");
   }
   const root = pickle.name.slice(0, -"data.pkl".length);
   const byteOrder = entries.get(`${root}byteorder`);
   if (byteOrder && utf8(await readEntry(source, byteOrder, 16)) !== "little") {
-    throw refused(source.name, "holds big-endian numbers", "Save it again on a little-endian machine.");
+    throw rejected(source.name, "holds big-endian numbers", "Save it again on a little-endian machine.");
   }
 
   const value = unpickle(
@@ -60,7 +60,7 @@ export async function openTorchZip(source: ByteSource, options: OpenOptions = {}
     if (count > Math.max(size, limits.repeatedElements)) {
       const repeats = `${quoted(name)} makes ${count} elements out of ${size}`;
       const hint = "Save it as a tensor of its own: tensor.clone().";
-      throw refused(source.name, `${repeats}; at most ${limits.repeatedElements} may repeat`, hint);
+      throw rejected(source.name, `${repeats}; at most ${limits.repeatedElements} may repeat`, hint);
     }
     views.set(name, { dtype, shape, strides, start: entry.start + offset * bytesOf[dtype] });
   }

@@ -1,7 +1,7 @@
 /** The state of a pickle machine: the bytes with a place in them, the stack with its marks, and the memo. */
 import { quoted } from "../../base/json.js";
 import type { ReaderLimits } from "../limits.js";
-import { damaged, refused } from "../messages.js";
+import { damaged, rejected } from "../messages.js";
 import { numbersIn, utf8 } from "../source.js";
 import { type Faults, findGlobal, kindOf, type PickleValue } from "./records.js";
 
@@ -28,7 +28,7 @@ export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimi
   const where = () => `${name}, byte ${opcodeAt}`;
   const faults: Faults = {
     damaged: (what) => damaged(where(), what),
-    refused: (what) => refused(where(), what, advice),
+    rejected: (what) => rejected(where(), what, advice),
   };
 
   /** Steps over `length` bytes and gives the place where they start. */
@@ -60,7 +60,7 @@ export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimi
     return stack.at(-1)!;
   };
 
-  const tooDeep = (what: string) => faults.refused(`nests ${what} more than ${limits.pickleDepth} deep`);
+  const tooDeep = (what: string) => faults.rejected(`nests ${what} more than ${limits.pickleDepth} deep`);
   /** Notes that `items` now stand in `container`. */
   const nest = (container: PickleValue, items: readonly PickleValue[]): void => {
     const depth = items.reduce<number>((most, item) => Math.max(most, 1 + (depths.get(item) ?? 0)), 1);
@@ -74,7 +74,7 @@ export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimi
     next(): number {
       opcodeAt = position;
       if (position === bytes.length) throw faults.damaged("ends without a STOP");
-      if (++steps > limits.pickleSteps) throw faults.refused(`has more than ${limits.pickleSteps} opcodes`);
+      if (++steps > limits.pickleSteps) throw faults.rejected(`has more than ${limits.pickleSteps} opcodes`);
       return u8();
     },
     u8,
@@ -129,7 +129,7 @@ export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimi
       nest(dictionary, items);
       for (let i = 0; i < items.length; i += 2) {
         const key = items[i]!;
-        if (typeof key === "object" && key !== null) throw faults.refused(`has ${kindOf(key)} as a key`);
+        if (typeof key === "object" && key !== null) throw faults.rejected(`has ${kindOf(key)} as a key`);
         dictionary.set(key, items[i + 1]!);
       }
     },
@@ -137,7 +137,7 @@ export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimi
       const global = `${module}.${member}`;
       // Compared letter by letter, each time that a short file uses one long name.
       const found = global.length <= longestGlobal ? findGlobal(global) : undefined;
-      if (found === undefined) throw faults.refused(`names ${quoted(global)}, which no tensor needs`);
+      if (found === undefined) throw faults.rejected(`names ${quoted(global)}, which no tensor needs`);
       push(found);
     },
     remember(index = memo.size): void {

@@ -12,7 +12,7 @@ import { callBuilder, findStorage, newModule, type PickleValue, setAttributes } 
  * The value that a pickle describes.
  *
  * @param name what messages call it
- * @throws OpenFlamingoError "checkpoint-refused" for an opcode or name outside the list, "checkpoint-damaged"
+ * @throws OpenFlamingoError "checkpoint-rejected" for an opcode or name outside the list, "checkpoint-damaged"
  * for a pickle that ends early or makes no sense
  */
 export function unpickle(bytes: Uint8Array, name: string, limits = defaultLimits): PickleValue {
@@ -22,14 +22,14 @@ export function unpickle(bytes: Uint8Array, name: string, limits = defaultLimits
     if (code === stop) break;
     const run = opcodes.get(code);
     if (run === undefined) {
-      const opcode = refusedOpcodes.get(code) ?? code;
-      throw machine.faults.refused(`has the opcode ${opcode}, which no tensor needs`);
+      const opcode = rejectedOpcodes.get(code) ?? code;
+      throw machine.faults.rejected(`has the opcode ${opcode}, which no tensor needs`);
     }
     run(machine);
   }
   const value = machine.pop();
   if (!machine.isEmpty()) throw machine.faults.damaged("ends with values left over");
-  if (machine.bytesLeft() > 0) throw machine.faults.refused("is followed by something else");
+  if (machine.bytesLeft() > 0) throw machine.faults.rejected("is followed by something else");
   return value;
 }
 
@@ -84,7 +84,7 @@ const opcodes: ReadonlyMap<number, (m: PickleMachine) => void> = new Map([
 
 function protocol(m: PickleMachine): void {
   const version = m.u8();
-  if (version < 2 || version > 4) throw m.faults.refused(`is of protocol ${version}; 2 to 4 are read`);
+  if (version < 2 || version > 4) throw m.faults.rejected(`is of protocol ${version}; 2 to 4 are read`);
 }
 
 /** A length for whoever reads ahead. */
@@ -136,7 +136,7 @@ function integer(bytes: Uint8Array): number | bigint {
 
 /** The opcodes that are not read, for messages: those of the first two lines import or call. */
 // biome-ignore format: as a table
-const refusedOpcodes: ReadonlyMap<number, string> = new Map([
+const rejectedOpcodes: ReadonlyMap<number, string> = new Map([
   [0x69, "INST"], [0x6f, "OBJ"], [0x92, "NEWOBJ_EX"], [0x50, "PERSID"],
   [0x82, "EXT1"], [0x83, "EXT2"], [0x84, "EXT4"],
   [0x49, "INT"], [0x4c, "LONG"], [0x8b, "LONG4"], [0x46, "FLOAT"], [0x53, "STRING"], [0x54, "BINSTRING"],

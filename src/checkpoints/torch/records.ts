@@ -63,7 +63,7 @@ export interface Faults {
   /** The pickle contradicts itself, or ends too early. */
   damaged(what: string): OpenFlamingoError;
   /** The pickle asks for something that is not done. */
-  refused(what: string): OpenFlamingoError;
+  rejected(what: string): OpenFlamingoError;
 }
 
 const storageTypes: ReadonlyMap<string, DType> = new Map([
@@ -88,7 +88,7 @@ const builders: ReadonlyMap<string, Build> = new Map<string, Build>([
   [
     "collections.OrderedDict",
     (given, faults) => {
-      if (given.length > 0) throw faults.refused("builds an OrderedDict from something");
+      if (given.length > 0) throw faults.rejected("builds an OrderedDict from something");
       return new Map();
     },
   ],
@@ -121,7 +121,7 @@ const isModuleClass = (name: string) => name.startsWith("__torch__.");
 /** What the pickle's call of `callee` becomes. */
 export function callBuilder(callee: PickleValue, given: PickleValue, faults: Faults): PickleValue {
   const builder = isRecord(callee, "global") ? builders.get(callee.name) : undefined;
-  if (builder === undefined) throw faults.refused(`calls ${kindOf(callee)}`);
+  if (builder === undefined) throw faults.rejected(`calls ${kindOf(callee)}`);
   if (!Array.isArray(given)) throw faults.damaged(`calls ${kindOf(callee)} with ${kindOf(given)}`);
   return builder(given, faults);
 }
@@ -129,15 +129,15 @@ export function callBuilder(callee: PickleValue, given: PickleValue, faults: Fau
 /** A new object: of TorchScript's classes only, as a record that does nothing. */
 export function newModule(callee: PickleValue, given: PickleValue, faults: Faults): ModuleRecord {
   const known = isRecord(callee, "global") && isModuleClass(callee.name);
-  if (!known) throw faults.refused(`makes a new object of ${kindOf(callee)}`);
-  if (!Array.isArray(given) || given.length > 0) throw faults.refused("makes a module from something");
+  if (!known) throw faults.rejected(`makes a new object of ${kindOf(callee)}`);
+  if (!Array.isArray(given) || given.length > 0) throw faults.rejected("makes a module from something");
   return { kind: "module", attributes: new Map() };
 }
 
 /** Attributes put on an object. Those of an OrderedDict are torch's `_metadata`, which nothing here needs. */
 export function setAttributes(object: PickleValue, state: PickleValue, faults: Faults): void {
   if (!(state instanceof Map) || !(object instanceof Map || isModule(object))) {
-    throw faults.refused(`sets attributes of ${kindOf(object)} from ${kindOf(state)}`);
+    throw faults.rejected(`sets attributes of ${kindOf(object)} from ${kindOf(state)}`);
   }
   if (isModule(object)) object.attributes = state;
 }
@@ -149,7 +149,7 @@ export function findStorage(id: PickleValue, faults: Faults): StorageRecord {
   if (tag !== "storage" || dtype === undefined || typeof key !== "string" || !isNatural(size)) {
     const isList = Array.isArray(id) && id.length > 0;
     const parts = isList ? id.slice(0, 6).map(kindOf).join(", ") : kindOf(id);
-    throw faults.refused(`has a persistent id that is no storage: ${parts}`);
+    throw faults.rejected(`has a persistent id that is no storage: ${parts}`);
   }
   return { kind: "storage", key, dtype, size };
 }
@@ -157,7 +157,7 @@ export function findStorage(id: PickleValue, faults: Faults): StorageRecord {
 /** (storage, offset, shape, strides, requires_grad, backward_hooks) */
 function rebuildTensor(given: readonly PickleValue[], faults: Faults): TensorRecord {
   const [storage, offset, shape, strides] = given;
-  if (given.length !== 6) throw faults.refused(`builds a tensor from ${given.length} values; 6 are known`);
+  if (given.length !== 6) throw faults.rejected(`builds a tensor from ${given.length} values; 6 are known`);
   if (!isRecord(storage, "storage")) throw faults.damaged(`builds a tensor on ${kindOf(storage)}`);
   if (!isNatural(offset)) throw faults.damaged("builds a tensor at an offset that is no count");
   if (!isNaturals(shape)) throw faults.damaged("builds a tensor of a shape that is no list of counts");
@@ -171,7 +171,7 @@ function rebuildTensor(given: readonly PickleValue[], faults: Faults): TensorRec
   if (count > 0 && last >= storage.size) {
     throw faults.damaged(`builds a tensor that reaches element ${last} of a storage of ${storage.size}`);
   }
-  if (overlaps(shape, strides)) throw faults.refused("builds a tensor whose elements overlap");
+  if (overlaps(shape, strides)) throw faults.rejected("builds a tensor whose elements overlap");
   return { kind: "tensor", storage, offset, shape: [...shape], strides: [...strides] };
 }
 

@@ -6,7 +6,7 @@
  * names) and train_utils.py, `filter_state_dict_to_trainable`.
  */
 import { quoted } from "../../base/json.js";
-import { damaged, refused } from "../messages.js";
+import { damaged, rejected } from "../messages.js";
 import {
   isModule,
   isTensor,
@@ -26,14 +26,14 @@ export function stateDictIn(value: PickleValue, file: string): Map<string, Tenso
   const training = value instanceof Map && value.get("model_state_dict");
   const dictionary = training || value;
   if (!(dictionary instanceof Map)) {
-    throw refused(file, `holds ${kindOf(dictionary)}, not a state dict`, advice);
+    throw rejected(file, `holds ${kindOf(dictionary)}, not a state dict`, advice);
   }
 
   const tensors = new Map<string, TensorRecord>();
   for (const [key, tensor] of dictionary) {
     if (typeof key !== "string" || !isTensor(tensor)) {
       const what = `holds ${kindOf(tensor)} under ${quoted(String(key))}, where a tensor should be`;
-      throw refused(file, what, advice);
+      throw rejected(file, what, advice);
     }
     // What wraps a model for training (DDP, FSDP, activation checkpointing) leaves its mark in the names.
     const name = training ? key.replaceAll("._checkpoint_wrapped_module", "").replaceAll("module.", "") : key;
@@ -56,13 +56,14 @@ function tensorsOf(root: ModuleRecord, file: string): Map<string, TensorRecord> 
   const waiting: [prefix: string, module: ModuleRecord][] = [["", root]];
   for (const [prefix, module] of waiting) {
     const { attributes } = module;
-    if (met.has(attributes)) throw refused(file, `holds the module ${quoted(prefix)} twice`, advice);
+    if (met.has(attributes)) throw rejected(file, `holds the module ${quoted(prefix)} twice`, advice);
     met.add(attributes);
     for (const [key, value] of attributes) {
       const name = `${prefix}${String(key)}`;
-      if (typeof key !== "string") throw refused(file, `has a name that is no text: ${quoted(name)}`, advice);
+      if (typeof key !== "string")
+        throw rejected(file, `has a name that is no text: ${quoted(name)}`, advice);
       if (tensors.has(name)) throw damaged(file, `holds the tensor ${quoted(name)} twice`);
-      if (name.length > longestName) throw refused(file, `has a name of ${name.length} characters`, advice);
+      if (name.length > longestName) throw rejected(file, `has a name of ${name.length} characters`, advice);
       if (isTensor(value)) tensors.set(name, value);
       else if (isModule(value)) waiting.push([`${name}.`, value]);
     }

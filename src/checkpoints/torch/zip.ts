@@ -7,7 +7,7 @@
  */
 import { quoted } from "../../base/json.js";
 import { defaultLimits, type OpenOptions } from "../limits.js";
-import { damaged, refused } from "../messages.js";
+import { damaged, rejected } from "../messages.js";
 import { type ByteSource, numbersIn, utf8 } from "../source.js";
 
 export interface ZipEntry {
@@ -239,12 +239,12 @@ async function checkLocalHeader(source: ByteSource, header: CentralHeader, limit
   return localStart + extraEnd;
 }
 
-/** @throws OpenFlamingoError "checkpoint-refused" for an entry that is compressed or encrypted */
+/** @throws OpenFlamingoError "checkpoint-rejected" for an entry that is compressed or encrypted */
 export function requireReadable(source: ByteSource, { name, unreadable }: ZipEntry): void {
   if (unreadable === undefined) return;
   const hint =
     "torch stores tensors as they are: write the file again with torch.save, or unpack it and use `zip -0`.";
-  throw refused(source.name, `the archive's ${quoted(name)} is ${unreadable}`, hint);
+  throw rejected(source.name, `the archive's ${quoted(name)} is ${unreadable}`, hint);
 }
 
 /** Reads a whole entry of at most `limit` bytes and checks its sum. */

@@ -129,7 +129,7 @@ describe.each(tinyModelsWith("forward.json", "the compatible API's forward"))("$
     });
   });
 
-  describe("what the reference implementation refuses is refused, and what it accepts is accepted or refused with the reason", () => {
+  describe("what the reference implementation rejects is rejected, and what it accepts is accepted or rejected with the reason", () => {
     const { errors } = golden.goldenJson<{
       errors: { case: string; error?: string; output_shape?: number[] }[];
     }>("forward.json");
@@ -238,7 +238,7 @@ describe("cached media", () => {
     opened.model.uncacheMedia();
   });
 
-  test("a past goes on as often as one likes, and is refused once another text stands in its place", async () => {
+  test("a past goes on as often as one likes, and is rejected once another text stands in its place", async () => {
     const langX = await cache();
     const keep = { clearConditionedLayers: false, useCache: true };
     const { pastKeyValues: first } = await opened.model.forward({ langX, ...keep });
@@ -263,7 +263,7 @@ describe("cached media", () => {
   });
 });
 
-test("a closed past is refused, a misspelt argument too", async () => {
+test("a closed past is rejected, a misspelt argument too", async () => {
   const [golden] = tinyModelsWith("forward.json", "closed pasts").filter(({ name }) => name.endsWith("9b"));
   const { model, tokenizer, visionX } = await openTinyModelByName(golden!);
   const { inputIds } = tokenizer("<image>Output:");
@@ -297,7 +297,7 @@ describe("weights", () => {
     await model.close();
   });
 
-  test("a checkpoint of the trained part lacks the frozen ones: told, and refused if strict", async () => {
+  test("a checkpoint of the trained part lacks the frozen ones: told, and rejected if strict", async () => {
     const { model } = await createTinyModel(golden!);
     const { missingKeys, unexpectedKeys } = await model.loadStateDict(checkpoint, { strict: false });
     expect(missingKeys).toContain("lang_encoder.transformer.blocks.0.attn.Wqkv.weight");

@@ -119,14 +119,14 @@ describe.each(tinyModelsWith("generation.json", "the compatible API's generate")
     expect(await ask(1, { doSample: true, numReturnSequences: 2, seed: 3 })).toEqual(rows);
   });
 
-  test("two prompts, two samples of each: refused, as there", async () => {
+  test("two prompts, two samples of each: rejected, as there", async () => {
     await expect(ask(2, { doSample: true, numReturnSequences: 2 })).rejects.toMatchObject({
       code: "usage",
       message: "numReturnSequences is 2 with 2 prompts: the images are not repeated",
     });
   });
 
-  test("no end token where the language model names one: refused without a padding token, as there", async () => {
+  test("no end token where the language model names one: rejected without a padding token, as there", async () => {
     if (!isNeox) {
       expect((await ask(1, { eosTokenId: null }))[0]).toHaveLength(prompt().inputIds[0]!.length + 3);
       return;
@@ -151,7 +151,7 @@ describe.each(tinyModelsWith("generation.json", "the compatible API's generate")
     [{ signal: {} }, "signal is no AbortSignal"],
     [{ logitsProcessor: [5] }, "logitsProcessor is no function"],
     [{ visionX: null }, "generate has no visionX"],
-  ])("%j is refused by name", async (extra, message) => {
+  ])("%j is rejected with a specific error", async (extra, message) => {
     await expect(ask(1, extra)).rejects.toThrow(message);
   });
 });

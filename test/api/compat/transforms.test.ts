@@ -36,7 +36,7 @@ describe("stack", () => {
     expect([0, 12, 24, 36].map((at) => data[at])).toEqual([1, 0, 2, 3]);
   });
 
-  test("refuses images of different shapes", async () => {
+  test("rejects images of different shapes", async () => {
     const other = { shape: [3, 1, 1], data: new Float32Array(3) };
     await expect(stack([image(1), other])).rejects.toMatchObject({
       code: "shape",
@@ -65,7 +65,7 @@ describe("the tokenizer", () => {
     expect(inputIds[0]).toEqual(tokenizer.encode("<image>Output:").slice(0, 3));
   });
 
-  test("without padding refuses texts of unequal length, as with tensors there", () => {
+  test("without padding rejects texts of unequal length, as with tensors there", () => {
     expect(() => created.tokenizer(["<image>", "a dog"])).toThrow("tokenizer: the texts have 1, ");
     expect(() => created.tokenizer("a", { truncation: true })).toThrow("truncation needs maxLength");
   });

@@ -158,8 +158,8 @@ const broken: [what: string, content: string, message: string, code?: ErrorCode]
     'data.pkl, byte 2: names "os.system"',
   ],
 ];
-for (const [what, content, message, code = "checkpoint-refused"] of broken) {
-  test(`${what}: refused by name`, async () => {
+for (const [what, content, message, code = "checkpoint-rejected"] of broken) {
+  test(`${what}: rejected with a specific error`, async () => {
     await expectError(() => open(content), code, "weights.pt: ", message);
   });
 }

@@ -97,7 +97,7 @@ const parts = [
 ];
 
 /** What each pickle tries, and the answer: these ask for what is not done. */
-const refusedPickles: [what: string, body: string, message: string][] = [
+const rejectedPickles: [what: string, body: string, message: string][] = [
   [
     "GLOBAL os.system",
     `cos\nsystem\n${tuple(text("id"))}R`,
@@ -183,9 +183,9 @@ const refusedPickles: [what: string, body: string, message: string][] = [
   ],
   ["a list as a key", "}]Ns", "has a list as a key"],
 ];
-for (const [what, body, message] of refusedPickles) {
-  test(`${what}: refused by name`, async () => {
-    await expectError(() => load(body), "checkpoint-refused", "data.pkl, byte ", message);
+for (const [what, body, message] of rejectedPickles) {
+  test(`${what}: rejected with a specific error`, async () => {
+    await expectError(() => load(body), "checkpoint-rejected", "data.pkl, byte ", message);
   });
 }
 
@@ -263,10 +263,10 @@ for (const [what, body, message] of damagedPickles) {
   });
 }
 
-test("a pickle above the limits is refused", async () => {
+test("a pickle above the limits is rejected", async () => {
   const limits = { ...defaultLimits, pickleSteps: 3 };
   const action = () => unpickle(bytes(pickle("NNNN")), "data.pkl", limits);
-  await expectError(action, "checkpoint-refused", "has more than 3 opcodes");
+  await expectError(action, "checkpoint-rejected", "has more than 3 opcodes");
 });
 
 test("a pickle may hold itself", () => {
@@ -275,7 +275,7 @@ test("a pickle may hold itself", () => {
 });
 
 test("names too long for a message are cut in it", async () => {
-  const error = await expectError(() => load(`c${"x".repeat(5000)}\ny\n`), "checkpoint-refused", "xxx…");
+  const error = await expectError(() => load(`c${"x".repeat(5000)}\ny\n`), "checkpoint-rejected", "xxx…");
   expect(error.message.length).toBeLessThan(250);
 });
 

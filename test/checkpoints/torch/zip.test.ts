@@ -127,17 +127,17 @@ const broken: [what: string, content: string, message: string, code?: ErrorCode]
     '"m/a" as it is, and yet 5 bytes in 4',
   ],
   ["a wrong CRC", zip([{ ...a, central: { crc: 1 }, local: { crc: 1 } }]), '"m/a" does not have the CRC'],
-  ["a compressed entry", zip([{ ...a, method: 8 }]), '"m/a" is compressed (method 8)', "checkpoint-refused"],
-  ["an encrypted entry", zip([{ ...a, flags: 1 }]), '"m/a" is encrypted', "checkpoint-refused"],
-  ["a strongly encrypted entry", zip([{ ...a, flags: 0x40 }]), '"m/a" is encrypted', "checkpoint-refused"],
+  ["a compressed entry", zip([{ ...a, method: 8 }]), '"m/a" is compressed (method 8)', "checkpoint-rejected"],
+  ["an encrypted entry", zip([{ ...a, flags: 1 }]), '"m/a" is encrypted', "checkpoint-rejected"],
+  ["a strongly encrypted entry", zip([{ ...a, flags: 0x40 }]), '"m/a" is encrypted', "checkpoint-rejected"],
 ];
 for (const [what, content, message, code = "checkpoint-damaged"] of broken) {
-  test(`${what}: refused by name`, async () => {
+  test(`${what}: rejected with a specific error`, async () => {
     await expectError(() => readAll(content), code, "archive: ", message);
   });
 }
 
-test("an offset beyond the file is refused, whatever the file says of it", async () => {
+test("an offset beyond the file is rejected, whatever the file says of it", async () => {
   // The local header of the second entry would lie behind the end.
   await expectError(() => list(zip([a, { ...b, central: { offset: 5000 } }])), "checkpoint-damaged", '"m/b"');
 });

@@ -1,4 +1,4 @@
-/** Small whole images, and the error that a source of one is refused with. */
+/** Small whole images, and the error that a source of one is rejected with. */
 import sharp from "sharp";
 import { expect } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
@@ -10,13 +10,13 @@ export const grey = { create: { width: 7, height: 5, channels: 3, background: "#
 export const png = new Uint8Array(await sharp(grey).png().toBuffer());
 export const jpeg = new Uint8Array(await sharp(grey).jpeg().toBuffer());
 
-/** The error that an image is refused with; its text must be whole and none of a library's. */
-export async function refusal(source: ImageSource, options?: DecodeOptions): Promise<OpenFlamingoError> {
+/** The error that an image is rejected with; its text must be whole and none of a library's. */
+export async function rejection(source: ImageSource, options?: DecodeOptions): Promise<OpenFlamingoError> {
   const error = await decodeImage(source, options).then(
     () => "read without error",
     (error: unknown) => error,
   );
-  if (!(error instanceof OpenFlamingoError)) throw new Error(`expected a refusal, got: ${error}`);
+  if (!(error instanceof OpenFlamingoError)) throw new Error(`expected a rejection, got: ${error}`);
   expect(error.hint).toBeTruthy();
   expect(error.message).not.toMatch(/vips|libpng|buffer|undefined|\[object/i);
   return error;
