@@ -40,7 +40,7 @@ const batch = 20_000;
 if (process.argv[2] === "work") process.once("message", work);
 else await main();
 
-/** In the process of its own: does one job, and tells of it. */
+/** In the process of its own: does one job, and reports it. */
 async function work(message: unknown): Promise<void> {
   const { kind: name, note, ...options } = message as Job;
   const kind = kinds.find((each) => each.name === name)!;

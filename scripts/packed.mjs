@@ -52,7 +52,7 @@ try {
   inventory(tarball);
 
   copyFileSync(join(root, "assets/photos/rocket.jpg"), join(folder, "photo.jpg"));
-  copyFileSync(join(root, "assets/photos/chelsea.png"), join(folder, "cats.jpg")); // formats are told by content
+  copyFileSync(join(root, "assets/photos/chelsea.png"), join(folder, "cats.jpg")); // formats are known from content
   writeFileSync(join(folder, "shots.json"), '[{"image": "cats.jpg", "text": "two cats"}]');
 
   copyFileSync(join(root, "assets/photos/coffee.png"), join(folder, "sink.jpg"));

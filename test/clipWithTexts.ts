@@ -25,5 +25,5 @@ export async function clipWithTexts(folder: string): Promise<void> {
     return data[i % data.length]! * (1 + Math.floor(i / data.length) / 10);
   });
   tensors.set("token_embedding.weight", { shape: [tokens, width], data: rows });
-  writeFileSync(clip("open_clip_pytorch_model.bin"), safetensors(tensors)); // told apart by content
+  writeFileSync(clip("open_clip_pytorch_model.bin"), safetensors(tensors)); // distinguished by content
 }

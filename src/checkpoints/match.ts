@@ -1,5 +1,5 @@
 /**
- * Finds every tensor that a model wants in its checkpoints, and tells all that is wrong in one error.
+ * Finds every tensor that a model wants in its checkpoints, and reports all that is wrong in one error.
  *
  * What a file may hold beyond the model: contract, "openflamingo.json". Second names: a live model of the reference
  * implementation registers each block twice (open_flamingo/src/flamingo_lm.py, `init_flamingo`).
@@ -21,7 +21,7 @@ export interface Wanted {
 /** A checkpoint with the model's names for its tensors. */
 export interface NamedCheckpoint {
   readonly checkpoint: Checkpoint;
-  /** The model's name of a tensor, undefined for one that is passed over; left out: names are the same. */
+  /** The model's name of a tensor, undefined for one that is ignored; left out: names are the same. */
   readonly rename?: (name: string) => string | undefined;
   /** Whether tensors that may have any rows may have them here; false when left out. */
   readonly anyRows?: boolean;
@@ -36,7 +36,7 @@ export interface Match {
 }
 
 /** Names that a file may hold though the model does not want them. */
-const passedOver = [
+const ignoredNames = [
   /(^|\.)rotary_emb\.inv_freq$/,
   /(^|\.)attention\.(masked_)?bias$/, // the causal mask in older GPT-NeoX files
   /(^|\.)lm_head\.weight$/, // wanted where it is not tied to the embedding
@@ -66,7 +66,7 @@ export function matchTensors(
       const place = placeOf(given) ?? "";
       const want = wanted.get(place);
       if (want === undefined) {
-        if (!isPassedOver(name)) unexpected.push(`${quoted(name)} in ${checkpoint.name}`);
+        if (!isIgnored(name)) unexpected.push(`${quoted(name)} in ${checkpoint.name}`);
       } else if (!fits(info.shape, want, anyRows)) {
         const shapes = `${quoted(info.shape)} in ${checkpoint.name}, ${wish(want, anyRows)} in the model`;
         misshaped.set(place, `${quoted(name)}: ${shapes}`);
@@ -103,7 +103,7 @@ export function placesIn(wanted: {
 }
 
 /** Whether a file may hold a tensor of this name though the model does not want it. */
-export const isPassedOver = (name: string): boolean => passedOver.some((pattern) => pattern.test(name));
+export const isIgnored = (name: string): boolean => ignoredNames.some((pattern) => pattern.test(name));
 
 /**
  * `lang_encoder.gated_cross_attn_layers.N.X`, which is also

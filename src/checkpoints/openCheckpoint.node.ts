@@ -24,7 +24,7 @@ const candidates = [
 ];
 
 /**
- * Opens a file (.safetensors, .bin, .pt: told apart by content), or a folder with an index or a single file.
+ * Opens a file (.safetensors, .bin, .pt: distinguished by content), or a folder with an index or a single file.
  *
  * @throws OpenFlamingoError "checkpoint-missing", "checkpoint-damaged" or "checkpoint-rejected"
  * @example

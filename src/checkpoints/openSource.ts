@@ -1,4 +1,4 @@
-/** Opens a checkpoint file of any kind that is read; the kind is told by the first bytes, not by the name. */
+/** Opens a checkpoint file of any kind that is read; the kind is known from the first bytes, not by the name. */
 import { quoted } from "../base/json.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { OpenOptions } from "./limits.js";

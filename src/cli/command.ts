@@ -1,4 +1,4 @@
-/** A command with a model: loads it, answers, closes it, and tells errors and the exit code. */
+/** A command with a model: loads it, answers, closes it, and reports errors and the exit code. */
 import type { Flamingo } from "../api/flamingo.js";
 import { load } from "../api/load.node.js";
 import type { PreparedPrompt } from "../api/prompt.js";

@@ -16,7 +16,7 @@ const wantsJson = process.argv.includes("--json");
 const program = new Command("openflamingo")
   .description("Few-shot vision-language models: images and text in, text out.")
   .version(version)
-  .showHelpAfterError("(--help tells more)")
+  .showHelpAfterError("(--help shows more)")
   .exitOverride()
   // Under --json an error is an object, written below. Commands inherit what is set before they are made.
   .configureOutput(wantsJson ? { writeErr: () => {} } : {})

@@ -42,7 +42,7 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
     if (stopCode === undefined) show(unwritable(error));
     stop(exitCodes.disk, "standard output cannot be written");
   });
-  process.stderr.on("error", () => {}); // there is nobody left to tell
+  process.stderr.on("error", () => {}); // there is nobody left to report to
 
   const bar = new SingleBar({
     format: "loading [{bar}] {percentage}%",
@@ -100,7 +100,7 @@ const unwritable = (cause: NodeJS.ErrnoException): OpenFlamingoError =>
     { hint: "Write the answers somewhere else.", cause },
   );
 
-/** What is not one of our errors is a bug of ours: it is named as one, and its origin is told. */
+/** What is not one of our errors is a bug of ours: it is named as one, and its origin is reported. */
 function described(error: unknown): OpenFlamingoError {
   if (error instanceof OpenFlamingoError) return error;
   const place = error instanceof Error ? error.stack?.split("\n")[1]?.trim() : undefined;

@@ -5,7 +5,7 @@
  */
 import { type Attributes, addNode, type Op, shapeError, type Tensor, type TensorType } from "./tensor.js";
 
-/** What an ONNX attribute can hold; `{ float }` tells 1.0 from 1, which JavaScript cannot. */
+/** What an ONNX attribute can hold; `{ float }` distinguishes 1.0 from 1, which JavaScript cannot. */
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 
 export interface OnnxInstruction {

@@ -37,7 +37,7 @@ function measure(x: Tensor, groups: readonly (readonly string[])[], given: Reado
  * Splits, reorders and joins axes.
  *
  * @param pattern axes before and after an arrow; parentheses join axes into one, empty ones are an axis of size 1
- * @param given sizes that the shape does not tell, such as the number of heads
+ * @param given sizes that the shape does not give, such as the number of heads
  * @throws OpenFlamingoError `shape` when the pattern does not fit the tensor
  */
 export function rearrange(x: Tensor, pattern: string, given: Readonly<Record<string, Dim>> = {}): Tensor {

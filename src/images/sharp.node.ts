@@ -15,7 +15,7 @@ import { inTurns, type Steps, samplesOfAStep } from "./turns.js";
 
 type ModeOf = (metadata: Metadata, file: Uint8Array) => Mode | undefined;
 
-/** The mode of a file; where sharp's metadata leave it open, bytes of the file's header tell it. */
+/** The mode of a file; where sharp's metadata leave it open, bytes of the file's header say it. */
 const modeIn = {
   JPEG: ({ channels }) => (({ 1: "L", 3: "RGB", 4: "CMYK" }) as const)[channels as number],
 

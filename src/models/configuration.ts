@@ -1,7 +1,7 @@
 /**
  * From the configuration files of the hub to the models' own: open_clip's `open_clip_config.json` for the vision
  * encoder, Hugging Face's `config.json` for the language model. What a file asks for and no model here can do is
- * rejected with a specific error: a setting that is passed over would give other answers than the reference
+ * rejected with a specific error: a setting that is ignored would give other answers than the reference
  * implementation.
  */
 import { OpenFlamingoError } from "../base/errors.js";

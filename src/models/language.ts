@@ -33,8 +33,8 @@ export interface LanguageModel {
   /** ids int32 (b, t) → (b, t, d) */
   embed(p: Params, ids: Tensor): Tensor;
   /**
-   * How queries and keys (b, t, h, e) are turned by where their tokens stand, for models that tell places so. Keys are
-   * kept as they are afterwards.
+   * How queries and keys (b, t, h, e) are turned by where their tokens stand, for models that encode positions so. Keys
+   * are kept as they are afterwards.
    *
    * @param position float32 (b, t), of the new tokens
    */

@@ -26,9 +26,9 @@ export interface PerceiverConfig {
   readonly latents: number;
   /** How many times wider than its input the feed-forward layer is. */
   readonly mlpRatio: number;
-  /** How many frames of an image can be told apart; left out, frames have no embedding. */
+  /** How many frames of an image can be distinguished; left out, frames have no embedding. */
   readonly frames?: number;
-  /** How many images of a prompt can be told apart; left out, images have no embedding of their place. */
+  /** How many images of a prompt can be distinguished; left out, images have no embedding of their place. */
   readonly images?: number;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Self-attention of a language model's blocks: over the new tokens alone, or with a cache of all earlier ones. Both
- * ways in which models tell positions come in here: what is added to the scores, and how queries and keys are turned.
+ * ways in which models encode positions come in here: what is added to the scores, and how queries and keys are turned.
  *
  * Sizes: b prompts, t new tokens, total positions of keys, h heads, e head dimension, c head dimension in the cache.
  */

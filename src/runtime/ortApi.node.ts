@@ -53,7 +53,7 @@ type Call = keyof typeof calls;
 /** The log level at which nothing is printed that does not end the process: errors come back as statuses. */
 export const onlyFatal = 4;
 
-/** The C API with statuses turned into errors (`Error`s with the library's own words; see `engineError`). */
+/** The C API with statuses turned into errors (`Error`s with the library's own words; see `backendError`). */
 export interface OrtApi {
   /** Of the library, e.g. `1.30.0`. */
   readonly version: string;
@@ -246,7 +246,7 @@ export function findOrtLibrary(
 }
 
 /** An error of the library, or of memory, as one of ours. */
-export function engineError(where: string, cause: unknown): OpenFlamingoError {
+export function backendError(where: string, cause: unknown): OpenFlamingoError {
   if (cause instanceof OpenFlamingoError) return cause;
   const words = tidy(cause instanceof Error ? cause.message : String(cause));
   if (/failed to allocate|allocation failed|bad.?alloc/i.test(words)) {

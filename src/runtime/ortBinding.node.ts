@@ -6,7 +6,7 @@
 import { availableParallelism } from "node:os";
 import { bug, OpenFlamingoError } from "../base/errors.js";
 import { faultOf, type HostTensor } from "./hostTensor.js";
-import { engineError, silenceTelemetry } from "./ortApi.node.js";
+import { backendError, silenceTelemetry } from "./ortApi.node.js";
 import type { BindingHandlers, Computed } from "./ortBinding.worker.node.js";
 import { checkWeights, type Plan, planRun } from "./plan.js";
 import {
@@ -88,7 +88,7 @@ class BindingRuntime implements Runtime {
       loading.then(() => this.#calls.call("release", number)).catch(() => {}); // nobody waits for it any more
       signal?.throwIfAborted();
       this.#rejectIfClosed();
-      throw engineError(`${program.name} cannot be loaded`, error);
+      throw backendError(`${program.name} cannot be loaded`, error);
     }
     const session = new BindingSession(this.#calls, program, number, this.#bound, () =>
       this.#sessions.delete(session),
@@ -197,7 +197,7 @@ class BindingSession implements Session {
     } catch (error) {
       signal?.throwIfAborted();
       this.#rejectIfClosed();
-      throw engineError(`${this.program.name} failed`, error);
+      throw backendError(`${this.program.name} failed`, error);
     }
   }
 

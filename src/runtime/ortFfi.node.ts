@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { bug, OpenFlamingoError } from "../base/errors.js";
 import type { HostTensor } from "./hostTensor.js";
 import {
+  backendError,
   cString,
-  engineError,
   findOrtLibrary,
   type OrtApi,
   onlyFatal,
@@ -65,7 +65,7 @@ class OrtRuntime implements Runtime {
     } catch (error) {
       for (const weight of weights.values()) this.#api.release("Value", weight);
       options.signal?.throwIfAborted();
-      throw engineError(`${program.name} cannot be loaded`, error);
+      throw backendError(`${program.name} cannot be loaded`, error);
     }
     const session = new OrtSession(this.#api, program, native, [...weights.values()], () =>
       this.#sessions.delete(session),

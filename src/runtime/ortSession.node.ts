@@ -8,7 +8,7 @@
 import { onnxTypes } from "../base/dtypes.js";
 import { bug } from "../base/errors.js";
 import { faultOf, type HostTensor } from "./hostTensor.js";
-import { cString, engineError, type OrtApi, type Pointer } from "./ortApi.node.js";
+import { backendError, cString, type OrtApi, type Pointer } from "./ortApi.node.js";
 import { type Plan, planRun } from "./plan.js";
 import {
   type BoundTensor,
@@ -162,7 +162,7 @@ export class OrtSession implements Session {
     } catch (error) {
       signal?.throwIfAborted();
       this.#rejectIfClosed();
-      throw engineError(`${this.program.name} failed`, error);
+      throw backendError(`${this.program.name} failed`, error);
     } finally {
       signal?.removeEventListener("abort", stop);
       this.#stop = undefined;

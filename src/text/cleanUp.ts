@@ -1,4 +1,4 @@
-/** Moves punctuation to the word before it, as transformers does in decoding unless it is told not to. */
+/** Moves punctuation to the word before it, as transformers does in decoding unless switched off. */
 
 const replacements = [
   [" .", "."],

@@ -4,7 +4,7 @@ import { OpenFlamingoError } from "../base/errors.js";
 export interface StopMatcher {
   /**
    * Takes the next piece of the answer. `text` is what can be shown: nothing that may be the beginning of a stop
-   * string, and nothing from a complete one on. Once `stopped`, further pieces are passed over.
+   * string, and nothing from a complete one on. Once `stopped`, further pieces are ignored.
    */
   push(text: string): { readonly text: string; readonly stopped: boolean };
   /** What was held back when the answer ended without a stop string. */

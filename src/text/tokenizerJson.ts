@@ -1,7 +1,7 @@
 /**
  * Reads a `tokenizer.json` into a typed description: byte-level BPE in the forms of GPT-NeoX, GPT-2 and CLIP.
  *
- * What is not known here is rejected, since a part passed over in silence means other ids. No regular expression of
+ * What is not known here is rejected, since a part ignored in silence means other ids. No regular expression of
  * the file is ever run: known ones stand for our own.
  * Source: the files of GPT-NeoX-20B and CLIP, and what the Rust library tokenizers 0.13.3 does with them.
  */

@@ -1,4 +1,7 @@
-/** Calls that make no sense, as a program in JavaScript can make them: each is told what is wrong and what to do. */
+/**
+ * Calls that make no sense, as a program in JavaScript can make them: each gets an error that says what is wrong and
+ * what to do.
+ */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -45,7 +45,7 @@ test.each([
   ["an address where nobody answers", () => "http://127.0.0.1:9/", "cannot be fetched"],
   ["an answer without end", () => `${address}/endless`, "is larger than 67108864 bytes"],
   ["an answer that breaks off", () => `${address}/cut`, "the answer broke off"],
-])("%s is told", async (what, url, message) => {
+])("%s is reported", async (what, url, message) => {
   await expect(fetchImage(new URL(url()))).rejects.toMatchObject({
     code: "network",
     message: `${url()}: ${message}`,

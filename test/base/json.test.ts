@@ -22,7 +22,7 @@ test("a list is no object", () => {
   expect(() => parseJsonObject("[]", fail)).toThrow("must be a JSON object");
 });
 
-test("depth is told before parsing, of what is no JSON too", () => {
+test("depth is reported before parsing, of what is no JSON too", () => {
   for (const text of ["[".repeat(1e7), `{"a": "${"[".repeat(200)}", "b": ${"[".repeat(200)}`]) {
     expect(() => parseJson(text, fail)).toThrow("nests more than 100 deep");
   }

@@ -74,7 +74,7 @@ test.each([
     },
     "there is a folder of that name",
   ],
-])("%s is told", async (what, make, message) => {
+])("%s is reported", async (what, make, message) => {
   const path = make(folder);
   for (const call of [write, requireWritable]) {
     await expect(call(path)).rejects.toMatchObject({
@@ -105,7 +105,7 @@ function withDisk(options: string, work: (disk: string) => Promise<void>): () =>
 }
 
 test(
-  "a full disk keeps the old file, and is told",
+  "a full disk keeps the old file, and is reported",
   withDisk("size=100k", async (disk) => {
     const path = join(disk, "a.bin");
     writeFileSync(path, "old");
@@ -120,7 +120,7 @@ test(
 );
 
 test(
-  "a read-only disk is told",
+  "a read-only disk is reported",
   withDisk("ro", async (disk) => {
     const path = join(disk, "a.bin");
     for (const call of [write, requireWritable]) {

@@ -70,7 +70,7 @@ test("an embedding may have more rows or fewer where the checkpoint may, but not
   );
 });
 
-test("what the contract lets a file hold beyond the model is passed over", () => {
+test("what the contract lets a file hold beyond the model is ignored", () => {
   const checkpoint = holding("checkpoint.pt", {
     "gpt_neox.layers.0.attention.bias": [1, 1, 8, 8],
     "gpt_neox.layers.0.attention.masked_bias": [],

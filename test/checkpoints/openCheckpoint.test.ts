@@ -31,7 +31,7 @@ function numbersFile(values: Record<string, number>): string {
 const torchNumber = torchFile(dictionary({ w: tensor({ size: 1, shape: [1], strides: [1] }) }), [float32(7)]);
 const index = (map: unknown) => JSON.stringify({ metadata: {}, weight_map: map });
 
-test("a file's kind is told by its content, whatever it is called", async () => {
+test("a file's kind is known from its content, whatever it is called", async () => {
   const folder = folderOf({ "a.pt": numbersFile({ w: 3 }), "b.safetensors": torchNumber });
   await using first = await openCheckpoint(join(folder, "a.pt"));
   await using second = await openCheckpoint(join(folder, "b.safetensors"));

@@ -47,7 +47,7 @@ const retrained = (change: (tensors: Map<string, PlainTensor>) => void): string 
   model((copy) => {
     const tensors = new Map(trained);
     change(tensors);
-    writeFileSync(join(copy, "checkpoint.pt"), safetensors(tensors)); // told apart by content
+    writeFileSync(join(copy, "checkpoint.pt"), safetensors(tensors)); // distinguished by content
   });
 const gate = "lang_encoder.transformer.blocks.3.gated_cross_attn_layer.attn_gate";
 

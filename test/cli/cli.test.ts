@@ -92,7 +92,7 @@ test("--early-stopping is a flag, or =never", async () => {
   expect((await run([...beams, "--early-stopping=often", cat])).code).toBe(2);
 });
 
-test("several images are told apart by their names", async () => {
+test("several images are distinguished by their names", async () => {
   const { stdout } = await run(["caption", "--quiet", cat, rocket]);
   const lines = stdout.trimEnd().split("\n");
   expect(lines).toHaveLength(2);

@@ -89,7 +89,7 @@ test("--output writes all of them to a safetensors file, with their names", asyn
   expect(JSON.parse(header.__metadata__.names)).toEqual([cat, rocket, "a cat"]);
 });
 
-test("a file that cannot be written is told before any work", async () => {
+test("a file that cannot be written is reported before any work", async () => {
   const { stdout, stderr, code } = await run(["embed", "--quiet", "--output", join(folder, "none/a"), cat]);
   expect(stdout).toBe("");
   expect(stderr).toContain("none/a: cannot be written: there is no such folder");
@@ -115,7 +115,7 @@ test("an image that cannot be read does not keep the others back, and 3 comes at
   expect(code).toBe(3);
 });
 
-test("a text without CLIP's tokenizer is the model's fault, told as JSON under --json", async () => {
+test("a text without CLIP's tokenizer is the model's fault, reported as JSON under --json", async () => {
   // Before the image, whose work would be for nothing.
   const { stdout, stderr, code } = await run(["embed", "--quiet", "--json", cat, "--text", "a cat"]);
   expect(stdout).toBe("");

@@ -76,7 +76,7 @@ describe.skipIf(process.platform === "win32")("outputs", () => {
     expect(await shell(`$RUN caption ${photo} 2>&-`)).toMatchObject({ code: 0 });
   });
 
-  test.skipIf(!existsSync("/dev/full"))("on a full disk, it is told once, with 6", async () => {
+  test.skipIf(!existsSync("/dev/full"))("on a full disk, it is reported once, with 6", async () => {
     const { code, stderr } = await shell(`$RUN caption --quiet ${photo} ${photo} >/dev/full`);
     expect(stderr).toBe(
       "openflamingo: standard output cannot be written (ENOSPC: the disk is full)\n  Write the answers somewhere else.\n",

@@ -43,11 +43,11 @@ test("what is no error of our own, a bug, control characters and a reader that h
     },
   };
   const { failures, outcomes } = await fuzz(broken, { seed: 3, count: 40, limit: 0.01 });
-  const told = failures.map(({ what }) => what.split("\n")[0]);
-  expect(new Set(told)).toEqual(
+  const reported = failures.map(({ what }) => what.split("\n")[0]);
+  expect(new Set(reported)).toEqual(
     new Set([
       "RangeError: Invalid array length",
-      "is told as a bug of the program: impossible",
+      "is reported as a bug of the program: impossible",
       'has control characters in its message: "\\u001b[31mred"',
       "Error: took longer than 0.01 s",
     ]),

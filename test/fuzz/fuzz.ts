@@ -112,7 +112,7 @@ async function outcomeOf(
 function faultOf(error: unknown): string | undefined {
   if (!(error instanceof OpenFlamingoError)) return String(error instanceof Error ? error.stack : error);
   const { code, message } = error;
-  if (code === "internal") return `is told as a bug of the program: ${message}`;
+  if (code === "internal") return `is reported as a bug of the program: ${message}`;
   if (message.length > 2000) return `has a message of ${message.length} characters`;
   const isControl = (c: string) => c < " " && c !== "\n";
   if ([...message].some(isControl))

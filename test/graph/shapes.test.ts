@@ -1,4 +1,4 @@
-/** What a model that is written wrongly is told: the operator, the shapes by name, and the line. */
+/** The error of a model that is written wrongly: the operator, the shapes by name, and the line. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";

@@ -8,7 +8,7 @@ import { hostileArchives } from "./archives.js";
 import { differs, expectDistinct, expectRejected, openFiles, readAll } from "./expect.js";
 import { hostileIndexes, shards } from "./indexes.js";
 
-test("there are at least 40 hostile archives and headers, no two trying the same or told the same", () => {
+test("there are at least 40 hostile archives and headers, no two trying the same or reported the same", () => {
   expect(hostileArchives.length).toBeGreaterThanOrEqual(40);
   expectDistinct(hostileArchives);
   expectDistinct(hostileIndexes);
@@ -19,9 +19,9 @@ const expectNew = differs();
 test.each(hostileArchives)("$name ($tries) is rejected by its own words", async (row) => {
   writeFileSync(path, bytes(row.bytes));
   const before = openFiles();
-  const told = await expectRejected(row, () => readAll(path));
-  expect(told, "the file").toContain(path);
-  expectNew(told);
+  const reported = await expectRejected(row, () => readAll(path));
+  expect(reported, "the file").toContain(path);
+  expectNew(reported);
   expect(openFiles(), "open files").toBe(before);
   rejected("Archives and headers", `${row.name}: ${row.tries}`, row.code);
 });

@@ -347,7 +347,7 @@ const others: Table = [
   lies("an empty file", "find what a reader does without a first byte", "", "it is 0 bytes long"),
   lies(
     "a pickle of protocol 0",
-    "be unpickled though it has no first byte that tells",
+    "be unpickled though it has no first byte that says",
     "cos\nsystem\n(S'id'\ntR.",
     'starts "cos\\nsystem\\n(S\'id"',
   ),
@@ -355,7 +355,7 @@ const others: Table = [
 
 const tensorOf = (shape: string, offsets = "[0,4]", dtype = '"F32"') =>
   `{"dtype":${dtype},"shape":${shape},"data_offsets":${offsets}}`;
-/** A file with one tensor `a`, of one float32 unless told otherwise. */
+/** A file with one tensor `a`, of one float32 unless given. */
 const single = (...entry: Parameters<typeof tensorOf>) =>
   safetensors(`{"a":${tensorOf(...entry)}}`, float32(1));
 const pair = (a: string, b: string, bytes: number) => safetensors(`{"a":${a},"b":${b}}`, "x".repeat(bytes));

@@ -41,7 +41,7 @@ export async function expectRejected(
   }
 }
 
-/** Handles that the process has open; on systems that do not tell, none. */
+/** Handles that the process has open; on systems that do not say, none. */
 export const openFiles = (): number =>
   existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0;
 

@@ -19,7 +19,7 @@ import { bmp, chunk, gif, gifFrame, hostileImages, jpeg, pdf, png, svg, tiff } f
 const folder = temporaryFolder();
 const expectNew = differs();
 
-test("no two hostile images try the same or are told the same", () => {
+test("no two hostile images try the same or are reported the same", () => {
   expect(hostileImages.length).toBeGreaterThanOrEqual(30);
   expectDistinct(hostileImages);
 });
@@ -28,9 +28,9 @@ test.each(hostileImages)("$name ($tries) is rejected by its own words", async (r
   const path = join(folder, "cat.jpg"); // whatever it is: names prove nothing
   writeFileSync(path, bytes(row.bytes));
   const before = openFiles();
-  const told = await expectRejected(row, () => decodeImage(path));
-  expect(told, "the file").toContain(path);
-  expectNew(told);
+  const reported = await expectRejected(row, () => decodeImage(path));
+  expect(reported, "the file").toContain(path);
+  expectNew(reported);
   expect(openFiles(), "open files").toBe(before);
   await expectRejected(row, () => decodeImage(bytes(row.bytes)));
   rejected("Images", `${row.name}: ${row.tries}`, row.code);
@@ -135,7 +135,7 @@ describe("what an image may cost", () => {
     });
   });
 
-  test("what fetches an image is told when nobody waits for it any more", async () => {
+  test("what fetches an image is notified when nobody waits for it any more", async () => {
     const signals: AbortSignal[] = [];
     const fetchImage = (_: URL, { signal }: { signal?: AbortSignal | undefined }) => {
       signals.push(signal!);

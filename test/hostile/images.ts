@@ -23,13 +23,13 @@ export function png(
   return `\x89PNG\r\n\x1a\n${chunk("IHDR", header)}${extra}${chunk("IDAT", data)}${chunk("IEND", "")}`;
 }
 
-/** One pixel at (0, 0), and where told the size that it claims to have. */
+/** One pixel at (0, 0), and, where given, the size that it claims to have. */
 export const gifFrame = (width = 1, height = 1): string =>
   `\x2c\0\0\0\0${le(width, 2)}${le(height, 2)}\0\x02\x02\x44\x01\0`;
 export const gif = (width: number, height: number, frames: string): string =>
   `GIF89a${le(width, 2)}${le(height, 2)}\x80\0\0\0\0\0\xff\xff\xff${frames}\x3b`;
 
-/** Pages of 2 × 1 pixels of 8-bit grey, but for the tags that are told. */
+/** Pages of 2 × 1 pixels of 8-bit grey, but for the tags that are given. */
 export function tiff(pages: number, tags: { [tag: number]: number } = {}, next = 0): string {
   const size = 2 + 12 * 10 + 4;
   const samples = 8 + pages * size;

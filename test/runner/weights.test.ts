@@ -30,7 +30,7 @@ const load = async (rows: number, trained: Readonly<Record<string, number>> = {}
   return [...(weights.get(tensor)!.data as Float32Array)];
 };
 
-test("a weight that is not finite is told with its place", async () => {
+test("a weight that is not finite is reported with its place", async () => {
   const damaged = checkpoint("language", { [language.embedding]: 4 });
   const read = async (_: string, into: Float32Array) => into.set([1, 2, Number.NaN]);
   const checkpoints = {
@@ -44,7 +44,7 @@ test("a weight that is not finite is told with its place", async () => {
   });
 });
 
-test("a weight that has no room in memory is told with its size", async () => {
+test("a weight that has no room in memory is reported with its size", async () => {
   const rows = 2 ** 50; // as a header may say: the reader of a real file would reject it before
   const checkpoints = {
     vision: checkpoint("vision", {}),

@@ -1,4 +1,4 @@
-/** Packages that are missing, damaged or of another version: each is told with what to install. */
+/** Packages that are missing, damaged or of another version: each is reported with what to install. */
 import { createRequire } from "node:module";
 import { afterEach, expect, test, vi } from "vitest";
 import * as errors from "../../src/base/errors.js";

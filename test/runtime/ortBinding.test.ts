@@ -127,7 +127,7 @@ test("memory after opening, running and closing 30 times is what it was after 10
 });
 
 describe("opening", () => {
-  test("tells name and version", async () => {
+  test("gives name and version", async () => {
     await using runtime = await openOrtBinding();
     expect(runtime.name).toBe("ort.binding");
     expect(runtime.version).toMatch(/^1\.\d+\.\d+$/);

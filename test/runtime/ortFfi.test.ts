@@ -5,7 +5,7 @@ import koffi from "koffi";
 import { afterAll, describe, expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { type HostTensor, zeros } from "../../src/runtime/hostTensor.js";
-import { engineError, findOrtLibrary, openOrtApi } from "../../src/runtime/ortApi.node.js";
+import { backendError, findOrtLibrary, openOrtApi } from "../../src/runtime/ortApi.node.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime } from "../../src/runtime/runtime.js";
 import { selfTest, selfTestProgram } from "../../src/runtime/selfTest.js";
@@ -196,7 +196,7 @@ describe("opening", () => {
     expect(process.env).toMatchObject({ ORT_DISABLE_TELEMETRY: "1" });
   });
 
-  test("tells name and version", async () => {
+  test("gives name and version", async () => {
     await using runtime = await openOrtFfi();
     expect(runtime.name).toBe("ort.ffi");
     expect(runtime.version).toMatch(/^1\.\d+\.\d+$/);
@@ -252,6 +252,6 @@ test.each([
     "Status Message: Compute MatMul dimension mismatch",
   ],
   ["Invalid output name: z", "Invalid output name: z"],
-])("the backend's words %# are told without the places in its code", (words, told) => {
-  expect(engineError("decode", new Error(words)).message).toBe(`decode: ${told}`);
+])("the backend's words %# are reported without the places in its code", (words, reported) => {
+  expect(backendError("decode", new Error(words)).message).toBe(`decode: ${reported}`);
 });

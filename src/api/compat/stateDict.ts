@@ -1,7 +1,7 @@
-/** A file of weights beside the names that the model has: what torch's `load_state_dict` tells of keys. */
+/** A file of weights beside the names that the model has: what torch's `load_state_dict` reports of keys. */
 import { OpenFlamingoError } from "../../base/errors.js";
 import type { Checkpoint } from "../../checkpoints/checkpoint.js";
-import { isPassedOver, placesIn } from "../../checkpoints/match.js";
+import { isIgnored, placesIn } from "../../checkpoints/match.js";
 
 export interface LoadedKeys {
   /** The model's tensors that the file does not hold: with a released checkpoint, the frozen ones. */
@@ -22,7 +22,7 @@ export function compareKeys(
   const keys = [...tensors.keys()];
   const held = new Set(keys.map(placeOf));
   const missingKeys = [...names].filter((name) => !held.has(name));
-  const unexpectedKeys = keys.filter((name) => placeOf(name) === undefined && !isPassedOver(name));
+  const unexpectedKeys = keys.filter((name) => placeOf(name) === undefined && !isIgnored(name));
   if (strict && missingKeys.length + unexpectedKeys.length > 0) {
     const part = (kind: string, all: readonly string[]) =>
       `${all.length} ${kind}${all.length > 0 ? ` (${all[0]}, …)` : ""}`;

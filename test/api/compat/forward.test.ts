@@ -221,7 +221,7 @@ describe("cached media", () => {
     return inputIds;
   };
 
-  test("are forgotten by a forward unless it is told not to, until they are uncached", async () => {
+  test("are forgotten by a forward unless switched off, until they are uncached", async () => {
     const langX = await cache();
     await opened.model.forward({ langX, clearConditionedLayers: false });
     await opened.model.forward({ langX });
@@ -297,7 +297,7 @@ describe("weights", () => {
     await model.close();
   });
 
-  test("a checkpoint of the trained part lacks the frozen ones: told, and rejected if strict", async () => {
+  test("a checkpoint of the trained part lacks the frozen ones: reported, and rejected if strict", async () => {
     const { model } = await createTinyModel(golden!);
     const { missingKeys, unexpectedKeys } = await model.loadStateDict(checkpoint, { strict: false });
     expect(missingKeys).toContain("lang_encoder.transformer.blocks.0.attn.Wqkv.weight");
