@@ -1,5 +1,5 @@
 /**
- * Fuzzes the readers of strangers' files, as long as one likes:
+ * Fuzzes the readers of untrusted files, as long as one likes:
  *
  *     npx tsx scripts/fuzz.ts --count 200000 --seed 1 --kind pickle
  *

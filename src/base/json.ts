@@ -1,5 +1,5 @@
 /**
- * JSON from strangers. `JSON.parse` keeps the last of two values with the same name and says nothing; for a header, an
+ * Untrusted JSON. `JSON.parse` keeps the last of two values with the same name and says nothing; for a header, an
  * index or a configuration that is a way to show one file to a checker and another to a reader, so here it is a fault.
  */
 

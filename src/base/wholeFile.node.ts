@@ -1,5 +1,5 @@
 /**
- * Writing a file whole or not at all: it is written under another name beside its own, brought to the disk, and
+ * Writing a file atomically: it is written under another name beside its own, brought to the disk, and
  * renamed. Whoever reads the name, also after a kill or a full disk, finds the old file or the new one.
  */
 import { access, constants, type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";

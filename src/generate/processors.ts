@@ -75,10 +75,10 @@ function asynchronous(late: Promise<unknown>): OpenFlamingoError {
   });
 }
 
-/** Rules may leave no token at all, and strangers' processors may write anything. */
-function requireToken({ row, step, logits }: RowState, byStrangers: boolean): void {
+/** Rules may leave no token at all, and a caller's processors may write anything. */
+function requireToken({ row, step, logits }: RowState, fromCaller: boolean): void {
   const place = `row ${row}, step ${step}`;
-  const wrong = byStrangers ? logits.findIndex((x) => Number.isNaN(x) || x === Number.POSITIVE_INFINITY) : -1;
+  const wrong = fromCaller ? logits.findIndex((x) => Number.isNaN(x) || x === Number.POSITIVE_INFINITY) : -1;
   if (wrong >= 0) {
     throw new OpenFlamingoError(
       "usage",

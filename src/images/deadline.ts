@@ -1,4 +1,4 @@
-/** Work that has a time to be done in: an image of a stranger may be made to take for ever. */
+/** Work that has a time to be done in: an untrusted image may be made to take for ever. */
 
 /**
  * Waits for `work` until its time is over or `signal` is aborted; then the work's own signal is aborted, and its

@@ -1,5 +1,5 @@
 /**
- * Reads JSON that strangers wrote: what is not expected is rejected, with its place in the file.
+ * Reads untrusted JSON: what is not expected is rejected, with its place in the file.
  *
  * `where` is that place, e.g. `normalizer.normalizers[1].type`.
  */

@@ -1,4 +1,4 @@
-/** A file is written whole or not at all. */
+/** A file is written atomically. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -51,7 +51,7 @@ export const hostileIndexes: readonly HostileRow[] = [
   ),
   away(
     "a share",
-    "have Windows log in at a stranger's server",
+    "have Windows log in at an unknown server",
     index({ a: "\\\\198.51.100.7\\x" }),
     "uses \\ where / is wanted",
   ),

@@ -238,14 +238,14 @@ function processingOf(options: GenerationArguments) {
     minLength,
     minNewTokens,
   } = options;
-  const strangers = [logitsProcessor].flat();
-  if (strangers.some((process) => typeof process !== "function")) {
+  const own = [logitsProcessor].flat();
+  if (own.some((process) => typeof process !== "function")) {
     throw usage(
       "logitsProcessor is no function, and no list of functions",
       "It changes a row's scores in place.",
     );
   }
-  const processors = strangers.map(
+  const processors = own.map(
     (process): LogitsProcessor =>
       ({ row, step, ids, logits }) =>
         process({ row, step, ids, scores: logits }),
