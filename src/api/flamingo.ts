@@ -33,7 +33,7 @@ export interface TemplateOptions extends GenerateOptions {
 
 export interface CaptionOptions extends GenerateOptions {
   readonly shots?: readonly Shot[] | undefined;
-  /** What stands between image and caption, in query and shots; `Output:` unless the model says otherwise. */
+  /** Text between image and caption, in query and shots; `Output:` unless the model says otherwise. */
   readonly prompt?: string | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface ClassifyOptions extends RankOptions {
 }
 
 export interface Classification {
-  /** The likeliest label. */
+  /** The most probable label. */
   readonly label: string;
   readonly logProbs: Readonly<Record<string, number>>;
   /** Whether these are means over an answer's tokens. */
@@ -89,7 +89,7 @@ export interface Flamingo extends AsyncDisposable {
   /** Says which of the labels fits an image best, by log-likelihood; labels are scored exactly as written. */
   classify(image: ImageSource, labels: readonly string[], options?: ClassifyOptions): Promise<Classification>;
   /**
-   * How likely each answer is after a prompt, in their order: the mean log-probability of its tokens, or the sum.
+   * How probable each answer is after a prompt, in their order: the mean log-probability of its tokens, or the sum.
    * Tokens with which several answers begin are computed once.
    */
   rank(

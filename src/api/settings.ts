@@ -12,7 +12,7 @@ export interface GenerateOptions {
   /** Strings at which the answer ends, besides `<|endofchunk|>`; they are cut off. */
   readonly stop?: readonly string[] | undefined;
 
-  /** Searches so many sequences at a time for the likeliest; 1: always the likeliest next token. */
+  /** Searches so many sequences at a time for the most probable; 1: always the most probable next token. */
   readonly beams?: number | undefined;
   /** A beam's score is divided by its length to this power; 1. */
   readonly lengthPenalty?: number | undefined;
@@ -31,7 +31,7 @@ export interface GenerateOptions {
   /** The same seed gives the same draws on every machine; 0. */
   readonly seed?: number | undefined;
 
-  /** Above 1, tokens that are in the text already become less likely. */
+  /** Above 1, tokens that are in the text already become less probable. */
   readonly repetitionPenalty?: number | undefined;
   /** No sequence of so many tokens comes twice; 0: no such rule. */
   readonly noRepeatNgramSize?: number | undefined;
@@ -125,7 +125,7 @@ function strategyOf(options: GenerateOptions, returnSequences: number): Strategy
   if (sampling) return { kind: "sample", temperature, topK, topP, minP, seed };
   if (returnSequences > 1) {
     throw usage(
-      `returnSequences is ${returnSequences}, and there is one likeliest answer`,
+      `returnSequences is ${returnSequences}, and there is one most probable answer`,
       "Give beams, or sample.",
     );
   }

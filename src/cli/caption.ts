@@ -14,7 +14,7 @@ export function caption(program: Command): void {
     .summary("say what is in each image")
     .description("Says what is in each image.")
     .argument("<image...>", "image files")
-    .option("--prompt <text>", "what stands between image and caption (default: Output:)");
+    .option("--prompt <text>", "text between image and caption (default: Output:)");
   addOptions(command, generationOptions(), modelOptions())
     .addHelpText(
       "after",

@@ -28,7 +28,7 @@ export function classify(program: Command): void {
     .argument("<image...>", "image files")
     .option("--labels <a,b,c>", "the labels", commaSeparated)
     .option("--label <text>", "one label, which may hold a comma; may be repeated", repeated)
-    .option("--prompt <text>", "what stands between image and label (default: Output:)");
+    .option("--prompt <text>", "text between image and label (default: Output:)");
   addOptions(command, [shotsOption()], modelOptions())
     .addHelpText(
       "after",

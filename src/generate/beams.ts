@@ -1,5 +1,5 @@
 /**
- * Beam search: the likeliest sequences instead of the likeliest next token.
+ * Beam search: the most probable sequences instead of the most probable next token.
  *
  * Reference: transformers 4.33.3, `beam_search` and `BeamSearchScorer`; with `beamLength: "generated"` as from 4.36 on.
  */
@@ -83,7 +83,7 @@ export async function beamSearch(
 
   const tree = await runner.tokenTree(prompt, { nodes: count * (maxNewTokens - 1), depth: maxNewTokens });
   try {
-    // All beams start at the prompt's end; all but the first are so unlikely that only need brings them in.
+    // All beams start at the prompt's end; all but the first are so improbable that only need brings them in.
     let beams: readonly Beam[] = Array.from({ length: count }, (_, i) => ({
       node: -1,
       ids: [],

@@ -1,5 +1,5 @@
 /**
- * Greedy generation: always the likeliest token.
+ * Greedy generation: always the most probable token.
  *
  * Reference: transformers 4.33.3, `greedy_search`.
  */

@@ -23,7 +23,7 @@ export interface RowState {
 export type LogitsProcessor = (state: RowState) => void;
 
 export interface Processing {
-  /** Makes tokens that are in the text already less likely (above 1) or more so (below 1); 1 when left out. */
+  /** Makes tokens that are in the text already less probable (above 1) or more so (below 1); 1 when left out. */
   readonly repetitionPenalty?: number | undefined;
   /** No sequence of so many tokens comes twice, the prompt's included; 0 or left out: no such rule. */
   readonly noRepeatNgramSize?: number | undefined;
@@ -133,7 +133,7 @@ function check({
 }: Processing): void {
   if (!(repetitionPenalty > 0 && Number.isFinite(repetitionPenalty))) {
     throw new OpenFlamingoError("usage", `repetitionPenalty is ${repetitionPenalty}: it must be above 0`, {
-      hint: "1 changes nothing; 1.2 makes repetitions less likely.",
+      hint: "1 changes nothing; 1.2 makes repetitions less probable.",
     });
   }
   for (const [name, value] of Object.entries({ noRepeatNgramSize, minLength, minNewTokens })) {

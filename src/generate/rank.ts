@@ -1,5 +1,5 @@
 /**
- * Ranking: how likely given answers are after a prompt.
+ * Ranking: how probable given answers are after a prompt.
  *
  * Reference: open_flamingo/eval/models/open_flamingo.py, `get_rank_classifications` with `use_cache=False`. There each
  * answer is read alone; here the prompt is read once, and so are tokens with which several answers begin.

@@ -1,6 +1,6 @@
 /**
  * What sampling does with the logits of one row before a token is drawn: it sharpens or flattens them, and leaves out
- * tokens that are too unlikely.
+ * tokens that are too improbable.
  *
  * Reference: transformers 4.46.3, `generation/logits_process.py`, in the order in which `generate` applies them.
  */
@@ -8,18 +8,20 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { probabilities } from "./logits.js";
 
 export interface Warping {
-  /** Logits are divided by it: below 1 likely tokens become likelier; 1 when left out. */
+  /** Logits are divided by it: below 1 probable tokens become more probable; 1 when left out. */
   readonly temperature?: number | undefined;
-  /** Only so many of the likeliest tokens are kept, and those as likely as the last of them; all when left out. */
+  /**
+   * Only so many of the most probable tokens are kept, and those as probable as the last of them; all when left out.
+   */
   readonly topK?: number | undefined;
-  /** Only the likeliest tokens are kept that together have this probability; 1, all, when left out. */
+  /** Only the most probable tokens are kept that together have this probability; 1, all, when left out. */
   readonly topP?: number | undefined;
-  /** Only tokens are kept that have this share of the likeliest one's probability; 0, all, when left out. */
+  /** Only tokens are kept that have this share of the most probable one's probability; 0, all, when left out. */
   readonly minP?: number | undefined;
 }
 
 /**
- * All that is asked for, as one function that changes a row of logits in place. The likeliest token always stays.
+ * All that is asked for, as one function that changes a row of logits in place. The most probable token always stays.
  *
  * @throws OpenFlamingoError `usage` for settings that make no sense
  */
@@ -42,11 +44,11 @@ function keepTopK(logits: Float32Array, count: number): void {
 function keepTopP(logits: Float32Array, mass: number): void {
   const p = probabilities(logits);
   const possible = [...p.keys()].filter((token) => p[token]! > 0);
-  const unlikeliestFirst = possible.sort((a, b) => logits[a]! - logits[b]!);
-  const likeliest = unlikeliestFirst.pop()!;
-  const left = new Set([likeliest]);
+  const leastProbableFirst = possible.sort((a, b) => logits[a]! - logits[b]!);
+  const best = leastProbableFirst.pop()!;
+  const left = new Set([best]);
   let below = 0;
-  for (const token of unlikeliestFirst) {
+  for (const token of leastProbableFirst) {
     below += p[token]!;
     if (below > 1 - mass) left.add(token);
   }
@@ -70,7 +72,7 @@ function check({ temperature = 1, topK = 1, topP = 1, minP = 0 }: Warping): void
     throw new OpenFlamingoError("usage", `${name} is ${value}: it must be ${rule}`, { hint });
   };
   if (!(temperature > 0 && Number.isFinite(temperature))) {
-    reject("temperature", temperature, "above 0", "Generate greedily for always the likeliest token.");
+    reject("temperature", temperature, "above 0", "Generate greedily for always the most probable token.");
   }
   if (!(Number.isInteger(topK) && topK >= 1)) {
     reject("topK", topK, "a whole number, 1 or more", "Leave it out to keep all tokens.");

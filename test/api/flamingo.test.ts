@@ -30,7 +30,7 @@ interface GenerationCase {
 const cases = goldenJson<{ cases: GenerationCase[] }>("generation.json").cases;
 const caseOf = (name: string) => cases.find((each) => each.name === name)!;
 
-test.each(["greedy_single", "greedy_other_image", "greedy_question", "greedy_three_shot"])(
+test.each(["greedy_single", "greedy_other_picture", "greedy_question", "greedy_three_shot"])(
   "generate gives the reference implementation's answer: %s",
   async (name) => {
     const { prompts, pictures: images, kwargs, text_skip_special_tokens, new_tokens } = caseOf(name);
@@ -260,7 +260,7 @@ describe("ranking", () => {
     }
   });
 
-  test("classify takes the likeliest label", async () => {
+  test("classify takes the most probable label", async () => {
     const labels = ["A woman", "a boat"];
     const { label, logProbs, normalized } = await flamingo.classify(photo("p0"), labels);
     const scores = await flamingo.rank("<image>Output:", labels, { images: [photo("p0")] });
@@ -287,7 +287,7 @@ describe("settings that exclude each other are rejected", () => {
   });
 });
 
-test("the model never writes <image> itself, even where that is likeliest", async () => {
+test("the model never writes <image> itself, even where that is most probable", async () => {
   const { ids } = await flamingo.generate("Output:");
   const folder = mkdtempSync(join(tmpdir(), "image-token-"));
   cpSync(tinyModelFolder, folder, { recursive: true });

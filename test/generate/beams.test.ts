@@ -95,7 +95,7 @@ function tableEngine(table: readonly (readonly number[])[]) {
   return { runner, seen };
 }
 const prompt = { ids: [0], images: [] };
-/** Likeliest first: 1 after the prompt, 2 after 1, then the end, 3. */
+/** Most probable first: 1 after the prompt, 2 after 1, then the end, 3. */
 const table = [
   [0, 5, 2, 1],
   [0, 2, 5, 1],

@@ -39,10 +39,10 @@ test("rows of a batch draw for themselves, and the first draws as it would alone
   expect([first]).toEqual(await collect({ seed: 1 }));
 });
 
-test("with the likeliest token alone left, sampling is greedy", async () => {
-  const likeliest = await collect("greedy");
-  expect(await collect({ seed: 3, topK: 1 })).toEqual(likeliest);
-  expect(await collect({ seed: 3, temperature: 1e-3 })).toEqual(likeliest);
+test("with the most probable token alone left, sampling is greedy", async () => {
+  const best = await collect("greedy");
+  expect(await collect({ seed: 3, topK: 1 })).toEqual(best);
+  expect(await collect({ seed: 3, temperature: 1e-3 })).toEqual(best);
 });
 
 test.each([-1, 0.5, 2 ** 53])("a seed of %d is rejected", async (seed) => {

@@ -141,7 +141,7 @@ export function planOf(langX: Ids, options: GenerationArguments, defaults: Langu
   if (numReturnSequences > 1 && numBeams === 1) {
     if (!doSample) {
       throw usage(
-        `numReturnSequences is ${numReturnSequences}, and there is one likeliest sequence`,
+        `numReturnSequences is ${numReturnSequences}, and there is one most probable sequence`,
         "Give numBeams, or doSample.",
       );
     }

@@ -142,7 +142,7 @@ describe.each(tinyModelsWith("generation.json", "the compatible API's generate")
   test.each([
     [{ max_new_tokens: 3 }, "generate has no option max_new_tokens"],
     [{ doSample: true, numBeams: 2 }, "numBeams is 2 and doSample true"],
-    [{ numReturnSequences: 2 }, "there is one likeliest sequence"],
+    [{ numReturnSequences: 2 }, "there is one most probable sequence"],
     [{ numBeams: 2, numReturnSequences: 3 }, "3 sequences are asked for, of 2 beams"],
     [{ maxNewTokens: undefined, maxLength: 4 }, "maxLength is 4"],
     [{ doSample: true, topK: 0 }, "topK is 0"],
