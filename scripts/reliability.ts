@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { exitCodes } from "../src/base/errors.js";
+import { exitCodes } from "../src/cli/exitCodes.js";
 import { type Rejection, readRejections, rejectionsVariable } from "../test/reliability.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Few-shot vision-language models: images and text in any order in, text out.
@@ -5,41 +6,59 @@
  * @module
  */
 
+// The compatible API: the functions of OpenFlamingo (Python), by its names in camel case.
 export type { CreateOptions, ModelAndTransforms } from "./api/compat/create.js";
 export { createModelAndTransforms } from "./api/compat/create.node.js";
 export type { ForwardArguments, ForwardResult } from "./api/compat/forward.js";
 export type { GeneratedSequences, GenerationArguments, ScoresProcessor } from "./api/compat/generation.js";
+export type { Ids, Mask, NumberRow, VisionX } from "./api/compat/inputs.js";
 export type { CompatibleModel, GenerateArguments } from "./api/compat/model.js";
 export type { PastKeyValues } from "./api/compat/pastKeyValues.js";
 export type { LoadedKeys } from "./api/compat/stateDict.js";
-export { type MaybePromise, stack, type Tensor } from "./api/compat/tensor.js";
-export type { CompatibleTokenizer, TokenizedTexts, TokenizeOptions } from "./api/compat/tokenizer.js";
+export { type MaybePromise, stack, type TensorData } from "./api/compat/tensorData.js";
+export type {
+  CompatibleTokenizer,
+  DecodeOptions,
+  TokenizedTexts,
+  TokenizeOptions,
+} from "./api/compat/tokenizer.js";
+// The high-level API.
 export type { EmbedInput, EmbedOptions } from "./api/embed.js";
 export type {
   AskOptions,
+  CaptionAllOptions,
   CaptionOptions,
+  CaptionPromptOptions,
+  CaptionResult,
   Classification,
   ClassifyOptions,
   Flamingo,
   RankOptions,
+  RankPromptOptions,
   TemplateOptions,
 } from "./api/flamingo.js";
-export type { LoadOptions } from "./api/load.js";
 export { load } from "./api/load.node.js";
+export type { BackendName, LoadOptions } from "./api/loadOptions.js";
+export type {
+  BeamSearchOptions,
+  GenerateOptions,
+  GreedyOptions,
+  SamplingOptions,
+  SharedOptions,
+} from "./api/options.js";
 export {
-  askPrompt,
-  captionPrompt,
-  classifyPrompt,
-  type Image,
+  type ImagePart,
   image,
   type LabelShot,
+  type PreparedPrompt,
   type PromptInput,
   type QuestionShot,
   type Shot,
 } from "./api/prompt.js";
-export type { GenerateOptions } from "./api/settings.js";
-export { shots } from "./api/shots.node.js";
-export { type ErrorCode, exitCodes, OpenFlamingoError } from "./base/errors.js";
+export type { ShotOf } from "./api/shots.js";
+export { readShots, readShots as shots } from "./api/shots.node.js";
+// Both.
+export { type ErrorCode, type ErrorData, OpenFlamingoError } from "./base/errors.js";
 export type { ReaderLimits } from "./checkpoints/limits.js";
 export type { Answer } from "./generate/answers.js";
 export type { LogitsProcessor, RowState } from "./generate/processors.js";

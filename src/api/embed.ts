@@ -26,19 +26,9 @@ export function createEmbed(
   clipTokenizer: () => Promise<ClipTokenizer>,
 ): Embed {
   let tokenizer: ClipTokenizer | undefined;
-  return async ({ images, texts }, { signal } = {}) => {
+  return async (input, { signal } = {}) => {
     signal?.throwIfAborted();
-    const given: unknown = images ?? texts;
-    const both = images !== undefined && texts !== undefined;
-    if (both || !Array.isArray(given) || given.length === 0) {
-      throw new OpenFlamingoError(
-        "usage",
-        "embed: it takes a list of `images` or a list of `texts`, with at least one",
-        {
-          hint: 'embed({ images: ["cat.jpg"] }) or embed({ texts: ["a cat"] })',
-        },
-      );
-    }
+    const { images, texts } = requireInput(input);
     const found: Float32Array[] = [];
     for (const source of images ?? []) {
       signal?.throwIfAborted();
@@ -48,6 +38,20 @@ export function createEmbed(
     for (const text of texts ?? []) found.push(await features.ofText(tokenizer!(text), { signal }));
     return found;
   };
+}
+
+/** @throws OpenFlamingoError `usage` unless there are images or texts, and not both */
+function requireInput(input: unknown): EmbedInput {
+  const { images, texts } = Object(input) as { images?: unknown; texts?: unknown };
+  const given = images ?? texts;
+  const isText = (text: unknown) => typeof text === "string";
+  const fits = Array.isArray(given) && given.length > 0 && (texts === undefined || given.every(isText));
+  if (fits && (images === undefined) !== (texts === undefined)) return input as EmbedInput;
+  throw new OpenFlamingoError(
+    "usage",
+    "embed: it takes a list of `images` or a list of `texts`, with at least one",
+    { hint: 'embed({ images: ["cat.jpg"] }) or embed({ texts: ["a cat"] })' },
+  );
 }
 
 /**

@@ -3,12 +3,15 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OpenFlamingoError } from "../base/errors.js";
+import { quoted } from "../base/quoted.js";
 import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { fetchImage } from "./fetchImage.js";
 import type { Flamingo } from "./flamingo.js";
-import { type LoadOptions, loadModel, type Platform } from "./load.js";
+import { loadModel, type Platform } from "./load.js";
+import { type LoadOptions, loadReaders } from "./loadOptions.js";
+import { readOptions } from "./readOptions.js";
 
 /** The model that comes with the package. */
 const bundledModel = fileURLToPath(new URL("../../assets/tiny-openflamingo-9b", import.meta.url));
@@ -24,6 +27,16 @@ const bundledModel = fileURLToPath(new URL("../../assets/tiny-openflamingo-9b", 
  * const { text } = await flamingo.caption("cat.jpg");
  */
 export async function load(model: string = bundledModel, options: LoadOptions = {}): Promise<Flamingo> {
+  readOptions("load", loadReaders, options);
+  if (typeof model !== "string" || model === "") {
+    throw new OpenFlamingoError(
+      "usage",
+      `load: the model is ${quoted(model)}; it must be the path of a folder`,
+      {
+        hint: "Leave it out for the model that comes with the package.",
+      },
+    );
+  }
   return loadModel(node, await readModelFolder(model), options);
 }
 
@@ -42,6 +55,7 @@ export const node: Platform = {
   beside: (path, name) => join(dirname(path), name),
   inside: join,
   openCheckpoint,
+  warn: (text) => process.emitWarning(text),
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
   async decodeImage(source, options) {
     const { decodeImage } = await import("../images/decode.node.js").catch((cause: unknown) => {

@@ -1,6 +1,7 @@
 /** Loading a model: from a folder and a platform to a `Flamingo`. */
 import { OpenFlamingoError } from "../base/errors.js";
 import { parseJson } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { defaultLimits, type OpenOptions, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ModelDescription } from "../checkpoints/modelFolder.js";
@@ -18,30 +19,13 @@ import type { FlamingoConfig } from "../models/flamingo.js";
 import { releasedPerceiver } from "../models/perceiver.js";
 import { createFeatures } from "../runner/features.js";
 import { type ModelRunner, openModelRunner } from "../runner/modelRunner.js";
-import type { LoadProgress, ModelCheckpoints } from "../runner/weights.js";
+import type { ModelCheckpoints } from "../runner/weights.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
+import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import { createClipTokenizer } from "./embed.js";
-import { createFlamingo, type Flamingo, type FlamingoParts } from "./flamingo.js";
-
-export interface LoadOptions {
-  /** Threads of one run; all cores when left out. */
-  readonly threads?: number | undefined;
-  /**
-   * Which backend computes: `ort.ffi` (ONNX Runtime through its C interface) or `ort.binding` (its own binding,
-   * slower). Left out: the first, or the second where the first does not work.
-   */
-  readonly backend?: string | undefined;
-  /** What reading one image may cost. */
-  readonly images?: ImageLimits | undefined;
-  /** What may be taken from a checkpoint before it is known to be sound. */
-  readonly checkpoints?: Partial<ReaderLimits> | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Called while weights are read, with bytes done and in all. */
-  readonly onProgress?: LoadProgress | undefined;
-  /** Called with what a user should know, such as another backend than the usual one. */
-  readonly onNotice?: ((text: string) => void) | undefined;
-}
+import type { Flamingo } from "./flamingo.js";
+import type { LoadOptions } from "./loadOptions.js";
 
 /** What loading needs of the system that it runs on. */
 export interface Platform {
@@ -55,6 +39,8 @@ export interface Platform {
   inside(folder: string, name: string): string;
   openCheckpoint(path: string, options: OpenOptions): Promise<Checkpoint>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
+  /** What notices go to unless the caller takes them. */
+  warn(text: string): void;
   decodeImage(
     source: ImageSource,
     options: ImageLimits & { signal?: AbortSignal | undefined },
@@ -73,6 +59,9 @@ export async function loadModel(
 ): Promise<Flamingo> {
   options.signal?.throwIfAborted();
   const { vision, language, flamingo } = description;
+  const trained = description.words === "trained";
+  const notify = options.onNotice ?? platform.warn;
+  if (!trained) notify(`${quoted(description.name)} is untrained: its words mean nothing`);
   const visual = visionConfiguration(vision.config, await readJson(platform, vision.config));
   const parts = await readParts(platform, {
     visual,
@@ -86,7 +75,7 @@ export async function loadModel(
   await using flamingoFile = await open(flamingo.checkpoint);
   const checkpoints = { vision: visionFile, language: languageFile, flamingo: flamingoFile };
   const model = await openOnRuntime(platform, parts, checkpoints, options);
-  const openVision = () => checkpointOpener(platform, { checkpoints: options.checkpoints })(vision.weights);
+  const openVision = () => checkpointOpener(platform, { limits: options.limits })(vision.weights);
   return createFlamingo({
     ...parts,
     ...model,
@@ -97,7 +86,7 @@ export async function loadModel(
       return createClipTokenizer(path, await readOptionalJson(platform, path), text);
     },
     name: description.name,
-    words: description.words,
+    trained,
     prompt: description.prompt,
     generation: description.generation ?? {},
     readImage: imageReader(platform, parts, options),
@@ -108,20 +97,25 @@ export async function loadModel(
 export const checkpointOpener =
   (
     platform: Pick<Platform, "openCheckpoint">,
-    { checkpoints, signal }: Pick<LoadOptions, "checkpoints" | "signal">,
+    { limits, signal }: Pick<LoadOptions, "limits" | "signal">,
   ): ((path: string) => Promise<Checkpoint>) =>
   (path) =>
-    platform.openCheckpoint(path, { signal, limits: { ...defaultLimits, ...checkpoints } });
+    platform.openCheckpoint(path, { signal, limits: withDefaults(limits?.checkpoints) });
+
+const withDefaults = (limits: NonNullable<LoadOptions["limits"]>["checkpoints"] = {}): ReaderLimits => {
+  const entries = Object.entries(defaultLimits) as [keyof ReaderLimits, number][];
+  return Object.fromEntries(entries.map(([name, value]) => [name, limits[name] ?? value])) as never;
+};
 
 /** What reads images for a model: see `FlamingoParts`. */
 export const imageReader =
   (
     platform: Pick<Platform, "decodeImage">,
     { preprocessing }: Pick<ModelParts, "preprocessing">,
-    { images }: Pick<LoadOptions, "images">,
+    { limits }: Pick<LoadOptions, "limits">,
   ): FlamingoParts["readImage"] =>
   async (source, signal) => {
-    const raster = await platform.decodeImage(source, { ...images, signal });
+    const raster = await platform.decodeImage(source, { ...limits?.images, signal });
     return preprocess(await toSquare(raster, preprocessing.size, { signal }), preprocessing);
   };
 
@@ -178,7 +172,7 @@ export async function readParts(
 /** A model at work, and how to end it. */
 export interface OpenModel {
   readonly runner: ModelRunner;
-  readonly runtimeName: string;
+  readonly backend: string;
   close(): Promise<void>;
 }
 
@@ -187,9 +181,9 @@ export async function openOnRuntime(
   platform: Platform,
   { config, tokenizer }: ModelParts,
   checkpoints: ModelCheckpoints,
-  { threads, backend: backendName, signal, onProgress, onNotice }: LoadOptions,
+  { threads, engine, backend = engine, signal, onProgress, onNotice = platform.warn }: LoadOptions,
 ): Promise<OpenModel> {
-  const runtime = await platform.openRuntime(backendName, onNotice);
+  const runtime = await platform.openRuntime(backend, onNotice);
   try {
     const runner = await openModelRunner(runtime, config, checkpoints, tokenizer.special.image, {
       threads,
@@ -200,7 +194,7 @@ export async function openOnRuntime(
       await runner.close();
       await runtime.close();
     };
-    return { runner, runtimeName: `${runtime.name} ${runtime.version}`, close };
+    return { runner, backend: `${runtime.name} ${runtime.version}`, close };
   } catch (error) {
     await runtime.close();
     throw error;

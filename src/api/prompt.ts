@@ -5,38 +5,51 @@
  * open_flamingo/open_flamingo/eval/eval_model.py.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import { quoted } from "../base/quoted.js";
 import type { ImageSource } from "../images/index.js";
 import { endOfChunkToken, type FlamingoTokenizer, imageToken } from "../text/flamingoTokens.js";
 
-/** An image inside a prompt. */
-export interface Image {
+/** An image inside a prompt's list. */
+export interface ImagePart {
   readonly image: ImageSource;
 }
 
 /**
  * Marks an image in a prompt's list, where a plain text is a text.
  *
- * @param source a path, a `file:` URL, or the bytes of an image file
+ * @param source a path; a `file:`, `data:`, `http:` or `https:` URL object; or the bytes of an image file in any of the
+ *   forms of `ImageSource`
  * @example
  * await flamingo.generate([image("cats.jpg"), "An image of two cats.", image("query.jpg"), "An image of"]);
  */
-export const image = (source: ImageSource): Image => ({ image: source });
+export const image = (source: ImageSource): ImagePart => ({ image: source });
+
+declare const prepared: unique symbol;
+
+/** A prompt whose strings are settled: what `captionPrompt` and `askPrompt` make, for `generate`, `stream` and `rank`. */
+export interface PreparedPrompt {
+  readonly [prepared]: true;
+}
 
 /** Special tokens that we write; whatever a user wrote beside them is plain text. */
 type Segment = string | { readonly special: "image" | "endOfChunk" };
 
-/** A prompt whose strings are settled: what `captionPrompt` and its like make. */
-export interface PreparedPrompt {
+/** What a prompt comes to. */
+export interface PromptContent extends PreparedPrompt {
   /** A template has its special tokens in the text; segments have them apart. */
   readonly content: { readonly template: string } | { readonly segments: readonly Segment[] };
   readonly images: readonly ImageSource[];
 }
 
+/** Only here is a prompt made: to others `PreparedPrompt` has no content. */
+const promptOf = (content: PromptContent["content"], images: readonly ImageSource[]): PromptContent =>
+  ({ content, images }) as PromptContent;
+
 /**
- * A list of images and texts; or a template text with `<image>`s, whose images come beside it; or what
- * `captionPrompt` and `askPrompt` make.
+ * A list of images and texts; or a template text with `<image>`s, whose images come beside it; or what `captionPrompt`
+ * and `askPrompt` make.
  */
-export type PromptInput = string | readonly (Image | string)[] | PreparedPrompt;
+export type PromptInput = string | readonly (ImagePart | string)[] | PreparedPrompt;
 
 /** An example in a prompt: an image with the text that is wanted for it. */
 export interface Shot {
@@ -61,55 +74,46 @@ const imageSegment: Segment = { special: "image" };
 const chunkEnd: Segment = { special: "endOfChunk" };
 
 /** `<image>Output:{text}<|endofchunk|>` a shot, then `<image>Output:`; `prompt` replaces `Output:`. */
-export function captionPrompt(
+export const captionPrompt = (
   query: ImageSource,
   { shots = [], prompt = "Output:" }: { readonly shots?: readonly Shot[]; readonly prompt?: string } = {},
-): PreparedPrompt {
-  requireShots(shots, ["text"]);
-  requireText("prompt", prompt);
-  return {
-    content: {
+): PromptContent =>
+  promptOf(
+    {
       segments: [
         ...shots.flatMap(({ text }) => [imageSegment, prompt + text, chunkEnd]),
         imageSegment,
         prompt,
       ],
     },
-    images: [...shots.map((shot) => shot.image), query],
-  };
-}
+    [...shots.map((shot) => shot.image), query],
+  );
 
 /** `<image>Output:{label}<|endofchunk|>` a shot, then `<image>Output:`, after which labels are scored. */
 export const classifyPrompt = (
   query: ImageSource,
-  { shots = [], prompt }: { readonly shots?: readonly LabelShot[]; readonly prompt?: string } = {},
-): PreparedPrompt => {
-  requireShots(shots, ["label"]);
-  return captionPrompt(query, {
-    shots: shots.map(({ image, label }) => ({ image, text: label })),
-    ...(prompt !== undefined && { prompt }),
-  });
-};
+  { shots = [], ...prompt }: { readonly shots?: readonly LabelShot[]; readonly prompt?: string } = {},
+): PromptContent =>
+  captionPrompt(query, { shots: shots.map(({ image, label }) => ({ image, text: label })), ...prompt });
 
 /** `<image>Question:{question} Short answer:{answer}<|endofchunk|>` a shot, then the same up to `Short answer:`. */
 export function askPrompt(
   query: ImageSource,
   question: string,
   { shots = [] }: { readonly shots?: readonly QuestionShot[] } = {},
-): PreparedPrompt {
-  requireShots(shots, ["question", "answer"]);
-  requireText("question", question);
+): PromptContent {
+  if (typeof question !== "string") throw unfit(`the question is ${quoted(question)}; it must be a string`);
   const asked = (text: string) => `Question:${text} Short answer:`;
-  return {
-    content: {
+  return promptOf(
+    {
       segments: [
         ...shots.flatMap((shot) => [imageSegment, asked(shot.question) + shot.answer, chunkEnd]),
         imageSegment,
         asked(question),
       ],
     },
-    images: [...shots.map((shot) => shot.image), query],
-  };
+    [...shots.map((shot) => shot.image), query],
+  );
 }
 
 /** `<image>{text}<|endofchunk|>` a shot, then the template as it is. */
@@ -117,25 +121,22 @@ export function templatePrompt(
   template: string,
   images: readonly ImageSource[],
   { shots = [] }: { readonly shots?: readonly Shot[] } = {},
-): PreparedPrompt {
-  requireShots(shots, ["text"]);
+): PromptContent {
   const before = shots.map(({ text }) => `${imageToken}${text}${endOfChunkToken}`).join("");
-  return {
-    content: { template: before + template },
-    images: [...shots.map((shot) => shot.image), ...images],
-  };
+  return promptOf({ template: before + template }, [...shots.map((shot) => shot.image), ...images]);
 }
 
 /**
  * Each image stands for `<image>`; a text that is followed by an image ends with `<|endofchunk|>`, which is written
  * for it unless it is there; the last text is left open.
  */
-function listPrompt(parts: readonly (Image | string)[]): PreparedPrompt {
+function listPrompt(parts: readonly (ImagePart | string)[]): PromptContent {
   const wrong = parts.findIndex((part) => typeof part !== "string" && !(part && "image" in Object(part)));
   if (wrong >= 0) {
-    throw new OpenFlamingoError("usage", `the prompt's part ${wrong} is neither a text nor an image(…)`, {
-      hint: 'Mark images: image("photo.jpg"). A plain text is a text.',
-    });
+    throw unfit(
+      `part ${wrong} of the prompt is ${quoted(parts[wrong])}; it must be a text or an image(…)`,
+      'Mark images: image("photo.jpg"). A plain text is a text.',
+    );
   }
   const template = parts.map((part, i) => {
     if (typeof part !== "string") return imageToken;
@@ -143,10 +144,10 @@ function listPrompt(parts: readonly (Image | string)[]): PreparedPrompt {
     const ends = next === undefined || typeof next === "string" || part.endsWith(endOfChunkToken);
     return ends ? part : part + endOfChunkToken;
   });
-  return {
-    content: { template: template.join("") },
-    images: parts.flatMap((part) => (typeof part === "string" ? [] : [part.image])),
-  };
+  return promptOf(
+    { template: template.join("") },
+    parts.flatMap((part) => (typeof part === "string" ? [] : [part.image])),
+  );
 }
 
 /**
@@ -155,18 +156,22 @@ function listPrompt(parts: readonly (Image | string)[]): PreparedPrompt {
  * @param images the images of a template
  * @throws OpenFlamingoError `usage` for what is no prompt
  */
-export function prepare(prompt: PromptInput, images: readonly ImageSource[] | undefined): PreparedPrompt {
-  if (images !== undefined && !Array.isArray(images)) throw noList("images", "images");
+export function contentOf(prompt: PromptInput, images: readonly ImageSource[] | undefined): PromptContent {
   if (typeof prompt === "string") return templatePrompt(prompt, images ?? []);
-  if (typeof prompt !== "object" || prompt === null) {
-    throw new OpenFlamingoError("usage", `the prompt is ${prompt === null ? "null" : `a ${typeof prompt}`}`, {
-      hint: "Give a text with <image>s, or a list of image(…)s and texts.",
-    });
+  if (typeof prompt !== "object" || prompt === null || !(Array.isArray(prompt) || "content" in prompt)) {
+    throw unfit(
+      `the prompt is ${quoted(prompt)}; it must be a text with <image>s, or a list of images and texts`,
+    );
   }
-  if (images === undefined) return "content" in prompt ? prompt : listPrompt(prompt);
-  throw new OpenFlamingoError("usage", "`images` belong to a prompt that is a text with <image>s", {
-    hint: "In a list, write image(source) where the image stands.",
-  });
+  if (images !== undefined) {
+    throw unfit(
+      "images belong to a prompt that is a text with <image>s",
+      "In a list, write image(source) where the image stands.",
+    );
+  }
+  return "content" in prompt
+    ? (prompt as PromptContent)
+    : listPrompt(prompt as readonly (ImagePart | string)[]);
 }
 
 /**
@@ -174,7 +179,7 @@ export function prepare(prompt: PromptInput, images: readonly ImageSource[] | un
  *
  * @throws OpenFlamingoError `image-count` when it has not one `<image>` for each image; `usage` when it is empty
  */
-export function idsOf(tokenizer: FlamingoTokenizer, { content, images }: PreparedPrompt): readonly number[] {
+export function idsOf(tokenizer: FlamingoTokenizer, { content, images }: PromptContent): readonly number[] {
   const { special } = tokenizer;
   // Of segments, each text between two special tokens is encoded as a whole, and a special token in it stays text.
   const ids =
@@ -185,35 +190,21 @@ export function idsOf(tokenizer: FlamingoTokenizer, { content, images }: Prepare
             ? tokenizer.encode(segment, { specialTokens: false })
             : [special[segment.special]],
         );
-  const places = ids.filter((id) => id === special.image).length;
-  if (places !== images.length) {
+  const imageTokens = ids.filter((id) => id === special.image).length;
+  if (imageTokens !== images.length) {
     const count = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;
     throw new OpenFlamingoError(
       "image-count",
-      `the prompt has ${count(places, "<image>")} and ${count(images.length, "image")}`,
-      { hint: "Give one image for each <image>, in their order." },
+      `the prompt has ${count(imageTokens, "<image>")} and ${count(images.length, "image")}`,
+      {
+        hint: "Give one image for each <image>, in their order.",
+        data: { imageTokens, images: images.length },
+      },
     );
   }
-  if (ids.length === 0) {
-    throw new OpenFlamingoError("usage", "the prompt is empty", { hint: "Give it an image and some text." });
-  }
+  if (ids.length === 0) throw unfit("the prompt is empty", "Give it an image and some text.");
   return ids;
 }
 
-/** What TypeScript promises, and a caller in JavaScript does not. @throws OpenFlamingoError `usage` */
-function requireShots(shots: unknown, fields: readonly string[]): void {
-  if (!Array.isArray(shots)) throw noList("shots", "examples");
-  for (const [i, shot] of shots.entries()) {
-    for (const field of fields) requireText(`shots[${i}].${field}`, Object(shot)[field]);
-  }
-}
-
-function requireText(name: string, value: unknown): void {
-  if (typeof value === "string") return;
-  throw new OpenFlamingoError("usage", `${name} is ${value === undefined ? "missing" : "no text"}`, {
-    hint: "Write it as a string.",
-  });
-}
-
-const noList = (name: string, what: string) =>
-  new OpenFlamingoError("usage", `${name} is no list of ${what}`, { hint: `Write ${name}: [ … ].` });
+const unfit = (what: string, hint = "See the documentation of PromptInput.") =>
+  new OpenFlamingoError("usage", what, { hint });

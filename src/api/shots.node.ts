@@ -11,9 +11,9 @@ import { parseShots, type ShotOf } from "./shots.js";
  *   `{image, label}`
  * @throws OpenFlamingoError `shots-invalid` when the file cannot be read or is not of that form
  * @example
- * await flamingo.caption("query.jpg", { shots: await shots("shots.json") });
+ * await flamingo.caption("query.jpg", { shots: await readShots("shots.json") });
  */
-export async function shots<Kind extends keyof ShotOf = "caption">(
+export async function readShots<Kind extends keyof ShotOf = "caption">(
   file: string,
   kind: Kind = "caption" as Kind,
 ): Promise<readonly ShotOf[Kind][]> {

@@ -1,40 +1,42 @@
 /**
- * Every error that reaches a user: what is wrong and where (message), what to do (hint), and a code that programs
- * can rely on. The command line's exit code follows from the code.
+ * Every error that reaches a user: what is wrong and where (message), what to do (hint), a code that programs can rely
+ * on, and the values of the message as data.
  */
 
-/** Each code with the exit code of the command line (contract: 1 inside, 2 usage, 3 input, 4 model, 5 net, 6 room). */
-export const exitCodes = {
-  internal: 1, // a bug of ours
-  backend: 1, // the runtime failed
-  shape: 1, // a model was written with shapes that do not fit
-  "logits-not-finite": 1,
+/** Kinds of errors, in the groups that the command line has an exit code for: `cli/exitCodes.ts`. */
+export type ErrorCode =
+  // Failures inside.
+  | "internal" // a bug of ours
+  | "backend" // the runtime failed
+  | "closed" // the model was closed before, or during, the call
+  | "shape" // a model was written with shapes that do not fit
+  | "logits-not-finite"
+  // Wrong usage.
+  | "usage" // unknown option, impossible setting
+  | "image-count" // images and <image>s differ
+  | "prompt-too-long"
+  // Bad input files.
+  | "image-missing"
+  | "image-unreadable" // empty, truncated, not an image
+  | "image-unsupported" // an image of a format that is not read
+  | "shots-invalid"
+  // Bad models.
+  | "model-missing"
+  | "model-invalid" // openflamingo.json or a configuration
+  | "model-unsupported" // a kind of model that is not known
+  | "checkpoint-missing"
+  | "checkpoint-damaged" // truncated, or not what its own header says
+  | "checkpoint-rejected" // a pickle that would import or call
+  | "checkpoint-mismatch" // missing, unexpected or mis-shaped tensors
+  | "weights-not-finite"
+  | "tokenizer-invalid"
+  // The rest.
+  | "network"
+  | "memory"
+  | "disk";
 
-  usage: 2, // unknown option, impossible setting
-  "image-count": 2, // images and <image>s differ
-  "prompt-too-long": 2,
-
-  "image-missing": 3,
-  "image-unreadable": 3, // empty, truncated, not an image
-  "image-unsupported": 3, // an image of a format that is not read
-  "shots-invalid": 3,
-
-  "model-missing": 4,
-  "model-invalid": 4, // openflamingo.json or a configuration
-  "model-unsupported": 4, // a kind of model that is not known
-  "checkpoint-missing": 4,
-  "checkpoint-damaged": 4, // truncated, or not what its own header says
-  "checkpoint-rejected": 4, // a pickle that would import or call
-  "checkpoint-mismatch": 4, // missing, unexpected or mis-shaped tensors
-  "weights-not-finite": 4,
-  "tokenizer-invalid": 4,
-
-  network: 5,
-  memory: 6,
-  disk: 6,
-} as const;
-
-export type ErrorCode = keyof typeof exitCodes;
+/** The values that a message speaks of, by name: `{ images: 2, imageTokens: 1 }`. */
+export type ErrorData = Readonly<Record<string, unknown>>;
 
 /**
  * The one error class of the library.
@@ -48,11 +50,18 @@ export class OpenFlamingoError extends Error {
   readonly code: ErrorCode;
   /** What to do about it, one sentence. */
   readonly hint: string;
+  /** What the message says in words, for programs; empty where there is nothing to add to the code. */
+  readonly data: ErrorData;
 
-  constructor(code: ErrorCode, message: string, options: { hint: string; cause?: unknown }) {
-    super(message, options.cause === undefined ? {} : { cause: options.cause });
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { hint, cause, data = {} }: { hint: string; cause?: unknown; data?: ErrorData },
+  ) {
+    super(message, cause === undefined ? {} : { cause });
     this.code = code;
-    this.hint = options.hint;
+    this.hint = hint;
+    this.data = data;
   }
 }
 

@@ -1,8 +1,8 @@
 /** `openflamingo ask IMAGE QUESTION`: answers a question about an image. */
 import type { Command } from "commander";
-import { askPrompt } from "../api/prompt.js";
-import { shots } from "../api/shots.node.js";
+import { readShots } from "../api/shots.node.js";
 import { withModel, writeAnswer } from "./command.js";
+import { imageInputs } from "./inputs.js";
 import { addOptions, type GenerationFlags, generationOptions, modelOptions } from "./options.js";
 
 export function ask(program: Command): void {
@@ -10,7 +10,7 @@ export function ask(program: Command): void {
     .command("ask")
     .summary("answer a question about an image")
     .description("Answers a question about an image.")
-    .argument("<image>", "an image file")
+    .argument("<image>", "an image file, or - for standard input")
     .argument("<question>", "the question");
   addOptions(command, generationOptions(), modelOptions())
     .addHelpText(
@@ -23,12 +23,14 @@ Examples:
   openflamingo ask --shots shots.json --max-new-tokens 5 photo.jpg "How many people are there?"`,
     )
     .action(async (image: string, question: string, flags: GenerationFlags) => {
-      await withModel(flags, async (flamingo, terminal) => {
-        const examples = flags.shots === undefined ? [] : await shots(flags.shots, "ask");
-        await writeAnswer(terminal, flamingo, askPrompt(image, question, { shots: examples }), flags, {
-          image,
-        });
-        return 0;
+      await withModel(flags, async () => {
+        const [input] = await imageInputs([image]);
+        const examples = flags.shots === undefined ? [] : await readShots(flags.shots, "ask");
+        return async (flamingo, terminal) => {
+          const asked = flamingo.askPrompt(input!.source(), question, { shots: examples });
+          await writeAnswer(terminal, flamingo, asked, flags, { image: input!.name });
+          return 0;
+        };
       });
     });
 }

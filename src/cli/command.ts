@@ -2,30 +2,41 @@
 import type { Flamingo } from "../api/flamingo.js";
 import { load } from "../api/load.node.js";
 import type { PreparedPrompt } from "../api/prompt.js";
-import { exitCodes, OpenFlamingoError } from "../base/errors.js";
+import { OpenFlamingoError } from "../base/errors.js";
 import type { Answer } from "../generate/answers.js";
+import { exitCodes } from "./exitCodes.js";
+import type { ImageInput } from "./inputs.js";
 import { type GenerationFlags, generation, type ModelFlags } from "./options.js";
 import { createTerminal, type Terminal } from "./terminal.js";
 
 /** Answers with a loaded model. @returns the exit code, 0 when all is answered */
 export type Answering = (flamingo: Flamingo, terminal: Terminal) => Promise<number>;
 
-/** Runs a command and sets the exit code of the process. */
-export async function withModel(flags: ModelFlags, answer: Answering): Promise<void> {
+/**
+ * Runs a command and sets the exit code of the process.
+ *
+ * @param prepare checks what can be checked, and finds its inputs, before a model is loaded
+ */
+export async function withModel(
+  flags: ModelFlags,
+  prepare: (terminal: Terminal) => Answering | Promise<Answering>,
+): Promise<void> {
   const terminal = createTerminal({ json: flags.json ?? false, quiet: flags.quiet ?? false });
   try {
-    await using flamingo = await load(flags.model, {
+    const answer = await prepare(terminal);
+    const flamingo = await load(flags.model, {
       threads: flags.threads,
       backend: flags.backend ?? flags.engine,
       signal: terminal.signal,
-      onProgress: terminal.progress,
-      onNotice: terminal.notice,
+      onProgress: (done, total) => terminal.progress("loading", done, total),
+      onNotice: (text) => terminal.notice(`note: ${text}`),
     });
-    if (flamingo.words === "random") {
-      terminal.notice(`note: ${flamingo.name} is untrained: its words mean nothing`);
+    try {
+      const code = await answer(flamingo, terminal);
+      process.exitCode = terminal.stopped() ?? code;
+    } finally {
+      await flamingo.close();
     }
-    const code = await answer(flamingo, terminal);
-    process.exitCode = terminal.stopped() ?? code;
   } catch (error) {
     process.exitCode = terminal.error(error);
   }
@@ -34,11 +45,12 @@ export async function withModel(flags: ModelFlags, answer: Answering): Promise<v
 /** Does something for each image; one that cannot be read does not keep the others from it. @returns the exit code */
 export async function forEachImage(
   terminal: Terminal,
-  images: readonly string[],
-  work: (image: string) => Promise<void>,
+  images: readonly ImageInput[],
+  work: (image: ImageInput) => Promise<void>,
 ): Promise<number> {
   let code = 0;
-  for (const image of images) {
+  for (const [done, image] of images.entries()) {
+    if (images.length > 1) terminal.progress("images", done, images.length);
     try {
       await work(image);
     } catch (error) {
@@ -48,6 +60,7 @@ export async function forEachImage(
       code = terminal.error(error);
     }
   }
+  if (images.length > 1) terminal.progress("images", images.length, images.length);
   return code;
 }
 
@@ -69,7 +82,7 @@ export async function writeAnswer(
   if (terminal.json || (options.returnSequences ?? 1) > 1) {
     const answer = await flamingo.generate(prompt, options);
     for (const [sequence, each] of (answer.sequences ?? [answer]).entries()) {
-      terminal.line(terminal.json ? jsonOf(image, each, sequence) : before + each.text);
+      terminal.line(terminal.json ? jsonOf(flamingo, image, each, sequence) : before + each.text);
     }
     return;
   }
@@ -81,8 +94,10 @@ export async function writeAnswer(
   terminal.line();
 }
 
+/** Contract: "`--json`". That a model's words mean nothing is said with every answer of it. */
 const jsonOf = (
+  { trained }: Flamingo,
   image: string | readonly string[],
   { text, ids, finishReason, ...more }: Answer,
   sequence: number,
-) => JSON.stringify({ image, text, ids, finishReason, sequence, ...more });
+) => JSON.stringify({ image, text, ids, finishReason, sequence, ...more, ...(!trained && { trained }) });

@@ -4,11 +4,12 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { requireWritable } from "../base/wholeFile.node.js";
 import { writeSafetensors } from "../checkpoints/writeSafetensors.node.js";
 import { forEachImage, withModel } from "./command.js";
-import { addOptions, type ModelFlags, modelOptions, repeated } from "./options.js";
+import { imageInputs } from "./inputs.js";
+import { addOptions, imagesArgument, type ModelFlags, modelOptions, repeated } from "./options.js";
 
 interface EmbedFlags extends ModelFlags {
   readonly text?: readonly string[];
-  readonly normalize?: true;
+  readonly unitLength?: true;
   readonly output?: string;
 }
 
@@ -19,10 +20,10 @@ export function embed(program: Command): void {
     .description(
       "Writes images and texts as CLIP's vectors, in a space that the two share: a line of JSON each.",
     )
-    .argument("[image...]", "image files")
+    .argument("[image...]", imagesArgument)
     .option("--text <text>", "a text; may be repeated", repeated)
     .option("--output <file>", "write all vectors to a safetensors file in place of lines")
-    .option("--normalize", "divide each vector by its length, so that products are cosines");
+    .option("--unit-length", "divide each vector by its length, so that products are cosines");
   addOptions(command, modelOptions())
     .addHelpText(
       "after",
@@ -35,45 +36,53 @@ Texts need CLIP's tokenizer.json beside the model's open_clip_config.json.
 Examples:
   openflamingo embed *.jpg
   openflamingo embed --output features.safetensors *.jpg
-  openflamingo embed --normalize --text "a photo of a cat" --text "a photo of a dog" photo.jpg`,
+  openflamingo embed --unit-length --text "a photo of a cat" --text "a photo of a dog" photo.jpg`,
     )
     .action(
-      async (images: readonly string[], { text: texts = [], normalize, output, ...flags }: EmbedFlags) => {
-        await withModel(flags, async (flamingo, terminal) => {
+      async (images: readonly string[], { text: texts = [], unitLength, output, ...flags }: EmbedFlags) => {
+        await withModel(flags, async () => {
           if (images.length + texts.length === 0) {
             throw new OpenFlamingoError("usage", "embed: no image and no text given", {
               hint: 'openflamingo embed photo.jpg, or --text "a cat"',
             });
           }
           if (output !== undefined) await requireWritable(output);
-          const { signal } = terminal;
-          const rows: { readonly name: string; readonly features: Float32Array }[] = [];
-          const take = (what: { image: string } | { text: string }, found: Float32Array) => {
-            const features = normalize ? ofLengthOne(found) : found;
-            if (output === undefined) {
-              terminal.line(JSON.stringify({ ...what, features: Array.from(features, shortest) }));
-            } else rows.push({ name: "image" in what ? what.image : what.text, features });
-          };
-          // Texts first, though they come last: what is wrong with them should not cost the images' work.
-          const ofTexts = texts.length > 0 ? await flamingo.embed({ texts }, { signal }) : [];
-          const code = await forEachImage(terminal, images, async (image) => {
-            const [found] = await flamingo.embed({ images: [image] }, { signal });
-            take({ image }, found!);
-          });
-          for (const [i, text] of texts.entries()) take({ text }, ofTexts[i]!);
-          if (output !== undefined && rows.length > 0) {
-            const width = rows[0]!.features.length;
-            const data = new Float32Array(rows.length * width);
-            for (const [i, { features }] of rows.entries()) data.set(features, i * width);
-            const names = JSON.stringify(rows.map(({ name }) => name));
-            await writeSafetensors(output, new Map([["features", { shape: [rows.length, width], data }]]), {
-              names,
+          const inputs = await imageInputs(images);
+          return async (flamingo, terminal) => {
+            const { signal } = terminal;
+            const rows: Row[] = [];
+            const take = (what: { image: string } | { text: string }, found: Float32Array) => {
+              const features = unitLength ? ofLengthOne(found) : found;
+              if (output === undefined) {
+                terminal.line(JSON.stringify({ ...what, features: Array.from(features, shortest) }));
+              } else rows.push({ name: "image" in what ? what.image : what.text, features });
+            };
+            // Texts first, though they come last: what is wrong with them should not cost the images' work.
+            const ofTexts = texts.length > 0 ? await flamingo.embed({ texts }, { signal }) : [];
+            const code = await forEachImage(terminal, inputs, async ({ name, source }) => {
+              const [found] = await flamingo.embed({ images: [source()] }, { signal });
+              take({ image: name }, found!);
             });
-          }
-          return code;
+            for (const [i, text] of texts.entries()) take({ text }, ofTexts[i]!);
+            if (output !== undefined && rows.length > 0) await writeRows(output, rows);
+            return code;
+          };
         });
       },
     );
+}
+
+interface Row {
+  readonly name: string;
+  readonly features: Float32Array;
+}
+
+async function writeRows(file: string, rows: readonly Row[]): Promise<void> {
+  const width = rows[0]!.features.length;
+  const data = new Float32Array(rows.length * width);
+  for (const [i, { features }] of rows.entries()) data.set(features, i * width);
+  const names = JSON.stringify(rows.map(({ name }) => name));
+  await writeSafetensors(file, new Map([["features", { shape: [rows.length, width], data }]]), { names });
 }
 
 function ofLengthOne(features: Float32Array): Float32Array {

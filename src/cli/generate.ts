@@ -1,8 +1,9 @@
 /** `openflamingo generate --prompt TEXT --image FILE…`: continues a prompt of images and texts. */
 import type { Command } from "commander";
 import { templatePrompt } from "../api/prompt.js";
-import { shots } from "../api/shots.node.js";
+import { readShots } from "../api/shots.node.js";
 import { withModel, writeAnswer } from "./command.js";
+import { imageInputs } from "./inputs.js";
 import { addOptions, type GenerationFlags, generationOptions, modelOptions, repeated } from "./options.js";
 
 interface GenerateFlags extends GenerationFlags {
@@ -29,12 +30,17 @@ Examples:
     --prompt "<image>An image of two cats.<|endofchunk|><image>An image of"`,
     )
     .action(async ({ prompt: template, image: images = [], ...flags }: GenerateFlags) => {
-      await withModel(flags, async (flamingo, terminal) => {
-        const examples = flags.shots === undefined ? [] : await shots(flags.shots);
-        const prompt = templatePrompt(template, images, { shots: examples });
-        const [only] = images;
-        await writeAnswer(terminal, flamingo, prompt, flags, { image: images.length === 1 ? only! : images });
-        return 0;
+      await withModel(flags, async () => {
+        const inputs = await imageInputs(images);
+        const examples = flags.shots === undefined ? [] : await readShots(flags.shots);
+        const sources = inputs.map(({ source }) => source());
+        const names = inputs.map(({ name }) => name);
+        const prompt = templatePrompt(template, sources, { shots: examples });
+        return async (flamingo, terminal) => {
+          const image = names.length === 1 ? names[0]! : names;
+          await writeAnswer(terminal, flamingo, prompt, flags, { image });
+          return 0;
+        };
       });
     });
 }

@@ -2,11 +2,11 @@
 /** The command line: one command a file. What stands here is help, version and wrong usage. */
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
-import { exitCodes } from "../base/errors.js";
 import { ask } from "./ask.js";
 import { caption } from "./caption.js";
 import { classify } from "./classify.js";
 import { embed } from "./embed.js";
+import { exitCodes } from "./exitCodes.js";
 import { generate } from "./generate.js";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };

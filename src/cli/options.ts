@@ -1,6 +1,8 @@
 /** The options that several commands share. Contract: "`--json`". */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { GenerateOptions } from "../api/settings.js";
+import type { BackendName } from "../api/loadOptions.js";
+import type { GenerateOptions } from "../api/options.js";
+import type { ReadGeneration } from "../api/settings.js";
 
 /** A whole number from `least` on. */
 const count =
@@ -23,12 +25,15 @@ export const repeated = (text: string, before: readonly string[] = []): readonly
   text,
 ];
 
+/** What stands for images among the arguments of a command. */
+export const imagesArgument = "image files, folders of them, or - for standard input";
+
 /** What all commands with a model have. */
 export interface ModelFlags {
   readonly model?: string;
   readonly threads?: number;
-  readonly backend?: string;
-  readonly engine?: string;
+  readonly backend?: BackendName;
+  readonly engine?: BackendName;
   readonly json?: true;
   readonly quiet?: true;
 }
@@ -41,7 +46,7 @@ export const modelOptions = (): readonly Option[] => [
   new Option("--quiet", "no progress and no notices"),
 ];
 
-export interface GenerationFlags extends ModelFlags, Omit<GenerateOptions, "processors" | "signal"> {
+export interface GenerationFlags extends ModelFlags, Omit<Partial<ReadGeneration>, "processors" | "signal"> {
   readonly shots?: string;
 }
 
@@ -99,5 +104,5 @@ export function generation(flags: GenerationFlags): GenerateOptions {
     quiet: _quiet,
     ...options
   } = flags;
-  return options;
+  return options as GenerateOptions; // which of them go together is for the library to check
 }

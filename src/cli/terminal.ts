@@ -3,7 +3,9 @@
  * codes".
  */
 import { SingleBar } from "cli-progress";
-import { exitCodes, OpenFlamingoError } from "../base/errors.js";
+import { OpenFlamingoError } from "../base/errors.js";
+import { exitCodes, interrupted } from "./exitCodes.js";
+import { inFlags } from "./flagNames.js";
 
 export interface Terminal {
   readonly json: boolean;
@@ -13,8 +15,8 @@ export interface Terminal {
   line(text?: string): void;
   /** Something to know, unless `--quiet`. */
   notice(text: string): void;
-  /** How far the loading is: a bar where somebody watches. */
-  progress(done: number, total: number): void;
+  /** How far something is: a bar where somebody watches. */
+  progress(what: string, done: number, total: number): void;
   /** Reports an error and returns the exit code that it asks for. */
   error(error: unknown): number;
   /** Aborted by Ctrl-C, and when the reader of standard output goes away. */
@@ -23,8 +25,6 @@ export interface Terminal {
   stopped(): number | undefined;
 }
 
-export const interrupted = 130;
-
 export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean }): Terminal {
   const controller = new AbortController();
   let stopCode: number | undefined;
@@ -32,11 +32,13 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
     stopCode ??= code;
     controller.abort(new DOMException(reason, "AbortError"));
   };
-  process.once("SIGINT", () => {
-    stop(interrupted, "interrupted");
-    // Asked twice, do not wait for anything.
-    process.once("SIGINT", () => process.exit(interrupted));
-  });
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.once(name, () => {
+      stop(interrupted, "interrupted");
+      // Asked twice, do not wait for anything.
+      process.once(name, () => process.exit(interrupted));
+    });
+  }
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") return stop(0, "the reader of standard output went away");
     if (stopCode === undefined) show(unwritable(error));
@@ -45,14 +47,17 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
   process.stderr.on("error", () => {}); // there is nobody left to report to
 
   const bar = new SingleBar({
-    format: "loading [{bar}] {percentage}%",
+    format: "{what} [{bar}] {percentage}%",
     stream: process.stderr,
     clearOnComplete: true,
     barsize: 30,
   });
+  let shownFor: string | undefined; // what the bar shows
   let lineOpen = false;
 
-  const show = ({ code, message, hint }: OpenFlamingoError) => {
+  const show = (error: OpenFlamingoError) => {
+    const { code } = error;
+    const [message, hint] = [inFlags(error.message, error), inFlags(error.hint, error)];
     const shown = json
       ? JSON.stringify({ error: { code, message, hint } })
       : `openflamingo: ${message}\n  ${hint}`;
@@ -74,10 +79,11 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
     notice(text) {
       if (!quiet) process.stderr.write(`${text}\n`);
     },
-    progress(done, total) {
+    progress(what, done, total) {
       if (quiet || !process.stderr.isTTY) return;
-      if (bar.getTotal() !== total) bar.start(total, done);
-      bar.update(done);
+      if (shownFor !== what) bar.start(total, done, { what });
+      shownFor = done === total ? undefined : what;
+      bar.update(done, { what });
       if (done === total) bar.stop();
     },
     error(error) {

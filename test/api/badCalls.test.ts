@@ -29,12 +29,12 @@ const processor = (write: (logits: Float32Array) => void) =>
 const rows: readonly Row[] = [
   ["an empty text", () => flamingo.generate(""), "the prompt is empty"],
   ["an empty list", () => flamingo.generate([]), "the prompt is empty"],
-  ["a number for a prompt", () => flamingo.generate(any(5)), "the prompt is a number"],
-  ["null for a prompt", () => flamingo.generate(any(null)), "the prompt is null"],
+  ["a number for a prompt", () => flamingo.generate(any(5)), "the prompt is 5; it must be a text"],
+  ["null for a prompt", () => flamingo.generate(any(null)), "the prompt is null; it must be a text"],
   [
     "a number in a prompt's list",
     () => flamingo.generate([image(photo), any(5)]),
-    "the prompt's part 1 is neither a text nor an image(…)",
+    "part 1 of the prompt is 5; it must be a text or an image(…)",
   ],
   [
     "an <image> without its image",
@@ -51,12 +51,12 @@ const rows: readonly Row[] = [
   [
     "images that are no list",
     () => flamingo.generate("<image>", { images: any(photo) }),
-    "images is no list of images",
+    "; it must be a list",
   ],
   [
     "images beside a list",
     () => flamingo.generate([image(photo)], { images: [photo] }),
-    "`images` belong to a prompt that is a text",
+    "images belong to a prompt that is a text",
   ],
   [
     "a thousand images",
@@ -78,12 +78,16 @@ const rows: readonly Row[] = [
   ["a number for an image", () => flamingo.caption(any(5)), "an image is a number"],
   ["null for an image", () => flamingo.caption(any(null)), "an image is null"],
   ["a number to embed", () => flamingo.embed({ images: [any(5)] }), "an image is a number"],
-  ["no question", () => flamingo.ask(photo, any(undefined)), "question is missing"],
-  ["shots that are no list", caption({ shots: "cats.jpg" }), "shots is no list of examples"],
-  ["a shot without its text", caption({ shots: [{ image: photo }] }), "shots[0].text is missing"],
-  ["a misspelt option", caption({ maxNewTokenz: 3 }), "generation has no option maxNewTokenz"],
-  ["a text for a number", caption({ temperature: "hot" }), "temperature is no number"],
-  ["a signal that is none", caption({ signal: {} }), "signal is no AbortSignal"],
+  ["no question", () => flamingo.ask(photo, any(undefined)), "the question is absent; it must be a string"],
+  ["shots that are no list", caption({ shots: "cats.jpg" }), 'shots is "cats.jpg"; it must be a list'],
+  [
+    "a shot without its text",
+    caption({ shots: [{ image: photo }] }),
+    "shots[0].text is missing; it must be a string",
+  ],
+  ["a misspelt option", caption({ maxNewTokenz: 3 }), 'caption has no option "maxNewTokenz"'],
+  ["a text for a number", caption({ temperature: "hot" }), 'temperature is "hot"; it must be a number'],
+  ["a signal that is none", caption({ signal: {} }), "signal is {}; it must be an AbortSignal"],
   [
     "more tokens than there are positions",
     caption({ maxNewTokens: 1e15 }),
@@ -104,15 +108,19 @@ const rows: readonly Row[] = [
   [
     "more answers than beams",
     caption({ beams: 2, returnSequences: 3 }),
-    "3 sequences are asked for, of 2 beams",
+    "returnSequences is 3, more than beams, which is 2",
   ],
-  ["a temperature of 0", caption({ temperature: 0 }), "temperature is 0"],
+  ["a temperature below 0", caption({ temperature: -1 }), "temperature is -1; it must be a number from 0"],
   ["top-p above 1", caption({ topP: 1.5 }), "topP is 1.5"],
   ["top-k of 0", caption({ topK: 0 }), "topK is 0"],
   ["a seed below 0", caption({ temperature: 1, seed: -1 }), "seed is -1"],
   ["an empty stop string", caption({ stop: [""] }), "a stop string is empty"],
-  ["a stop string that is no list", caption({ stop: "." }), "stop is not a list of strings"],
-  ["a processor that is no function", caption({ processors: [5] }), "processors is not a list of functions"],
+  ["a stop string that is no list", caption({ stop: "." }), 'stop is "."; it must be a list'],
+  [
+    "a processor that is no function",
+    caption({ processors: [5] }),
+    "processors[0] is 5; it must be a function",
+  ],
   [
     "a processor that is asynchronous, and fails later",
     caption({ processors: [() => Promise.reject(new Error("late"))] }),
@@ -151,14 +159,14 @@ const rows: readonly Row[] = [
   [
     "a signal that is none, for labels",
     () => flamingo.classify(photo, ["a"], any({ signal: {} })),
-    "no AbortSignal",
+    "signal is {}; it must be an AbortSignal",
   ],
   [
     "a signal that is none, for features",
     () => flamingo.embed({ images: [photo] }, any({ signal: {} })),
-    "no AbortSignal",
+    "signal is {}; it must be an AbortSignal",
   ],
-  ["no labels", () => flamingo.classify(photo, []), "there are no answers to rank"],
+  ["no labels", () => flamingo.classify(photo, []), "there are no labels"],
   ["an empty label", () => flamingo.classify(photo, ["a", ""]), "answer 2 of 2 is empty"],
   [
     "a label that does not fit",
@@ -207,8 +215,9 @@ describe("what is strange and not wrong is answered", () => {
   });
 
   test("every label has its number, whatever it is called", async () => {
-    const { logProbs } = await flamingo.classify(photo, ["__proto__", "a"]);
-    expect(Object.keys(logProbs)).toEqual(["__proto__", "a"]);
+    const found = await flamingo.classify(photo, ["__proto__", "10", "2", "a"]);
+    expect(found.map(({ label }) => label).sort()).toEqual(["10", "2", "__proto__", "a"]);
+    for (const { logProb } of found) expect(logProb).toBeLessThan(0);
   });
 });
 
@@ -228,7 +237,7 @@ test("a configuration that says a thing twice is rejected, whichever of the two 
 });
 
 test("limits of readers can be set", async () => {
-  await expect(load(undefined, { checkpoints: { pickleSteps: 100 } })).rejects.toMatchObject({
+  await expect(load(undefined, { limits: { checkpoints: { pickleSteps: 100 } } })).rejects.toMatchObject({
     code: "checkpoint-rejected",
     message: expect.stringContaining("more than 100"),
   });
@@ -239,7 +248,7 @@ test("a closed model says so", async () => {
   await closed.close();
   await closed.close();
   await expect(closed.caption(photo)).rejects.toMatchObject({
-    code: "usage",
+    code: "closed",
     message: "the model is closed",
   });
 });

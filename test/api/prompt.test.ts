@@ -1,7 +1,7 @@
 /** Prompts become exactly the strings of the contract. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { askPrompt, captionPrompt, idsOf, image, prepare, templatePrompt } from "../../src/api/prompt.js";
+import { askPrompt, captionPrompt, contentOf, idsOf, image, templatePrompt } from "../../src/api/prompt.js";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
 import { tinyModelFolder } from "../tinyModel.js";
 
@@ -38,25 +38,25 @@ describe("each call's prompt is the contract's string", () => {
     ],
     [
       "a list: texts that are followed by an image end with the token",
-      prepare([image("a"), "An image of two cats.", image("b"), "An image of"], undefined),
+      contentOf([image("a"), "An image of two cats.", image("b"), "An image of"], undefined),
       "<image>An image of two cats.<|endofchunk|><image>An image of",
     ],
     [
       "a list: the token is written once",
-      prepare([image("a"), "Cats<|endofchunk|>", image("b"), "Dogs"], undefined),
+      contentOf([image("a"), "Cats<|endofchunk|>", image("b"), "Dogs"], undefined),
       "<image>Cats<|endofchunk|><image>Dogs",
     ],
     [
       "a list: images side by side",
-      prepare([image("a"), image("b"), "Both"], undefined),
+      contentOf([image("a"), image("b"), "Both"], undefined),
       "<image><image>Both",
     ],
     [
       "a list that begins with text",
-      prepare(["Look: ", image("a"), "x"], undefined),
+      contentOf(["Look: ", image("a"), "x"], undefined),
       "Look: <|endofchunk|><image>x",
     ],
-    ["a template as it is", prepare("Look <image>there", ["a"]), "Look <image>there"],
+    ["a template as it is", contentOf("Look <image>there", ["a"]), "Look <image>there"],
   ])("%s", (_, prompt, text) => {
     expect(idsOf(tokenizer, prompt)).toEqual(idsOfString(text));
   });
@@ -70,11 +70,11 @@ test("special tokens that a user types inside caption and ask stay text", () => 
 });
 
 test.each([
-  ["more <image> than images", prepare("<image><image>a", ["a"]), "the prompt has 2 <image>s and 1 image"],
-  ["more images than <image>", prepare("<image>a", ["a", "b"]), "the prompt has 1 <image> and 2 images"],
+  ["more <image> than images", contentOf("<image><image>a", ["a"]), "the prompt has 2 <image>s and 1 image"],
+  ["more images than <image>", contentOf("<image>a", ["a", "b"]), "the prompt has 1 <image> and 2 images"],
   [
     "a typed <image> in a list",
-    prepare([image("a"), "b <image>"], undefined),
+    contentOf([image("a"), "b <image>"], undefined),
     "the prompt has 2 <image>s and 1 image",
   ],
 ])("%s is rejected by count", (_, prompt, message) => {
@@ -82,6 +82,6 @@ test.each([
 });
 
 test("an empty prompt, and images beside a list, are rejected", () => {
-  expect(() => idsOf(tokenizer, prepare("", []))).toThrow(expect.objectContaining({ code: "usage" }));
-  expect(() => prepare([image("a")], ["b"])).toThrow(expect.objectContaining({ code: "usage" }));
+  expect(() => idsOf(tokenizer, contentOf("", []))).toThrow(expect.objectContaining({ code: "usage" }));
+  expect(() => contentOf([image("a")], ["b"])).toThrow(expect.objectContaining({ code: "usage" }));
 });

@@ -179,7 +179,7 @@ describe("what an image may cost", () => {
   });
 
   test("a model is loaded with limits of its own", async () => {
-    await using model = await load(undefined, { images: { maxPixels: 34 } });
+    await using model = await load(undefined, { limits: { images: { maxPixels: 34 } } });
     const image = bytes(png(7, 5, `\0${"\0".repeat(21)}`.repeat(5)));
     await expect(model.caption(image)).rejects.toMatchObject({
       code: "image-unreadable",

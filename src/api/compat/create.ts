@@ -4,23 +4,26 @@
  * Reference: open_flamingo/src/factory.py, `create_model_and_transforms`.
  */
 import { OpenFlamingoError } from "../../base/errors.js";
-import { isObject, quoted } from "../../base/json.js";
+import { optional, text } from "../../base/fields.js";
+import { isObject } from "../../base/json.js";
+import { quoted } from "../../base/quoted.js";
 import type { ImageSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
 import {
   checkpointOpener,
   imageReader,
-  type LoadOptions,
   openOnRuntime,
   type Platform,
   readJson,
   readOptionalJson,
   readParts,
 } from "../load.js";
-import type { Image } from "../prompt.js";
+import { type LoadOptions, loadReaders } from "../loadOptions.js";
+import type { ImagePart } from "../prompt.js";
+import { count, readOptions } from "../readOptions.js";
 import type { LanguageDefaults } from "./generation.js";
 import { type CompatibleModel, createCompatibleModel } from "./model.js";
-import type { Tensor } from "./tensor.js";
+import type { TensorData } from "./tensorData.js";
 import { type CompatibleTokenizer, compatibleTokenizer } from "./tokenizer.js";
 
 export interface CreateOptions extends LoadOptions {
@@ -45,28 +48,32 @@ export interface ModelAndTransforms {
    *
    * @throws OpenFlamingoError `image-missing`, `image-unreadable`, `image-unsupported`, `network`
    */
-  readonly imageProcessor: (image: ImageSource | Image) => Promise<Tensor>;
+  readonly imageProcessor: (image: ImageSource | ImagePart) => Promise<TensorData>;
   readonly tokenizer: CompatibleTokenizer;
 }
 
+const createReaders = {
+  ...loadReaders,
+  clipVisionEncoderPath: text,
+  clipVisionEncoderPretrained: text,
+  langEncoderPath: text,
+  tokenizerPath: text,
+  crossAttnEveryNLayers: optional(count(1), 1),
+};
+
 export async function createOnPlatform(
   platform: Platform,
-  {
+  options: CreateOptions,
+): Promise<ModelAndTransforms> {
+  const {
     clipVisionEncoderPath,
     clipVisionEncoderPretrained,
     langEncoderPath,
     tokenizerPath,
-    ...options
-  }: CreateOptions,
-): Promise<ModelAndTransforms> {
-  const { crossAttnEveryNLayers = 1, ...load } = options;
-  if (!(Number.isSafeInteger(crossAttnEveryNLayers) && crossAttnEveryNLayers >= 1)) {
-    throw new OpenFlamingoError(
-      "usage",
-      `crossAttnEveryNLayers is ${crossAttnEveryNLayers}: it must be a whole number, 1 or more`,
-      { hint: "It is in the model card: 4 for the 9B." },
-    );
-  }
+    crossAttnEveryNLayers,
+    ...read
+  } = readOptions("createModelAndTransforms", createReaders, options);
+  const load: LoadOptions = read;
   if (!/[./\\]/.test(clipVisionEncoderPretrained)) {
     throw new OpenFlamingoError(
       "usage",

@@ -5,14 +5,25 @@
  * Reference: open_flamingo/src/flamingo.py, `Flamingo.forward`, and flamingo_lm.py, `FlamingoLMMixin.forward`.
  */
 
-import { logSumOfExponentials } from "../../generate/logits.js";
+import { anything, boolean, optional } from "../../base/fields.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
 import type { EncodedImage, Prompt } from "../../runner/encodedImages.js";
 import type { ModelRunner } from "../../runner/modelRunner.js";
-import { requireKnown, requireSignal } from "../settings.js";
-import { type Ids, type Mask, type TextRow, textRows, usage, type VisionX } from "./inputs.js";
+
+import { readOptions, signal } from "../readOptions.js";
+import {
+  type Ids,
+  type Mask,
+  type PlainRows,
+  plainRows,
+  type TextRow,
+  textRows,
+  usage,
+  type VisionX,
+} from "./inputs.js";
+import { lossOf, requireLabels } from "./loss.js";
 import { firstPast, furtherPast, type Past, type PastKeyValues, requireWhole } from "./pastKeyValues.js";
-import type { Tensor } from "./tensor.js";
+import type { TensorData } from "./tensorData.js";
 
 export interface ForwardArguments {
   /** Left out, or null, with cached media only. */
@@ -34,7 +45,7 @@ export interface ForwardArguments {
 
 export interface ForwardResult {
   /** (B, T, V); zeros where the mask is 0. */
-  readonly logits: Tensor;
+  readonly logits: TensorData;
   /** The mean of −log p over the labels, each predicted by what is before it; only with labels. */
   readonly loss?: number;
   readonly pastKeyValues?: PastKeyValues;
@@ -59,7 +70,7 @@ export interface ForwardParts {
   readonly conditioning: Conditioning;
   /** @throws OpenFlamingoError `checkpoint-missing` before weights are loaded */
   runner(): ModelRunner;
-  encode(visionX: Tensor, rows: number, signal: AbortSignal | undefined): Promise<Media["images"]>;
+  encode(visionX: TensorData, rows: number, signal: AbortSignal | undefined): Promise<Media["images"]>;
 }
 
 /** `forward`, and a function that gives back what the results' `pastKeyValues` hold. */
@@ -73,33 +84,37 @@ export function createForward({ config, imageToken, conditioning, runner, encode
   };
 
   async function forward(args: ForwardArguments): Promise<ForwardResult> {
-    requireKnown("forward", args, known);
-    const { langX, attentionMask, labels, clearConditionedLayers = true, signal } = args;
-    requireSignal(signal);
-    const rows = textRows(langX, attentionMask, { vocabulary, padding: "either" });
+    const { clearConditionedLayers, useCache, signal } = readOptions("forward", forwardReaders, args);
+    const langX = plainRows("langX", args.langX);
+    const mask = args.attentionMask && plainRows("attentionMask", args.attentionMask);
+    const labels = args.labels && plainRows("labels", args.labels);
+    const rows = textRows(langX, mask, { vocabulary, padding: "either" });
+    if (labels) requireLabels(labels, rows, { length: langX[0]!.length, vocabulary });
+    const model = runner();
     const shown = await show(await args.visionX, langX, signal);
+    const call: Call = { langX, rows, shown, useCache, signal };
     const { logits: ofRows, pastKeyValues } = args.pastKeyValues
-      ? await readFurther(args, rows, shown)
-      : await read(args, rows, shown);
+      ? await readFurther(model, args.pastKeyValues, call)
+      : await read(model, call);
     if (conditioning.media && clearConditionedLayers) conditioning.media = "forgotten";
 
-    const width = langX[0]!.length;
-    const data = new Float32Array(rows.length * width * vocabulary);
+    const length = langX[0]!.length;
+    const data = new Float32Array(rows.length * length * vocabulary);
     rows.forEach(({ start }, row) => {
-      data.set(ofRows[row]!, (row * width + start) * vocabulary);
+      data.set(ofRows[row]!, (row * length + start) * vocabulary);
     });
-    const logits = { shape: [rows.length, width, vocabulary], data };
+    const logits = { shape: [rows.length, length, vocabulary], data };
     return {
       logits,
-      ...(labels && { loss: lossOf(logits, labels, rows) }),
+      ...(labels && { loss: lossOf(logits, labels) }),
       ...(pastKeyValues && { pastKeyValues }),
     };
   }
 
   /** The images that a text sees: given ones, or those that are cached. */
   async function show(
-    visionX: Tensor | null | undefined,
-    langX: Ids,
+    visionX: TensorData | null | undefined,
+    langX: PlainRows,
     signal: AbortSignal | undefined,
   ): Promise<Shown> {
     const { media } = conditioning;
@@ -140,15 +155,12 @@ export function createForward({ config, imageToken, conditioning, runner, encode
     return { images: media.images, before: none, media };
   }
 
-  async function read(
-    { useCache = false, signal }: ForwardArguments,
-    rows: readonly TextRow[],
-    { images, before, media }: Shown,
-  ) {
+  async function read(model: ModelRunner, { rows, shown, useCache, signal }: Call) {
+    const { images, before, media } = shown;
     const prompts = rows.map(({ ids }, row): Prompt => ({ ids, images: images[row]! }));
     const lengths = rows.map(({ ids }) => ids.length);
     const capacity = useCache ? Math.max(0, contextLength - Math.max(...lengths)) : 0;
-    const decoder = await runner().decoder(prompts, { capacity });
+    const decoder = await model.decoder(prompts, { capacity });
     let kept: PastKeyValues | undefined;
     try {
       const logits = await decoder.logits({ texts: textsOf(rows, before), signal });
@@ -164,11 +176,12 @@ export function createForward({ config, imageToken, conditioning, runner, encode
   }
 
   async function readFurther(
-    { pastKeyValues, langX, useCache = false, signal }: ForwardArguments,
-    rows: readonly TextRow[],
-    { before, media }: Shown,
+    model: ModelRunner,
+    pastKeyValues: PastKeyValues,
+    { langX, rows, shown, useCache, signal }: Call,
   ) {
-    const known = pasts.get(pastKeyValues!);
+    const { before, media } = shown;
+    const known = pasts.get(pastKeyValues);
     if (!known || !media || known.media !== media) {
       throw usage(
         "pastKeyValues belong to other media than those that are cached now",
@@ -176,18 +189,18 @@ export function createForward({ config, imageToken, conditioning, runner, encode
       );
     }
     const { past } = known;
-    const width = langX[0]!.length;
-    if (rows.some(({ ids }) => ids.length !== width)) {
+    const length = langX[0]!.length;
+    if (rows.some(({ ids }) => ids.length !== length)) {
       throw usage(
         "attentionMask has padding in a text that follows pastKeyValues",
         "Give texts of one length, or one row at a time.",
       );
     }
     requireWhole(past);
-    runner().requireCapacity(Math.max(...past.lengths), width);
+    model.requireCapacity(Math.max(...past.lengths), length);
     const texts = textsOf(rows, before);
     const logits = await past.memory.decoder.logits({ texts, from: past.lengths, signal });
-    const further = keep(furtherPast(past, width), media);
+    const further = keep(furtherPast(past, length), media);
     return { logits, pastKeyValues: useCache ? further : undefined };
   }
 
@@ -198,10 +211,25 @@ export function createForward({ config, imageToken, conditioning, runner, encode
   return { forward, close };
 }
 
-const known: ReadonlySet<string> = new Set<keyof ForwardArguments>([
-  ...(["visionX", "langX", "attentionMask", "labels"] as const),
-  ...(["clearConditionedLayers", "pastKeyValues", "useCache", "signal"] as const),
-]);
+const forwardReaders = {
+  visionX: anything,
+  langX: anything,
+  attentionMask: anything,
+  labels: anything,
+  pastKeyValues: anything,
+  clearConditionedLayers: optional(boolean, true),
+  useCache: optional(boolean, false),
+  signal,
+};
+
+/** A call's arguments, checked. */
+interface Call {
+  readonly langX: PlainRows;
+  readonly rows: readonly TextRow[];
+  readonly shown: Shown;
+  readonly useCache: boolean;
+  readonly signal: AbortSignal | undefined;
+}
 
 interface Shown {
   readonly images: Media["images"];
@@ -215,32 +243,5 @@ const textsOf = (rows: readonly TextRow[], before: readonly number[]) =>
   rows.map(({ ids }, row) => ({ ids, imagesBefore: before[row] }));
 
 /** How many `<image>`s each row has. */
-export const countImageTokens = (rows: Ids, imageToken: number): readonly number[] =>
+export const countImageTokens = (rows: PlainRows, imageToken: number): readonly number[] =>
   rows.map((ids) => ids.filter((id) => id === imageToken).length);
-
-/** The mean cross-entropy of labels, each predicted by the logits before it. @throws OpenFlamingoError `usage` */
-function lossOf({ shape, data }: Tensor, labels: Ids, rows: readonly TextRow[]): number {
-  const [b, width, V] = shape as [number, number, number];
-  if (labels.length !== b || labels.some((row) => row.length !== width)) {
-    throw usage(`labels are not (${b}, ${width}), as langX is`, "Give one label for each id; −100 for none.");
-  }
-  let sum = 0;
-  let count = 0;
-  labels.forEach((row, r) => {
-    const { start, ids } = rows[r]!;
-    row.forEach((label, t) => {
-      if (t === 0 || label === -100) return;
-      const isKnown = Number.isInteger(label) && label >= 0 && label < V;
-      if (!isKnown || t <= start || t > start + ids.length) {
-        throw usage(
-          `labels: row ${r} has ${label} at place ${t}`,
-          `It must be −100, or one of 0 to ${V - 1} after a token that is no padding.`,
-        );
-      }
-      const logits = data.subarray((r * width + t - 1) * V, (r * width + t) * V);
-      sum += logSumOfExponentials(logits) - logits[label]!;
-      count++;
-    });
-  });
-  return sum / count;
-}

@@ -4,6 +4,16 @@
  * Reference: open_flamingo/src/flamingo.py, `Flamingo.generate`, on transformers 4.33.3, `GenerationMixin.generate`.
  */
 
+import {
+  boolean,
+  integer,
+  listOf,
+  nullable,
+  number,
+  oneOf,
+  optional,
+  type Reader,
+} from "../../base/fields.js";
 import { beamSearch } from "../../generate/beams.js";
 import { greedy } from "../../generate/greedy.js";
 import type { LogitsProcessor, Processing, RowState } from "../../generate/processors.js";
@@ -11,8 +21,8 @@ import type { GenerationLimits } from "../../generate/rows.js";
 import { sample } from "../../generate/sample.js";
 import type { Prompt } from "../../runner/encodedImages.js";
 import type { ModelRunner } from "../../runner/modelRunner.js";
-import { requireCount, requireSignal } from "../settings.js";
-import { type Ids, usage } from "./inputs.js";
+import { anyFunction, count, signal } from "../readOptions.js";
+import { type Ids, type PlainRows, usage } from "./inputs.js";
 
 /** Sees a row's scores at one step and changes them in place. */
 export type ScoresProcessor = (state: {
@@ -101,11 +111,48 @@ export interface LanguageDefaults {
   readonly endOfChunk: number;
 }
 
+/** One id, or a list of them; −1 for none. */
+const tokenIds: Reader<number | readonly number[]> = (value, at, report) =>
+  Array.isArray(value) ? listOf(count(-1))(value, at, report) : count(-1)(value, at, report);
+
+const processor = anyFunction<ScoresProcessor>();
+const functions: Reader<ScoresProcessor | readonly ScoresProcessor[]> = (value, at, report) =>
+  Array.isArray(value) ? listOf(processor)(value, at, report) : processor(value, at, report);
+
+/** The arguments by their own names; what only sampling or beams use is checked, and without effect, without them. */
+export const generationReaders = {
+  maxLength: optional(count(1), 20),
+  minLength: optional(count(0)),
+  maxNewTokens: optional(count(1)),
+  minNewTokens: optional(count(0)),
+  doSample: optional(boolean, false),
+  numBeams: optional(integer(1, 64), 1),
+  lengthPenalty: optional(number(-1e3, 1e3)),
+  earlyStopping: optional(oneOf<boolean | "never">(true, false, "never")),
+  beamLength: optional(oneOf("total", "generated")),
+  numReturnSequences: optional(integer(1, 1024), 1),
+  eosTokenId: optional(nullable(tokenIds)),
+  padTokenId: optional(count(0)),
+  useCache: optional(boolean),
+  temperature: optional(number(0, 1e6, { above: true })),
+  topK: optional(count(1), 50),
+  topP: optional(number(0, 1, { above: true })),
+  minP: optional(number(0, 1)),
+  seed: optional(count(0), 0),
+  repetitionPenalty: optional(number(0, 1e6, { above: true })),
+  noRepeatNgramSize: optional(count(0)),
+  badWordsIds: optional(listOf(listOf(count(0), 1))),
+  logitsProcessor: optional(functions),
+  outputScores: optional(boolean, false),
+  signal,
+};
+
+type ReadArguments = {
+  readonly [Name in keyof typeof generationReaders]: ReturnType<(typeof generationReaders)[Name]>;
+};
+
 /** What a call's arguments come to. */
-export interface Plan extends GenerationArguments {
-  readonly doSample: boolean;
-  readonly numBeams: number;
-  readonly numReturnSequences: number;
+export interface Plan extends ReadArguments {
   readonly maxNewTokens: number;
   readonly endTokens: readonly number[];
   readonly padding: number;
@@ -119,16 +166,13 @@ export interface Plan extends GenerationArguments {
  * @param langX the rows as they were given, padding included
  * @throws OpenFlamingoError `usage`
  */
-export function planOf(langX: Ids, options: GenerationArguments, defaults: LanguageDefaults): Plan {
-  const { doSample = false, numBeams = 1, numReturnSequences = 1, maxLength = 20, signal } = options;
-  requireCount("numBeams", numBeams, 1);
-  requireCount("numReturnSequences", numReturnSequences, 1);
-  requireSignal(signal);
-  const width = langX[0]!.length;
-  const maxNewTokens = options.maxNewTokens ?? maxLength - width;
-  if (!(Number.isInteger(maxNewTokens) && maxNewTokens >= 1)) {
+export function planOf(langX: PlainRows, options: ReadArguments, defaults: LanguageDefaults): Plan {
+  const { doSample, numBeams, numReturnSequences, maxLength } = options;
+  const length = langX[0]!.length;
+  const maxNewTokens = options.maxNewTokens ?? maxLength - length;
+  if (maxNewTokens < 1) {
     throw usage(
-      `${maxNewTokens} new tokens are asked for: rows have ${width} ids, maxLength is ${maxLength}`,
+      `generate: maxLength is ${maxLength}, and rows have ${length} ids already`,
       "Give maxNewTokens: maxLength counts the prompt too.",
     );
   }
@@ -136,6 +180,12 @@ export function planOf(langX: Ids, options: GenerationArguments, defaults: Langu
     throw usage(
       `numBeams is ${numBeams} and doSample true: there is no sampling of beams`,
       "Give one of the two.",
+    );
+  }
+  if (numBeams > 1 && numReturnSequences > numBeams) {
+    throw usage(
+      `numReturnSequences is ${numReturnSequences}, more than numBeams, which is ${numBeams}`,
+      "Ask for at most as many as there are beams.",
     );
   }
   if (numReturnSequences > 1 && numBeams === 1) {
@@ -153,8 +203,13 @@ export function planOf(langX: Ids, options: GenerationArguments, defaults: Langu
     }
   }
   const useCache = options.useCache ?? defaults.useCache;
-  const counts = { doSample, numBeams, numReturnSequences, maxNewTokens, useCache };
-  return { ...options, ...counts, ...ends(options, defaults), processing: processingOf(options) };
+  return {
+    ...options,
+    maxNewTokens,
+    useCache,
+    ...ends(options, defaults),
+    processing: processingOf(options),
+  };
 }
 
 /**
@@ -164,7 +219,7 @@ export function planOf(langX: Ids, options: GenerationArguments, defaults: Langu
  */
 export async function generateSequences(
   runner: ModelRunner,
-  langX: Ids,
+  langX: PlainRows,
   prompts: readonly Prompt[],
   plan: Plan,
 ): Promise<GeneratedSequences> {
@@ -174,7 +229,7 @@ export async function generateSequences(
     scores[state.step] ??= [];
     scores[state.step]![row] = state.logits.slice();
   };
-  const recording = plan.outputScores === true;
+  const recording = plan.outputScores;
   const limits = { ...plan.processing, maxNewTokens, endTokens, signal: plan.signal };
 
   if (numBeams > 1) {
@@ -216,7 +271,7 @@ export async function generateSequences(
       before,
       ...(recording && { onScores: (state) => record(state) }),
     };
-    const { temperature, topK = 50, topP, minP, seed = 0 } = plan;
+    const { temperature, topK, topP, minP, seed } = plan;
     const steps = doSample
       ? sample(decoder, { ...rowLimits, temperature, topK, topP, minP, seed })
       : greedy(decoder, rowLimits);
@@ -229,23 +284,9 @@ export async function generateSequences(
   }
 }
 
-function processingOf(options: GenerationArguments) {
-  const {
-    logitsProcessor = [],
-    repetitionPenalty,
-    noRepeatNgramSize,
-    badWordsIds,
-    minLength,
-    minNewTokens,
-  } = options;
-  const own = [logitsProcessor].flat();
-  if (own.some((process) => typeof process !== "function")) {
-    throw usage(
-      "logitsProcessor is no function, and no list of functions",
-      "It changes a row's scores in place.",
-    );
-  }
-  const processors = own.map(
+function processingOf(options: ReadArguments): Plan["processing"] {
+  const { repetitionPenalty, noRepeatNgramSize, badWordsIds, minLength, minNewTokens } = options;
+  const processors = [options.logitsProcessor ?? []].flat().map(
     (process): LogitsProcessor =>
       ({ row, step, ids, logits }) =>
         process({ row, step, ids, scores: logits }),
@@ -257,7 +298,7 @@ function processingOf(options: GenerationArguments) {
  * End tokens and padding. Null asks for no end token, and the reference implementation's library then falls back to the
  * one that the language model's generation_config.json names, which wants a padding token.
  */
-function ends({ eosTokenId, padTokenId }: GenerationArguments, defaults: LanguageDefaults) {
+function ends({ eosTokenId, padTokenId }: ReadArguments, defaults: LanguageDefaults) {
   const own = eosTokenId === null ? defaults.eosTokenId : undefined;
   const padding = padTokenId ?? defaults.padTokenId;
   if (own !== undefined && padding === undefined) {

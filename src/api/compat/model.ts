@@ -3,7 +3,10 @@
  *
  * Reference: open_flamingo/src/flamingo.py, `Flamingo`.
  */
+import { asyncDisposable } from "../../base/disposable.js";
 import { OpenFlamingoError } from "../../base/errors.js";
+import { anything, boolean, optional, type Reader } from "../../base/fields.js";
+import { quoted } from "../../base/quoted.js";
 import type { Checkpoint } from "../../checkpoints/checkpoint.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
 import type { EncodedImage, Prompt } from "../../runner/encodedImages.js";
@@ -11,7 +14,7 @@ import { encodeOnce } from "../../runner/encodeOnce.js";
 import { type ModelRunner, tensorNames } from "../../runner/modelRunner.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import type { OpenModel } from "../load.js";
-import { requireKnown, requireSignal } from "../settings.js";
+import { readOptions, signal } from "../readOptions.js";
 import {
   type Conditioning,
   countImageTokens,
@@ -23,12 +26,13 @@ import {
   type GeneratedSequences,
   type GenerationArguments,
   generateSequences,
+  generationReaders,
   type LanguageDefaults,
   planOf,
 } from "./generation.js";
-import { type Ids, type Mask, pixelsOf, textRows, usage, type VisionX } from "./inputs.js";
+import { type Ids, type Mask, pixelsOf, plainRows, textRows, usage, type VisionX } from "./inputs.js";
 import { compareKeys, type LoadedKeys, withoutUnexpected } from "./stateDict.js";
-import type { Tensor } from "./tensor.js";
+import type { TensorData } from "./tensorData.js";
 
 export interface GenerateArguments extends GenerationArguments {
   readonly visionX: VisionX;
@@ -98,15 +102,24 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
   const conditioning: Conditioning = { media: undefined };
   const stateDicts: string[] = [];
   let model: OpenModel | undefined;
+  let closed = false;
+
+  function requireOpen(): void {
+    if (!closed) return;
+    throw new OpenFlamingoError("closed", "the model is closed", {
+      hint: "Create it again, or close it later.",
+    });
+  }
 
   function runner(): ModelRunner {
+    requireOpen();
     if (model) return model.runner;
     throw new OpenFlamingoError("checkpoint-missing", "the model has no trained weights yet", {
       hint: 'await model.loadStateDict("checkpoint.pt", { strict: false })',
     });
   }
 
-  async function encode(visionX: Tensor, rows: number, signal: AbortSignal | undefined) {
+  async function encode(visionX: TensorData, rows: number, signal: AbortSignal | undefined) {
     const pixels = pixelsOf(visionX, rows, config.vision.imageSize);
     const encodeImage = encodeOnce(runner());
     const images: EncodedImage[][] = [];
@@ -120,16 +133,18 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
 
   const { forward, close: forgetPasts } = createForward({ config, imageToken, conditioning, runner, encode });
 
-  async function loadStateDict(
+  async function loadNow(
     file: string,
-    { strict = true, signal }: { strict?: boolean | undefined; signal?: AbortSignal | undefined } = {},
+    strict: boolean,
+    signal: AbortSignal | undefined,
   ): Promise<LoadedKeys> {
+    requireOpen();
     const names = tensorNames(config);
     const trained: Checkpoint[] = [];
     try {
       for (const path of [...stateDicts, file]) trained.push(await parts.openCheckpoint(path, signal));
       const keys = compareKeys(names, trained.at(-1)!, strict);
-      await close();
+      await forget();
       const wanted = trained.map((checkpoint) => withoutUnexpected(names, checkpoint));
       model = await parts.open(wanted, signal);
       stateDicts.push(file);
@@ -139,31 +154,56 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
     }
   }
 
+  // Loads come one after the other: each goes on from the weights of those before it.
+  let loading: Promise<unknown> = Promise.resolve();
+  const loadStateDict: CompatibleModel["loadStateDict"] = async (file, options) => {
+    const { strict, signal } = readOptions("loadStateDict", stateDictReaders, options);
+    if (typeof file !== "string") {
+      throw usage(
+        `loadStateDict: the file is ${quoted(file)}; it must be a path`,
+        "Give the path of a checkpoint.",
+      );
+    }
+    const loaded = loading.then(() => loadNow(file, strict, signal));
+    loading = loaded.catch(() => {});
+    return loaded;
+  };
+
   async function generate(
     args: GenerateArguments & { readonly outputScores: true },
   ): Promise<GeneratedSequences>;
   async function generate(args: GenerateArguments): Promise<number[][]>;
   async function generate(args: GenerateArguments): Promise<GeneratedSequences | number[][]> {
-    requireKnown("generate", args, known);
-    const { langX, attentionMask, outputScores = false, signal } = args;
-    const rows = textRows(langX, attentionMask, { vocabulary: config.language.vocabulary, padding: "left" });
-    const visionX = await args.visionX;
-    if (!visionX)
+    const { visionX, langX, attentionMask, ...generation } = readOptions("generate", generateReaders, args);
+    const text = plainRows("langX", langX);
+    const mask = attentionMask === undefined ? undefined : plainRows("attentionMask", attentionMask);
+    const rows = textRows(text, mask, { vocabulary: config.language.vocabulary, padding: "left" });
+    const plan = planOf(text, generation, defaults);
+    const model = runner();
+    model.requireCapacity(Math.max(...rows.map(({ ids }) => ids.length)), plan.maxNewTokens);
+    const tensor = await visionX;
+    if (!tensor) {
       throw usage("generate has no visionX", "A text without <image> needs one too: give any image.");
-    const plan = planOf(langX, args, defaults);
-    runner().requireCapacity(Math.max(...rows.map(({ ids }) => ids.length)), plan.maxNewTokens);
-    const images = await encode(visionX, rows.length, signal);
+    }
+    const images = await encode(tensor, rows.length, plan.signal);
     const prompts = rows.map(({ ids }, row): Prompt => ({ ids, images: images[row]! }));
-    const found = await generateSequences(runner(), langX, prompts, plan);
+    const found = await generateSequences(model, text, prompts, plan);
     conditioning.media = undefined; // the reference implementation clears its layers
-    return outputScores ? found : found.sequences;
+    return plan.outputScores ? found : found.sequences;
+  }
+
+  async function forget(): Promise<void> {
+    forgetPasts();
+    conditioning.media = undefined;
+    const open = model;
+    model = undefined;
+    await open?.close();
   }
 
   async function close(): Promise<void> {
-    forgetPasts();
-    conditioning.media = undefined;
-    await model?.close();
-    model = undefined;
+    closed = true;
+    await loading;
+    await forget();
   }
 
   return {
@@ -172,23 +212,21 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
     loadStateDict,
     forward,
     generate,
-    async cacheMedia({ inputIds, visionX, signal }) {
-      requireSignal(signal);
-      const images = await encode(await visionX, inputIds.length, signal);
-      conditioning.media = { images, imageTokens: countImageTokens(inputIds, imageToken) };
+    async cacheMedia(args) {
+      const { inputIds, visionX, signal } = readOptions("cacheMedia", cacheReaders, args);
+      const rows = plainRows("inputIds", inputIds);
+      const images = await encode((await visionX)!, rows.length, signal);
+      conditioning.media = { images, imageTokens: countImageTokens(rows, imageToken) };
     },
     uncacheMedia() {
       conditioning.media = undefined;
     },
     close,
-    [Symbol.asyncDispose]: close,
+    ...asyncDisposable(close),
   };
 }
 
-const known: ReadonlySet<string> = new Set<keyof GenerateArguments>([
-  ...(["visionX", "langX", "attentionMask", "signal", "outputScores", "logitsProcessor"] as const),
-  ...(["maxLength", "minLength", "maxNewTokens", "minNewTokens", "numReturnSequences", "useCache"] as const),
-  ...(["doSample", "temperature", "topK", "topP", "minP", "seed"] as const),
-  ...(["numBeams", "lengthPenalty", "earlyStopping", "beamLength"] as const),
-  ...(["eosTokenId", "padTokenId", "repetitionPenalty", "noRepeatNgramSize", "badWordsIds"] as const),
-]);
+const tensor = anything as Reader<VisionX | null | undefined>;
+const generateReaders = { ...generationReaders, visionX: tensor, langX: anything, attentionMask: anything };
+const stateDictReaders = { strict: optional(boolean, true), signal };
+const cacheReaders = { inputIds: anything, visionX: tensor, signal };

@@ -277,7 +277,7 @@ test("a closed past is rejected, a misspelt argument too", async () => {
     message: "pastKeyValues are closed",
   });
   const misspelt = { langX: inputIds, attention_mask: inputIds } as never;
-  await expect(model.forward(misspelt)).rejects.toThrow("forward has no option attention_mask");
+  await expect(model.forward(misspelt)).rejects.toThrow('forward has no option "attention_mask"');
   await model.close();
 });
 

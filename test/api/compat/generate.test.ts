@@ -140,16 +140,16 @@ describe.each(tinyModelsWith("generation.json", "the compatible API's generate")
   });
 
   test.each([
-    [{ max_new_tokens: 3 }, "generate has no option max_new_tokens"],
+    [{ max_new_tokens: 3 }, 'generate has no option "max_new_tokens"'],
     [{ doSample: true, numBeams: 2 }, "numBeams is 2 and doSample true"],
     [{ numReturnSequences: 2 }, "there is one most probable sequence"],
-    [{ numBeams: 2, numReturnSequences: 3 }, "3 sequences are asked for, of 2 beams"],
+    [{ numBeams: 2, numReturnSequences: 3 }, "numReturnSequences is 3, more than numBeams, which is 2"],
     [{ maxNewTokens: undefined, maxLength: 4 }, "maxLength is 4"],
     [{ doSample: true, topK: 0 }, "topK is 0"],
     [{ numBeams: 0 }, "numBeams is 0"],
     [{ numReturnSequences: 0 }, "numReturnSequences is 0"],
-    [{ signal: {} }, "signal is no AbortSignal"],
-    [{ logitsProcessor: [5] }, "logitsProcessor is no function"],
+    [{ signal: {} }, "signal is {}; it must be an AbortSignal"],
+    [{ logitsProcessor: [5] }, "logitsProcessor[0] is 5; it must be a function"],
     [{ visionX: null }, "generate has no visionX"],
   ])("%j is rejected with a specific error", async (extra, message) => {
     await expect(ask(1, extra)).rejects.toThrow(message);

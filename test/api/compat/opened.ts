@@ -1,7 +1,12 @@
 /** A tiny model opened by the compatible API, with its golden images as a tensor. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { createModelAndTransforms, type ModelAndTransforms, stack, type Tensor } from "../../../src/index.js";
+import {
+  createModelAndTransforms,
+  type ModelAndTransforms,
+  stack,
+  type TensorData,
+} from "../../../src/index.js";
 import type { GoldenModel } from "../../tinyModel.js";
 
 /** `cross_attn_every_n_layers` of each. */
@@ -13,7 +18,7 @@ const intervals = new Map([
 
 export interface OpenedTinyModel extends ModelAndTransforms {
   /** The golden images of each row by their names, rows filled up with zeros. */
-  visionX(images: readonly (readonly string[])[]): Promise<Tensor>;
+  visionX(images: readonly (readonly string[])[]): Promise<TensorData>;
 }
 
 /** The tiny model without its trained weights. */

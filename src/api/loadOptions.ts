@@ -1,0 +1,60 @@
+/** What a caller may say of loading a model, for both APIs. */
+import { integer, number, object, oneOf, optional, type Reader } from "../base/fields.js";
+import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
+import type { ImageLimits } from "../images/index.js";
+import type { LoadProgress } from "../runner/weights.js";
+import { anyFunction, signal } from "./readOptions.js";
+
+/** What can compute on Node. */
+export type BackendName = "ort.ffi" | "ort.binding";
+
+export interface LoadOptions {
+  /** Number of threads of one run, from 1 to 1024. Default: all cores. */
+  readonly threads?: number | undefined;
+  /**
+   * What computes: `ort.ffi` (ONNX Runtime through its C interface) or `ort.binding` (its own binding, slower).
+   * Default: the first, or the second where the first does not work, with a notice.
+   */
+  readonly backend?: BackendName | undefined;
+  /** The same as `backend`, by its earlier name. */
+  readonly engine?: BackendName | undefined;
+  /** How much untrusted files may cost. Default: limits that every released model and any photograph keeps. */
+  readonly limits?:
+    | {
+        /** Of reading one image. */
+        readonly images?: ImageLimits | undefined;
+        /** Of what is taken from a checkpoint before it is known to be sound. */
+        readonly checkpoints?: { readonly [Name in keyof ReaderLimits]?: number | undefined } | undefined;
+      }
+    | undefined;
+  /** Stops the loading; the promise is then rejected with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called while weights are read, with bytes of float32 done and in all. */
+  readonly onProgress?: LoadProgress | undefined;
+  /**
+   * Called once for each thing that a user should know, such as an untrained model, or another backend than the usual
+   * one. Default: `process.emitWarning`.
+   */
+  readonly onNotice?: ((text: string) => void) | undefined;
+}
+
+/** Infinity is no limit. */
+const limit = optional(number(0, Number.POSITIVE_INFINITY, { above: true }));
+const checkpointLimits = Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, limit])) as {
+  readonly [Name in keyof ReaderLimits]: Reader<number | undefined>;
+};
+
+export const loadReaders = {
+  threads: optional(integer(1, 1024)),
+  backend: optional(oneOf<BackendName>("ort.ffi", "ort.binding")),
+  engine: optional(oneOf<BackendName>("ort.ffi", "ort.binding")),
+  limits: optional(
+    object({
+      images: optional(object({ maxBytes: limit, maxPixels: limit, maxSeconds: limit })),
+      checkpoints: optional(object(checkpointLimits)),
+    }),
+  ),
+  signal,
+  onProgress: optional(anyFunction<LoadProgress>()),
+  onNotice: optional(anyFunction<(text: string) => void>()),
+};
