@@ -67,7 +67,13 @@ const withImage = (make: () => string) => () => ["caption", make()];
 
 const rows: readonly Row[] = [
   ["an image that is not there", withImage(() => path("none.jpg")), "image-missing", 3, /none\.jpg/],
-  ["a folder for an image", withImage(() => folder), "image-unreadable", 3, /folder/],
+  [
+    "a folder without images",
+    withImage(() => mkdtempSync(join(folder, "empty-"))),
+    "image-missing",
+    3,
+    /no image files/,
+  ],
   ["an empty image", withImage(() => file("empty.jpg", "")), "image-unreadable", 3, /empty\.jpg.*empty/],
   [
     "a truncated image",
@@ -261,7 +267,7 @@ const rows: readonly Row[] = [
     () => ["caption", good, "--min-new-tokens", "30"],
     "usage",
     2,
-    /minNewTokens is 30/,
+    /--min-new-tokens is 30/,
   ],
   ["a backend that there is not", () => ["caption", good, "--backend", "abacus"], "usage", 2, /abacus/],
   [
@@ -276,7 +282,7 @@ const rows: readonly Row[] = [
     () => ["ask", good, "What?", "--shots", file("kind.json", '[{"image": "a.jpg", "text": "b"}]')],
     "shots-invalid",
     3,
-    /entry 0 has no text "question"/,
+    /\[0\]\.question is missing/,
   ],
 ];
 

@@ -1,5 +1,8 @@
 /** The command line answers as the library does, and ends as the contract says. */
 import { spawn } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { load } from "../../src/index.js";
@@ -21,14 +24,14 @@ test("caption, ask and generate give the library's answers, as text and as JSON"
   expect(text.code).toBe(0);
 
   const json = await run(["caption", "--json", "--log-probs", "--quiet", cat]);
-  expect(JSON.parse(json.stdout)).toEqual({ image: cat, sequence: 0, ...caption });
+  expect(JSON.parse(json.stdout)).toEqual({ image: cat, sequence: 0, ...caption, trained: false });
   expect(json.stderr).toBe("");
 
   const ask = await run(["ask", rocket, "What is it?", "--max-new-tokens", "5", "--json"]);
-  expect(JSON.parse(ask.stdout)).toEqual({ image: rocket, sequence: 0, ...asked });
+  expect(JSON.parse(ask.stdout)).toEqual({ image: rocket, sequence: 0, ...asked, trained: false });
 
   const generate = await run(["generate", "--image", cat, "--prompt", "<image>An image of", "--json"]);
-  expect(JSON.parse(generate.stdout)).toEqual({ image: cat, sequence: 0, ...generated });
+  expect(JSON.parse(generate.stdout)).toEqual({ image: cat, sequence: 0, ...generated, trained: false });
 });
 
 test("beams, several sequences and classes come as lines of JSON", async () => {
@@ -45,14 +48,16 @@ test("beams, several sequences and classes come as lines of JSON", async () => {
     "--json",
     "--quiet",
     "--labels",
-    "a dog,A woman",
+    "10, a dog ,A woman, 2",
     "--label",
-    "x, y",
+    " x, y",
     cat,
   ]);
   const found = JSON.parse(classes.stdout);
-  expect(found).toMatchObject({ image: cat, label: "A woman", normalized: true });
-  expect(Object.keys(found.logProbs)).toEqual(["a dog", "A woman", "x, y"]);
+  expect(found).toMatchObject({ image: cat, label: "A woman", normalized: true, trained: false });
+  // Spaces around --labels do not count, those of --label do; the best comes first, whatever a label looks like.
+  expect(Object.keys(found.logProbs).sort()).toEqual([" x, y", "10", "2", "A woman", "a dog"]);
+  expect(classes.stdout).toContain('"logProbs":{"A woman":');
 });
 
 test.each([
@@ -98,6 +103,65 @@ test("several images are distinguished by their names", async () => {
   expect(lines).toHaveLength(2);
   expect(lines[0]).toMatch(new RegExp(`^${cat}: .`));
   expect(lines[1]).toMatch(new RegExp(`^${rocket}: .`));
+});
+
+test("standard input is an image, and a folder is the images in it", async () => {
+  const alone = await run(["caption", "--quiet", cat]);
+  const piped = await run(["caption", "--quiet", "-"], undefined, readFileSync(cat));
+  expect(piped.stdout).toBe(alone.stdout);
+  const json = await run(["caption", "--quiet", "--json", "-"], undefined, readFileSync(cat));
+  expect(JSON.parse(json.stdout).image).toBe("-");
+
+  const folder = mkdtempSync(join(tmpdir(), "images-"));
+  try {
+    copyFileSync(rocket, join(folder, "b.jpg"));
+    copyFileSync(cat, join(folder, "a.png"));
+    writeFileSync(join(folder, "notes.txt"), "no image");
+    const all = await run(["classify", "--quiet", "--labels", "x,y", folder]);
+    expect(all.stdout.split("\n").map((line) => line.split(":")[0])).toEqual([
+      join(folder, "a.png"),
+      join(folder, "b.jpg"),
+      "",
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("standard input without an image is an error like any other", async () => {
+  const empty = await run(["caption", "--quiet", "-"]);
+  expect(empty.code).toBe(3);
+  expect(empty.stderr).toContain("is empty");
+});
+
+test("messages speak of the options by their names on the command line", async () => {
+  const several = await run(["caption", "--return-sequences", "2", cat]);
+  expect(several.code).toBe(2);
+  expect(several.stderr).toContain("--return-sequences is 2");
+  const beams = await run(["caption", "--beams", "2", "--temperature", "1", cat]);
+  expect(beams.stderr).toContain("--temperature is for sampling and --beams is 2");
+  const long = await run(["caption", "--max-new-tokens", "3", "--min-new-tokens", "5", cat]);
+  expect(long.stderr).toContain("Give a larger --max-new-tokens.");
+});
+
+test("--backend has --engine as an earlier name", async () => {
+  const [backend, engine] = await Promise.all([
+    run(["caption", "--quiet", "--backend", "ort.binding", cat]),
+    run(["caption", "--quiet", "--engine", "ort.binding", cat]),
+  ]);
+  expect(engine).toEqual(backend);
+  expect(backend.code).toBe(0);
+});
+
+test("SIGTERM ends as Ctrl-C does", async () => {
+  let asked = false;
+  const images = Array.from({ length: 200 }, () => cat);
+  const { code, stderr } = await run(["caption", "--quiet", ...images], (_, kill) => {
+    if (!asked) kill("SIGTERM");
+    asked = true;
+  });
+  expect(code).toBe(130);
+  expect(stderr).toBe("");
 });
 
 test("Ctrl-C stops the work with 130 and nothing is shown as an error", async () => {

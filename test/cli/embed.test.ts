@@ -96,11 +96,11 @@ test("a file that cannot be written is reported before any work", async () => {
   expect(code).toBe(6);
 });
 
-test("--normalize writes vectors of length 1 in the same direction", async () => {
+test("--unit-length writes vectors of length 1 in the same direction", async () => {
   const features = async (...flags: string[]) =>
     linesOf((await run(["embed", "--quiet", cat, ...flags])).stdout)[0]!.features;
   const plain = await features();
-  const unit = await features("--normalize");
+  const unit = await features("--unit-length");
   expect(Math.hypot(...unit)).toBeCloseTo(1, 6);
   const length = Math.hypot(...plain);
   unit.forEach((value, i) => {

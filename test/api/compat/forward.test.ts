@@ -166,7 +166,7 @@ describe.each(tinyModelsWith("forward.json", "the compatible API's forward"))("$
       },
       "token id beyond the vocabulary": {
         call: () => opened.model.forward({ langX: [[518]], visionX: pixels([1, 1, 1, 3, side, side]) }),
-        message: "row 0 has the id 518 at place 0, the model has 0 to 517",
+        message: "row 0 has the id 518 at position 0, the model has 0 to 517",
       },
     };
 
