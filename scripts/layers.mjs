@@ -4,7 +4,7 @@
  */
 export const layers = [
   { base: 700 },
-  { graph: 2600, runtime: 1800, checkpoints: 2000, text: 1050, images: 1250 },
+  { graph: 2600, runtime: 1800, checkpoints: 2000, text: 1050, images: 1250, net: 600 },
   { models: 1500, onnx: 700 },
   { backend: 1500 },
   { generate: 1400 },

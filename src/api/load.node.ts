@@ -7,7 +7,7 @@ import { quoted } from "../base/quoted.js";
 import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
-import { fetchImage } from "./fetchImage.js";
+import { fetchImage } from "./fetchImage.node.js";
 import type { Flamingo } from "./flamingo.js";
 import { loadModel, type Platform } from "./load.js";
 import { type LoadOptions, loadReaders } from "./loadOptions.js";
@@ -64,6 +64,9 @@ export const node: Platform = {
         cause,
       });
     });
-    return decodeImage(source, { ...options, fetchImage });
+    return decodeImage(source, {
+      ...options,
+      fetchImage: (url, { signal }) => fetchImage(url, { ...options, signal }),
+    });
   },
 };

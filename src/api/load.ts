@@ -43,7 +43,7 @@ export interface Platform {
   warn(text: string): void;
   decodeImage(
     source: ImageSource,
-    options: ImageLimits & { signal?: AbortSignal | undefined },
+    options: ImageLimits & Pick<LoadOptions, "allowPrivateAddresses" | "signal">,
   ): Promise<Raster>;
 }
 
@@ -112,10 +112,10 @@ export const imageReader =
   (
     platform: Pick<Platform, "decodeImage">,
     { preprocessing }: Pick<ModelParts, "preprocessing">,
-    { limits }: Pick<LoadOptions, "limits">,
+    { limits, allowPrivateAddresses }: Pick<LoadOptions, "limits" | "allowPrivateAddresses">,
   ): FlamingoParts["readImage"] =>
   async (source, signal) => {
-    const raster = await platform.decodeImage(source, { ...limits?.images, signal });
+    const raster = await platform.decodeImage(source, { ...limits?.images, allowPrivateAddresses, signal });
     return preprocess(await toSquare(raster, preprocessing.size, { signal }), preprocessing);
   };
 

@@ -1,5 +1,5 @@
 /** What a caller may say of loading a model, for both APIs. */
-import { integer, number, object, oneOf, optional, type Reader } from "../base/fields.js";
+import { boolean, integer, number, object, oneOf, optional, type Reader } from "../base/fields.js";
 import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ImageLimits } from "../images/index.js";
 import type { LoadProgress } from "../runner/weights.js";
@@ -27,6 +27,11 @@ export interface LoadOptions {
         readonly checkpoints?: { readonly [Name in keyof ReaderLimits]?: number | undefined } | undefined;
       }
     | undefined;
+  /**
+   * Whether an image's URL may lead to addresses that are not public: this machine, its network, a cloud's metadata
+   * server. true is for URLs and servers that you trust, redirects of theirs included. Default: false.
+   */
+  readonly allowPrivateAddresses?: boolean | undefined;
   /** Stops the loading; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Called while weights are read, with bytes of float32 done and in all. */
@@ -54,6 +59,7 @@ export const loadReaders = {
       checkpoints: optional(object(checkpointLimits)),
     }),
   ),
+  allowPrivateAddresses: optional(boolean),
   signal,
   onProgress: optional(anyFunction<LoadProgress>()),
   onNotice: optional(anyFunction<(text: string) => void>()),

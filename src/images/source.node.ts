@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { type ErrorCode, OpenFlamingoError } from "../base/errors.js";
+import { shownAddress } from "../base/webAddress.js";
 import type { ImageSource } from "./image.js";
 
 export interface SourceOptions {
@@ -17,16 +18,18 @@ export interface SourceOptions {
 }
 
 /**
- * What errors call the image. A path or an address is its own name, but a `data:` URI is too long for one, and
- * control characters, which terminals obey, are left out.
+ * What errors call the image. A path is its own name; of a web address what may be secret is left out, a `data:` URI
+ * is too long, and control characters, which terminals obey, are left out.
  */
 export function nameOf(source: ImageSource): string {
   if (source instanceof Uint8Array || source instanceof Blob) return "the image";
   const name = String(source).replace(/\p{Cc}/gu, "");
+  if (isWeb(name)) return shownAddress(name);
   return isData(name) && name.length > 40 ? `${name.slice(0, 40)}…` : name;
 }
 
-export const isWeb = (address: string): boolean => /^https?:/i.test(address);
+/** Spaces and line breaks count for nothing in an address, before its scheme and in it. */
+export const isWeb = (address: string): boolean => /^https?:/i.test(address.replace(/[\s\p{Cc}]/gu, ""));
 const isData = (address: string): boolean => /^data:/i.test(address);
 
 /**
