@@ -374,10 +374,26 @@ test("an answer that nobody reads is given up when its time is over, and says so
   await expect(body[Symbol.asyncIterator]().next()).rejects.toThrow("was not read within 0.2 seconds");
 });
 
-test("a change of the URL object during the fetch changes nothing", async () => {
+test("the body of a redirect is not waited for, and its connection is closed", async () => {
+  let first: Promise<unknown> | undefined;
+  answer = async (response) => {
+    if (first === undefined) {
+      first = gone;
+      await pour(response.writeHead(302, { location: "/" }), new Uint8Array(1024));
+    } else {
+      await first;
+      response.end("1");
+    }
+  };
+  expect(await text()).toBe("1");
+});
+
+test("the URL object is neither changed, nor is a change of it during the fetch obeyed", async () => {
   answer = (response) => response.end("1");
-  const url = new URL(at("a"));
-  const fetching = textOf(url, trusting);
-  url.hostname = "10.0.0.1";
-  expect(await fetching).toBe("1");
+  const url = new URL(at("a").replace("//", "//user:pass@"));
+  const before = url.href;
+  const fetching = openUrl(url, { ...wide, ...trusting });
+  expect(url.href).toBe(before);
+  url.port = "9";
+  (await fetching).close();
 });
