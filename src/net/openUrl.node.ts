@@ -1,5 +1,5 @@
 /**
- * Everything that is fetched by http and https. An address may come from a stranger, and a server may be one: where
+ * Everything that is fetched by http and https. Addresses are untrusted, and so are servers: where
  * redirects lead, how much comes and how long it takes are checked, and no message shows credentials or content.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";

@@ -209,7 +209,7 @@ describe.each(ways)("with %s", (_, read) => {
   });
 
   test("maxBytes counts for a fetched file as for one on the disk, in the same words", async () => {
-    const options = { allowPrivateAddresses, images: { maxBytes: 1000 } };
+    const options = { allowPrivateAddresses, limits: { images: { maxBytes: 1000 } } };
     const url = new URL(`${address}/photo.jpg`);
     const fetched = await errorOf(read(url, options));
     const onDisk = await errorOf(read(photoFile, options));
@@ -222,7 +222,7 @@ describe.each(ways)("with %s", (_, read) => {
   });
 
   test("maxSeconds counts for the fetch", async () => {
-    const options = { allowPrivateAddresses, images: { maxSeconds: 0.3 } };
+    const options = { allowPrivateAddresses, limits: { images: { maxSeconds: 0.3 } } };
     expect(await errorOf(read(new URL(`${address}/silent?hush`), options))).toMatchObject({
       code: "network",
       message: `${address}/silent: was not read within 0.3 seconds`,
@@ -238,7 +238,7 @@ describe.each(ways)("with %s", (_, read) => {
     ["a broken off answer", "/cut"],
   ])("neither credentials nor content of %s are in the error", async (_, path) => {
     const url = new URL(`${address.replace("//", "//hush:hush@")}${path}?hush=hush#hush`);
-    const error = await errorOf(read(url, { allowPrivateAddresses, images: { maxBytes: 1e6 } }));
+    const error = await errorOf(read(url, { allowPrivateAddresses, limits: { images: { maxBytes: 1e6 } } }));
     expect(error.message).toContain(`${address}${path}: `);
     for (const text of [
       error.message,
