@@ -169,7 +169,9 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     answers: readonly string[],
     { normalize, signal }: Read<typeof rankReaders>,
   ): Promise<readonly number[]> {
-    const tokens = answers.map((answer) => tokenizer.encode(answer, { specialTokens: false }));
+    const tokens = answers.map((answer) =>
+      tokenizer.encode(answer, { specialTokens: false, startAndEnd: false }),
+    );
     const longest = tokens.reduce((most, { length }) => Math.max(most, length), 0);
     return rank(runner, await encode(content, longest, signal), tokens, { normalize, signal });
   }

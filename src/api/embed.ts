@@ -3,6 +3,7 @@ import { OpenFlamingoError } from "../base/errors.js";
 import type { ImageSource } from "../images/index.js";
 import type { ClipTextConfig } from "../models/clipText.js";
 import type { Features } from "../runner/features.js";
+import { repairedForClip } from "../text/repair.js";
 import { createTokenizer } from "../text/tokenizer.js";
 
 /** Images, or texts. */
@@ -58,8 +59,7 @@ function requireInput(input: unknown): EmbedInput {
  * CLIP's tokenizer: start token, text, end token, cut to the tower's positions with the end token kept. What a user
  * types is text: a typed `<|endoftext|>` does not end it.
  *
- * Reference: open_clip 2.20.0, src/open_clip/tokenizer.py, `tokenize`; without its repair of broken encodings and of
- * HTML's entities, which Hugging Face's tokenizer has not either.
+ * Reference: open_clip 2.20.0, src/open_clip/tokenizer.py, `tokenize`, with its repair of texts (`repairedForClip`).
  *
  * @param file its path, for errors
  * @param json what `JSON.parse` made of it; undefined where there is no such file
@@ -90,5 +90,6 @@ export function createClipTokenizer(
       `a text should end with the largest id, ${tokenizer.size - 1}, and ends with ${end ?? "none"}`,
     );
   }
-  return (text) => tokenizer.encode(text, { specialTokens: false, maxLength: contextLength });
+  return (text) =>
+    tokenizer.encode(repairedForClip(text), { specialTokens: false, maxLength: contextLength });
 }

@@ -185,11 +185,15 @@ export function idsOf(tokenizer: FlamingoTokenizer, { content, images }: PromptC
   const ids =
     "template" in content
       ? tokenizer.encode(content.template)
-      : content.segments.flatMap((segment) =>
-          typeof segment === "string"
-            ? tokenizer.encode(segment, { specialTokens: false })
-            : [special[segment.special]],
-        );
+      : [
+          ...tokenizer.start,
+          ...content.segments.flatMap((segment) =>
+            typeof segment === "string"
+              ? tokenizer.encode(segment, { specialTokens: false, startAndEnd: false })
+              : [special[segment.special]],
+          ),
+          ...tokenizer.end,
+        ];
   const imageTokens = ids.filter((id) => id === special.image).length;
   if (imageTokens !== images.length) {
     const count = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;

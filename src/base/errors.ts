@@ -2,6 +2,7 @@
  * Every error that reaches a user: what is wrong and where (message), what to do (hint), a code that programs can rely
  * on, and the values of the message as data.
  */
+import { printable } from "./quoted.js";
 
 /** Kinds of errors, in the groups that the command line has an exit code for: `cli/exitCodes.ts`. */
 export type ErrorCode =
@@ -58,9 +59,10 @@ export class OpenFlamingoError extends Error {
     message: string,
     { hint, cause, data = {} }: { hint: string; cause?: unknown; data?: ErrorData },
   ) {
-    super(message, cause === undefined ? {} : { cause });
+    // Whatever text of a file has found its way here, no terminal obeys it.
+    super(printable(message), cause === undefined ? {} : { cause });
     this.code = code;
-    this.hint = hint;
+    this.hint = printable(hint);
     this.data = data;
   }
 }

@@ -18,8 +18,8 @@ export interface Fault {
 }
 
 /**
- * Reads a value and reports what is wrong with it. What it returns after a report is not to be used: `readFields` throws
- * then.
+ * Reads a value and reports what is wrong with it. What it returns after a report is not to be used: `readFields`
+ * throws then.
  */
 export type Reader<T> = (value: unknown, at: string, report: (fault: Fault) => void) => T;
 

@@ -2,6 +2,10 @@
  * Untrusted JSON. `JSON.parse` keeps the last of two values with the same name and says nothing; for a header, an
  * index or a configuration that is a way to show one file to a checker and another to a reader, so here it is a fault.
  */
+import { jsonFault } from "./jsonFault.js";
+import { quoted } from "./quoted.js";
+
+export { quoted } from "./quoted.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -12,18 +16,20 @@ export const isObject = (value: unknown): value is JsonObject =>
 const deepest = 100;
 
 /**
- * Parses text that must be JSON, with no name twice in one object.
+ * Parses text that must be JSON, with no name twice in one object. A byte order mark in front is ignored.
  *
- * @param fail makes the error from what is wrong
+ * @param fail makes the error from what is wrong, with line and column where it is no JSON
  */
-export function parseJson(text: string, fail: (what: string, cause?: unknown) => Error): unknown {
+export function parseJson(whole: string, fail: (what: string, cause?: unknown) => Error): unknown {
+  const text = whole.startsWith("\ufeff") ? whole.slice(1) : whole;
   // Before parsing, which takes memory for every level.
   if (isDeep(text)) throw fail(`nests more than ${deepest} deep`);
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (cause) {
-    throw fail("is not valid JSON", cause);
+  } catch {
+    // The backend's own error is no cause: it holds a piece of the text as it is.
+    throw fail(`is not valid JSON: ${jsonFault(text)}`);
   }
   const name = nameTwice(text);
   if (name !== undefined) throw fail(`holds the name ${quoted(name)} twice`);
@@ -35,15 +41,6 @@ export function parseJsonObject(text: string, fail: (what: string, cause?: unkno
   const value = parseJson(text, fail);
   if (!isObject(value)) throw fail("must be a JSON object");
   return value;
-}
-
-/** A value on one line, without characters that steer a terminal or turn the reading around; not too long. */
-export function quoted(value: unknown): string {
-  const text = (JSON.stringify(value) ?? "absent").replace(
-    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 
 /** Whether a text that may be JSON has lists and objects in each other beyond what is read. */

@@ -1,10 +1,13 @@
 /**
- * Text of a file or a user inside a message: on one line, short, and without characters that a terminal obeys or that
- * turn the reading around. The only place that decides which characters those are.
+ * Text of a file or a user inside a message or a notice: without characters that a terminal obeys or that turn the
+ * reading around. The only place that decides which characters those are.
  */
 
-/** Controls (C0, DEL, C1), format characters (bidirectional, zero width, tags), line separators, lone surrogates. */
-const notShown = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+/**
+ * Controls (C0, DEL, C1), format characters (bidirectional, zero width, tags), line separators, lone surrogates; but
+ * not the two joiners, which are letters' neighbours in several scripts.
+ */
+const notShown = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 const longest = 100;
 
@@ -22,8 +25,11 @@ export function quoted(value: unknown): string {
 export const printable = (text: string): string =>
   text.replace(notShown, (c) => (c === "\n" || c === "\t" ? c : escaped(c)));
 
-/** Escapes as JavaScript reads them: `\u001b`, and two for a character beyond the first 65,536. */
-const escaped = (text: string): string =>
+/**
+ * Text on one line, without quotes. Escapes as JavaScript reads them: `\u001b`, and two for a character beyond the
+ * first 65,536.
+ */
+export const escaped = (text: string): string =>
   text.replace(notShown, (c) =>
     Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, "0")}`).join(
       "",

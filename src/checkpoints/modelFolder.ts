@@ -1,7 +1,18 @@
 /** `openflamingo.json`, the description of a model folder. Contract: "openflamingo.json". */
 import { OpenFlamingoError } from "../base/errors.js";
-import { isObject, parseJsonObject, quoted } from "../base/json.js";
-import { listed } from "./messages.js";
+import {
+  faultList,
+  integer,
+  listOf,
+  object,
+  oneOf,
+  optional,
+  type Reader,
+  readFields,
+  text,
+} from "../base/fields.js";
+import { parseJsonObject } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import { pathFault } from "./relativePath.js";
 
 /** What the file says; paths are relative to the folder. */
@@ -13,71 +24,42 @@ export interface ModelDescription {
   readonly language: { readonly config: string; readonly weights: string; readonly tokenizer: string };
   readonly flamingo: { readonly checkpoint: string; readonly crossAttentionEvery: number };
   /** One line. */
-  readonly licence?: string;
+  readonly licence?: string | undefined;
   /** A Markdown file. */
-  readonly card?: string;
+  readonly card?: string | undefined;
   /** What this model wants between image and caption, in place of `Output:`. */
-  readonly prompt?: string;
+  readonly prompt?: string | undefined;
   /** This model's own defaults. */
-  readonly generation?: {
-    readonly maxNewTokens?: number;
-    readonly minNewTokens?: number;
-    readonly stop?: readonly string[];
-  };
+  readonly generation?:
+    | {
+        readonly maxNewTokens?: number | undefined;
+        readonly minNewTokens?: number | undefined;
+        readonly stop?: readonly string[] | undefined;
+      }
+    | undefined;
 }
 
-/** What is wrong with a value that stands at `at`. */
-type Check = (value: unknown, at: string) => string[];
-
-const rule =
-  (holds: (value: unknown) => boolean, what: string): Check =>
-  (value, at) => {
-    if (value === undefined) return [`${at} is missing`];
-    return holds(value) ? [] : [`${at} must be ${what}, and is ${quoted(value)}`];
-  };
-
-const optional =
-  (check: Check): Check =>
-  (value, at) =>
-    value === undefined ? [] : check(value, at);
-
-const fields =
-  (checks: Readonly<Record<string, Check>>): Check =>
-  (value, at) => {
-    if (!isObject(value)) return object(value, at);
-    const inside = at === "" ? "" : `${at}.`;
-    const unknown = Object.keys(value).filter((key) => !Object.hasOwn(checks, key));
-    return [
-      ...unknown.map((key) => `${quoted(inside + key)} is no key of this file`),
-      ...Object.entries(checks).flatMap(([key, check]) => check(value[key], inside + key)),
-    ];
-  };
-
-const text = rule((value) => typeof value === "string" && value !== "", "text");
-const count = rule((value) => Number.isSafeInteger(value) && Number(value) > 0, "a whole number from 1 on");
-const object = rule(isObject, "an object");
-const texts = rule(
-  (value) => Array.isArray(value) && value.every((each) => typeof each === "string" && each !== ""),
-  "a list of texts",
-);
-const path: Check = (value, at) => {
+const count = integer(1, 2 ** 20);
+const path: Reader<string> = (value, at, report) => {
   const fault = typeof value === "string" ? pathFault(value) : undefined;
-  return fault === undefined ? text(value, at) : [`${at} ${quoted(value)} ${fault}`];
+  if (fault === undefined) return text(value, at, report);
+  report({ at, what: `${quoted(value)} ${fault}`, unsupported: false });
+  return "";
 };
 
 const keys = {
-  format: rule((value) => value === "openflamingo-model", '"openflamingo-model"'),
+  format: oneOf("openflamingo-model"),
   version: count,
   name: text,
-  words: rule((value) => value === "random" || value === "trained", '"random" or "trained"'),
-  vision: fields({ config: path, weights: path }),
-  language: fields({ config: path, weights: path, tokenizer: path }),
-  flamingo: fields({ checkpoint: path, crossAttentionEvery: count }),
+  words: oneOf("random", "trained"),
+  vision: object({ config: path, weights: path }),
+  language: object({ config: path, weights: path, tokenizer: path }),
+  flamingo: object({ checkpoint: path, crossAttentionEvery: integer(1, 96) }),
   licence: optional(text),
   card: optional(path),
   prompt: optional(text),
   generation: optional(
-    fields({ maxNewTokens: optional(count), minNewTokens: optional(count), stop: optional(texts) }),
+    object({ maxNewTokens: optional(count), minNewTokens: optional(count), stop: optional(listOf(text)) }),
   ),
 };
 
@@ -93,7 +75,7 @@ export function parseModelDescription(json: string, name: string): ModelDescript
   const invalid = (what: string, cause?: unknown) =>
     new OpenFlamingoError("model-invalid", `${name}: ${what}`, { hint, cause });
   const value = parseJsonObject(json, invalid);
-  const { format, version, ...description } = value;
+  const { version } = value;
   const unsupported = (what: string) =>
     new OpenFlamingoError("model-unsupported", `${name}: ${what}`, {
       hint: "A newer version of this program may read it: npm install openflamingo@latest.",
@@ -104,7 +86,7 @@ export function parseModelDescription(json: string, name: string): ModelDescript
   if ("prepared" in value) {
     throw unsupported('describes a "prepared" folder; this program reads unprepared weights only');
   }
-  const faults = fields(keys)(value, "");
-  if (faults.length > 0) throw invalid(listed(faults, "; "));
-  return description as unknown as ModelDescription; // the checks above are its type
+  const fields = readFields(object(keys), value, (faults) => invalid(faultList(faults)));
+  const { format: _, version: __, ...description } = fields;
+  return description;
 }

@@ -45,6 +45,7 @@ export async function openSafetensors(source: ByteSource, { limits }: OpenOption
 
   const text = utf8(await source.read(8, length));
   if (text === undefined) throw fail("the header is not UTF-8");
+  if (text.startsWith("\ufeff")) throw fail("the header begins with a byte order mark");
   const header = parseJsonObject(text, (what, cause) => fail(`the header ${what}`, cause));
   const unusual = unusualNumber(text);
   if (unusual) {

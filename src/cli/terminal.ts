@@ -4,6 +4,7 @@
  */
 import { SingleBar } from "cli-progress";
 import { OpenFlamingoError } from "../base/errors.js";
+import { printable } from "../base/quoted.js";
 import { exitCodes, interrupted } from "./exitCodes.js";
 import { inFlags } from "./flagNames.js";
 
@@ -77,7 +78,7 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
       process.stdout.write(`${text}\n`);
     },
     notice(text) {
-      if (!quiet) process.stderr.write(`${text}\n`);
+      if (!quiet) process.stderr.write(`${printable(text)}\n`);
     },
     progress(what, done, total) {
       if (quiet || !process.stderr.isTTY) return;

@@ -78,7 +78,7 @@ export function clipBlock(
 ): Tensor {
   const d = widthOf(x);
   const attended = add(x, selfAttention(p.at("attn"), layerNorm(p.at("ln_1"), x), heads, bias));
-  const inner = linear(p.at("mlp").at("c_fc"), layerNorm(p.at("ln_2"), attended), mlpRatio * d, {
+  const inner = linear(p.at("mlp").at("c_fc"), layerNorm(p.at("ln_2"), attended), Math.trunc(mlpRatio * d), {
     bias: true,
   });
   const active = activation === "quickGelu" ? quickGelu(inner) : gelu(inner);

@@ -3,8 +3,8 @@
  *
  * Reference: open_flamingo/src/factory.py, `create_model_and_transforms`.
  */
-import { isObject } from "../base/json.js";
 import { createTokenizer, type Tokenizer } from "./tokenizer.js";
+import { readTokenizerSettings, requireSettings, type SettingsFiles } from "./tokenizerSettings.js";
 
 /** Ends an image's text. */
 export const endOfChunkToken = "<|endofchunk|>";
@@ -25,31 +25,22 @@ export interface FlamingoTokenizer extends Tokenizer {
  * names a padding token of its own. Tokens that its file has already keep their ids.
  *
  * @param json what `JSON.parse` made of `tokenizer.json`
- * @param beside the parsed files beside it, as far as they exist; they alone say whether there is a padding token
+ * @param beside the parsed files beside it, as far as they exist; they alone say whether the language model has a
+ *   padding token
  * @throws OpenFlamingoError `tokenizer-invalid`
  */
-export function createFlamingoTokenizer(
-  json: unknown,
-  beside: { readonly specialTokensMap?: unknown; readonly tokenizerConfig?: unknown } = {},
-): FlamingoTokenizer {
-  // transformers reads the map last, so that it decides. A padding token that the tokenizer lacks comes first of all.
-  const own = paddingToken(beside.specialTokensMap) ?? paddingToken(beside.tokenizerConfig);
+export function createFlamingoTokenizer(json: unknown, beside: SettingsFiles = {}): FlamingoTokenizer {
+  const settings = readTokenizerSettings(beside);
+  const own = settings.padding;
   const padding = own ?? "<PAD>";
+  // A padding token that the tokenizer lacks comes first of all.
   const addedTokens =
     own === undefined ? [endOfChunkToken, imageToken, padding] : [own, endOfChunkToken, imageToken];
   const tokenizer = createTokenizer(json, { addedTokens });
+  requireSettings(settings, tokenizer, addedTokens);
   const id = (token: string) => tokenizer.idOf(token)!;
   return {
     ...tokenizer,
     special: { endOfChunk: id(endOfChunkToken), image: id(imageToken), padding: id(padding) },
   };
 }
-
-/** `pad_token` of either file: a text, or an object that holds it as `content`. */
-function paddingToken(file: unknown): string | undefined {
-  const value = property(file, "pad_token");
-  const token = typeof value === "string" ? value : property(value, "content");
-  return typeof token === "string" && token !== "" ? token : undefined;
-}
-
-const property = (value: unknown, key: string): unknown => (isObject(value) ? value[key] : undefined);

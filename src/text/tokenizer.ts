@@ -20,7 +20,7 @@ export interface EncodeOptions {
    * (runs of spaces) are found either way.
    */
   readonly specialTokens?: boolean;
-  /** Whether the start and end tokens that the model wants *around* every text are added (default `true`; CLIP's). */
+  /** Whether the start and end tokens that the model wants *around* every text are added (default `true`). */
   readonly startAndEnd?: boolean;
   /** The most ids to return: the text is cut at its end, start and end tokens stay. Default: no limit. */
   readonly maxLength?: number;
@@ -36,6 +36,9 @@ export interface Tokenizer {
   readonly size: number;
   /** What the model writes at a word's end; decoding makes it a space and strips the ends. "" but for CLIP. */
   readonly endOfWordSuffix: "" | "</w>";
+  /** The ids that the model wants before and behind every text; of the models here only CLIP has any. */
+  readonly start: readonly number[];
+  readonly end: readonly number[];
   /**
    * Ids of a text. A lone surrogate counts as U+FFFD.
    *
@@ -99,6 +102,8 @@ export function createTokenizer(
   return {
     size: tokens.length,
     endOfWordSuffix,
+    start,
+    end,
 
     encode(text, { specialTokens = true, startAndEnd = true, maxLength = Number.POSITIVE_INFINITY } = {}) {
       if (text.length > longestText) {

@@ -175,14 +175,20 @@ const folder = (name: string) => join(tinyModel, name);
 const ways = [
   [
     "load",
-    async (source: URL | string, options: { allowPrivateAddresses?: boolean; images?: ImageLimits }) => {
+    async (
+      source: URL | string,
+      options: { allowPrivateAddresses?: boolean; limits?: { images?: ImageLimits } },
+    ) => {
       await using flamingo = await load(undefined, options);
       return await flamingo.caption(source);
     },
   ],
   [
     "createModelAndTransforms",
-    async (source: URL | string, options: { allowPrivateAddresses?: boolean; images?: ImageLimits }) => {
+    async (
+      source: URL | string,
+      options: { allowPrivateAddresses?: boolean; limits?: { images?: ImageLimits } },
+    ) => {
       const { imageProcessor } = await createModelAndTransforms({
         clipVisionEncoderPath: folder("clip"),
         clipVisionEncoderPretrained: folder("clip/open_clip_pytorch_model.bin"),

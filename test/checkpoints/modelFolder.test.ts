@@ -77,7 +77,7 @@ const bad: [what: string, description: object | string, message: string, code?: 
   ["no JSON", "name: test", "is not valid JSON"],
   ["a list", "[]", "must be a JSON object"],
   ["a key twice", '{"format":1,"format":2}', 'holds the name "format" twice'],
-  ["another format", { ...whole, format: "gguf" }, 'format must be "openflamingo-model", and is "gguf"'],
+  ["another format", { ...whole, format: "gguf" }, 'format is "gguf"; it must be "openflamingo-model"'],
   ["no format", { version: 1 }, "format is missing"],
   [
     "another version",
@@ -85,30 +85,30 @@ const bad: [what: string, description: object | string, message: string, code?: 
     "is of version 2; this program reads version 1",
     "model-unsupported",
   ],
-  ["a version as text", { ...whole, version: "1" }, 'version must be a whole number from 1 on, and is "1"'],
+  ["a version as text", { ...whole, version: "1" }, 'version is "1"; it must be an integer from 1 to'],
   ["a prepared folder", { ...whole, prepared: {} }, '"prepared" folder', "model-unsupported"],
   ["an unknown key", { ...whole, visoin: {} }, '"visoin" is no key of this file'],
   ["an unknown key inside", { ...whole, vision: { ...whole.vision, size: 3 } }, '"vision.size" is no key'],
   ["the key __proto__", JSON.stringify(whole).replace("{", '{"__proto__":{},'), '"__proto__" is no key'],
   ["the key toString", { ...whole, toString: 1 }, '"toString" is no key'],
   ["no words", wordless, "words is missing"],
-  ["other words", { ...whole, words: "wise" }, 'words must be "random" or "trained", and is "wise"'],
-  ["no name", { ...whole, name: "" }, 'name must be text, and is ""'],
+  ["other words", { ...whole, words: "wise" }, 'words is "wise"; it must be "random" or "trained"'],
+  ["no name", { ...whole, name: "" }, 'name is ""; it must be a string that is not empty'],
   ["no vision", blind, "vision is missing"],
-  ["vision that is text", { ...whole, vision: "clip" }, 'vision must be an object, and is "clip"'],
+  ["vision that is text", { ...whole, vision: "clip" }, 'vision is "clip"; it must be an object'],
   ["no weights", { ...whole, vision: { config: "clip/config.json" } }, "vision.weights is missing"],
-  ["a path that is a number", { ...whole, card: 7 }, "card must be text, and is 7"],
+  ["a path that is a number", { ...whole, card: 7 }, "card is 7; it must be a string that is not empty"],
   [
     "an interval of 0",
     { ...whole, flamingo: { ...whole.flamingo, crossAttentionEvery: 0 } },
-    "from 1 on, and is 0",
+    "crossAttentionEvery is 0; it must be an integer from 1 to 96",
   ],
-  ["a prompt that is no text", { ...whole, prompt: {} }, "prompt must be text"],
+  ["a prompt that is no text", { ...whole, prompt: {} }, "prompt is {}; it must be a string"],
   ["a default that is none", { ...whole, generation: { beams: 3 } }, '"generation.beams" is no key'],
   [
     "a default of another type",
     { ...whole, generation: { stop: "." } },
-    "generation.stop must be a list of texts",
+    'generation.stop is "."; it must be a list',
   ],
   ["an absolute path", card("/etc/passwd"), 'card "/etc/passwd" is absolute'],
   ["a drive's path", card("C:/model"), 'card "C:/model" is absolute'],
@@ -127,7 +127,7 @@ for (const [what, description, message, code = "model-invalid"] of bad) {
 test("all faults come in one error", async () => {
   const description = { ...blind, words: "wise", extra: 1 };
   const action = () => readModelFolder(modelFolder(description));
-  await expectError(action, "model-invalid", '"extra" is no key', "words must be", "vision is missing");
+  await expectError(action, "model-invalid", '"extra" is no key', "words is", "vision is missing");
   const unfound = { ...whole, card: "a.md", flamingo: { checkpoint: "b.pt", crossAttentionEvery: 1 } };
   await expectError(
     () => readModelFolder(modelFolder(unfound)),

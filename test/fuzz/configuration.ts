@@ -5,6 +5,8 @@ import { OpenFlamingoError } from "../../src/base/errors.js";
 import { parseJson } from "../../src/base/json.js";
 import { parseModelDescription } from "../../src/checkpoints/modelFolder.js";
 import { languageModel, visionConfiguration } from "../../src/models/configuration.js";
+import { generationConfiguration } from "../../src/models/generationConfiguration.js";
+import { hubConfigurations } from "../models/hubConfigurations.js";
 import { tinyModelFolder } from "../tinyModel.js";
 import { latin1 } from "./checkpoint.js";
 import { otherJson } from "./json.js";
@@ -34,11 +36,20 @@ const mosaic = {
   attn_qk_ln: true,
   no_bias: true,
 };
+const neoxOf5 = {
+  ...hubConfigurations["RedPajama 3B saved by transformers 5"],
+  num_hidden_layers: 4,
+  vocab_size: 515,
+};
+const generation = { eos_token_id: [0, 2], pad_token_id: 1, bos_token_id: 0, temperature: 1, max_length: 20 };
 const names = ["openflamingo.json", "clip/open_clip_config.json", "lang/config.json"];
 const seeds = [
   ...names.map((name) => readFileSync(join(tinyModelFolder, name), "utf8")),
   JSON.stringify(neox),
   JSON.stringify(mosaic),
+  JSON.stringify(neoxOf5),
+  JSON.stringify(hubConfigurations["MPT-7B saved by llm-foundry"]),
+  JSON.stringify(generation),
 ].map((text) => Buffer.from(text));
 const words = [
   "mpt",
@@ -62,6 +73,11 @@ export const configurationKind: FuzzKind = {
     const text = Buffer.from(input).toString();
     const invalid = (what: string, cause?: unknown) =>
       new OpenFlamingoError("model-invalid", `config.json: ${what}`, { hint: "", cause });
+    if (text.includes("pad_token_id")) {
+      const json = parseJson(text, invalid);
+      generationConfiguration({ file: "lang", json }, { file: "generation", json }, 518);
+      return;
+    }
     // What a text is meant for is not known any more: each reader must stand it.
     const faults = [
       () => parseModelDescription(text, "openflamingo.json"),

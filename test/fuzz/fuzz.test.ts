@@ -37,7 +37,11 @@ test("what is no error of our own, a bug, control characters and a reader that h
     async run([which]) {
       if (which === 1) throw new RangeError("Invalid array length");
       if (which === 2) throw new OpenFlamingoError("internal", "impossible", { hint: "none" });
-      if (which === 3) throw new OpenFlamingoError("usage", "\u001b[31mred", { hint: "none" });
+      if (which === 3) {
+        const error = new OpenFlamingoError("usage", "red", { hint: "none" });
+        error.message = "\u001b[31mred"; // its constructor would escape it
+        throw error;
+      }
       if (which === 4) await new Promise(() => {});
       if (which === 0) throw new OpenFlamingoError("usage", "as it should be", { hint: "none" });
     },

@@ -196,7 +196,7 @@ describe("loading at first use", () => {
   });
 });
 
-describe("a checkpoint that is not the whole of CLIP is rejected by names", () => {
+describe("a checkpoint that is not the whole of CLIP is rejected with a specific errors", () => {
   test.each([
     ["text", /^visual\./, ["token_embedding.weight", "positional_embedding"]],
     ["vision", /^visual\.(?!proj$)|^\w*_/, ["visual.proj"]],

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
 import { goldenTest } from "../goldens.js";
 import { compared } from "../parity.js";
@@ -77,7 +77,7 @@ test("a language model's own padding token is kept, and no <PAD> is added", () =
 
 test("without a padding token <PAD> is added last", () => {
   const json = readJson("tokenizer/neox.tokenizer.json");
-  for (const pad_token of [undefined, null, "", 7, {}]) {
+  for (const pad_token of [undefined, null, ""]) {
     const tokenizer = createFlamingoTokenizer(json, { specialTokensMap: {}, tokenizerConfig: { pad_token } });
     expect(tokenizer.special.padding).toBe(1094);
     expect(tokenizer.idOf("<PAD>")).toBe(1094);
@@ -88,4 +88,82 @@ test("a padding token that is named but missing comes before the others, as wher
   const json = readJson("tokenizer/neox.tokenizer.json");
   const { special } = createFlamingoTokenizer(json, { specialTokensMap: { pad_token: "[PAD]" } });
   expect(special).toEqual({ padding: 1092, endOfChunk: 1093, image: 1094 });
+});
+
+describe("what the files beside tokenizer.json ask for", () => {
+  const json = readJson("tokenizer/neox.tokenizer.json");
+  const read = (tokenizerConfig: unknown, specialTokensMap?: unknown) =>
+    createFlamingoTokenizer(json, { tokenizerConfig, specialTokensMap });
+
+  test("files as transformers 4.33, 4.57 and 5 write them are read", () => {
+    const end = "<|endoftext|>";
+    const token = { content: end, lstrip: false, normalized: false, rstrip: false, single_word: false };
+    const three = { bos_token: end, eos_token: end, unk_token: end };
+    const common = {
+      add_prefix_space: false,
+      model_max_length: 2048,
+      tokenizer_class: "GPTNeoXTokenizer",
+      ...three,
+    };
+    const plain = read(undefined);
+    for (const [config, map] of [
+      [common, three],
+      [
+        { ...common, clean_up_tokenization_spaces: true },
+        { bos_token: token, eos_token: token, unk_token: token },
+      ],
+      [
+        {
+          ...common,
+          add_bos_token: false,
+          add_eos_token: false,
+          added_tokens_decoder: { 0: { ...token, special: true }, 1: { ...token, content: "<|padding|>" } },
+          additional_special_tokens: ["<|endofchunk|>", "<image>"],
+          pad_token: null,
+        },
+        undefined,
+      ],
+      [
+        {
+          ...common,
+          backend: "tokenizers",
+          errors: "replace",
+          is_local: true,
+          extra_special_tokens: ["<image>"],
+        },
+        { additional_special_tokens: [{ ...token, content: "<|endofchunk|>" }] },
+      ],
+      [{ ...common, extra_special_tokens: { image_token: "<image>" } }, {}],
+    ]) {
+      const { special, size } = read(config, map);
+      expect([special, size]).toEqual([plain.special, plain.size]);
+    }
+  });
+
+  test.each([
+    [{ add_prefix_space: true }, "tokenizer_config.json: add_prefix_space is true; only"],
+    [{ add_prefix_space: 1 }, "add_prefix_space is 1"],
+    [{ split_special_tokens: true }, "split_special_tokens is true"],
+    [{ add_bos_token: true }, "tokenizer_config.json: add_bos_token is true, and the post_processor"],
+    [{ add_eos_token: true }, "add_eos_token is true, and the post_processor"],
+    [{ add_bos_token: "false" }, 'add_bos_token is "false"'],
+    [{ pad_token: 7 }, "pad_token is 7; it must be a string"],
+    [{ pad_token: {} }, "pad_token.content is missing; it must be a string"],
+    [{ pad_token: { content: "<PAD>", lstrip: true } }, "pad_token.lstrip is true"],
+    [{ bos_token: "<s>" }, 'bos_token names "<s>", which tokenizer.json lacks'],
+    [{ extra_special_tokens: ["<\u001bx>"] }, 'extra_special_tokens names "<\\u001bx>", which'],
+    [{ additional_special_tokens: "<image>" }, 'additional_special_tokens is "<image>"; it must be a list'],
+    [{ added_tokens_decoder: { 5000: { content: "<new>" } } }, 'added_tokens_decoder names "<new>", which'],
+    [[], "tokenizer_config.json: the file is []; it must be an object"],
+  ])("%j is rejected with a specific error", (config, message) => {
+    expect(() => read(config)).toThrow(message);
+    expect(() => read(config)).toThrow(expect.objectContaining({ code: "tokenizer-invalid" }));
+  });
+
+  test("the map is read as strictly", () => {
+    expect(() => read({}, { pad_token: true })).toThrow("special_tokens_map.json: pad_token is true");
+    expect(() => read({}, { sep_token: "<sep>" })).toThrow(
+      'special_tokens_map.json: sep_token names "<sep>"',
+    );
+  });
 });

@@ -5,10 +5,11 @@
  */
 import { OpenFlamingoError } from "../../base/errors.js";
 import { optional, text } from "../../base/fields.js";
-import { isObject } from "../../base/json.js";
 import { quoted } from "../../base/quoted.js";
 import type { ImageSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
+import { generationConfiguration } from "../../models/generationConfiguration.js";
+import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import {
   checkpointOpener,
   imageReader,
@@ -92,7 +93,7 @@ export async function createOnPlatform(
   const model = createCompatibleModel({
     config,
     tokenizer,
-    defaults: await languageDefaults(platform, langEncoderPath, tokenizer.special.endOfChunk),
+    defaults: await languageDefaults(platform, langEncoderPath, tokenizer),
     openCheckpoint: (path, signal) =>
       checkpointOpener(platform, { ...load, signal: signal ?? load.signal })(path),
     async open([flamingo, ...further], signal) {
@@ -129,23 +130,16 @@ async function visionEncoder(platform: Platform, path: string): Promise<VisionCo
   return visionConfiguration(file, await readJson(platform, file));
 }
 
-/** What the language model's files say of generation: generation_config.json, or config.json where there is none. */
+/** What the language model's files say of generation. */
 async function languageDefaults(
   platform: Platform,
   folder: string,
-  endOfChunk: number,
+  { size, special }: FlamingoTokenizer,
 ): Promise<LanguageDefaults> {
-  const read = (name: string) => readOptionalJson(platform, platform.inside(folder, name));
-  const objectOf = (json: unknown) => (isObject(json) ? json : {});
-  const model = objectOf(await read("config.json"));
-  const generation = objectOf((await read("generation_config.json")) ?? model);
-  const isId = (value: unknown): value is number => typeof value === "number";
-  const { eos_token_id: eos, pad_token_id: pad } = generation;
-  return {
-    eosTokenId: isId(eos) || (Array.isArray(eos) && eos.every(isId)) ? eos : undefined,
-    padTokenId: isId(pad) ? pad : undefined,
-    // The reference implementation's GPT-NeoX keeps keys and values whatever its configuration says.
-    useCache: model.model_type === "gpt_neox" || model.use_cache !== false,
-    endOfChunk,
+  const read = async (name: string) => {
+    const file = platform.inside(folder, name);
+    return { file, json: await readOptionalJson(platform, file) };
   };
+  const files = [await read("config.json"), await read("generation_config.json")] as const;
+  return { ...generationConfiguration(...files, size), endOfChunk: special.endOfChunk };
 }
