@@ -6,7 +6,7 @@ export const layers = [
   { base: 900 },
   { graph: 2600, runtime: 1800, checkpoints: 2000, text: 1400, images: 1250, net: 600 },
   { models: 2000, onnx: 700 },
-  { backend: 1500 },
+  { runner: 1500 },
   { generate: 1400 },
   { api: 2700 },
   {},
