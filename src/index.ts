@@ -10,7 +10,8 @@
 export type { CreateOptions, ModelAndTransforms } from "./api/compat/create.js";
 export { createModelAndTransforms } from "./api/compat/create.node.js";
 export type { ForwardArguments, ForwardResult } from "./api/compat/forward.js";
-export type { GeneratedSequences, GenerationArguments, ScoresProcessor } from "./api/compat/generation.js";
+export type { GeneratedSequences } from "./api/compat/generation.js";
+export type { GenerationArguments, ScoresProcessor } from "./api/compat/generationArguments.js";
 export type { Ids, Mask, NumberRow, VisionX } from "./api/compat/inputs.js";
 export type { CompatibleModel, GenerateArguments } from "./api/compat/model.js";
 export type { PastKeyValues } from "./api/compat/pastKeyValues.js";

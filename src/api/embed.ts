@@ -12,6 +12,7 @@ export type EmbedInput =
   | { readonly texts: readonly string[]; readonly images?: undefined };
 
 export interface EmbedOptions {
+  /** Stops the work; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 

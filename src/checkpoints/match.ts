@@ -89,7 +89,9 @@ export function matchTensors(
       part("missing", missing) +
       part("of another shape", [...misshaped.values()]) +
       part("unexpected", unexpected),
-    { hint: "Does one of these files belong to another model? Check config and crossAttentionEvery." },
+    {
+      hint: "Does one of these files belong to another model? Check the configuration and the interval of cross-attention (crossAttentionEvery, crossAttnEveryNLayers).",
+    },
   );
 }
 

@@ -22,7 +22,7 @@ import {
 import { type LoadOptions, loadReaders } from "../loadOptions.js";
 import type { ImagePart } from "../prompt.js";
 import { count, readOptions } from "../readOptions.js";
-import type { LanguageDefaults } from "./generation.js";
+import type { LanguageDefaults } from "./generationArguments.js";
 import { type CompatibleModel, createCompatibleModel } from "./model.js";
 import type { TensorData } from "./tensorData.js";
 import { type CompatibleTokenizer, compatibleTokenizer } from "./tokenizer.js";

@@ -26,20 +26,21 @@ import { firstPast, furtherPast, type Past, type PastKeyValues, requireWhole } f
 import type { TensorData } from "./tensorData.js";
 
 export interface ForwardArguments {
-  /** Left out, or null, with cached media only. */
+  /** The images of each row, (B, T_img, 1, 3, S, S). Left out, or null, with cached media only. */
   readonly visionX?: VisionX | null | undefined;
-  /** (B, T) */
+  /** Ids of each row, (B, T). */
   readonly langX: Ids;
-  /** (B, T), also with `pastKeyValues`: of `langX` alone. */
+  /** (B, T): 1 for an id of the text, 0 for padding; also with `pastKeyValues` of `langX` alone. Default: no padding. */
   readonly attentionMask?: Mask | undefined;
-  /** (B, T), −100 where nothing is to be learned. */
+  /** (B, T): ids, or −100 where nothing is to be learned. Default: no loss. */
   readonly labels?: Ids | undefined;
-  /** Whether cached media are forgotten; true. */
+  /** Whether cached media are forgotten afterwards. Default: true. */
   readonly clearConditionedLayers?: boolean | undefined;
-  /** What `langX` follows: of a call with `useCache` and the media that are cached now. */
+  /** What `langX` follows: of a call with `useCache` and the media that are cached now. Default: nothing. */
   readonly pastKeyValues?: PastKeyValues | null | undefined;
-  /** Whether to give `pastKeyValues`; false. */
+  /** Whether to give `pastKeyValues`. Default: false. */
   readonly useCache?: boolean | undefined;
+  /** Stops the work; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -22,22 +22,23 @@ import {
   type ForwardArguments,
   type ForwardResult,
 } from "./forward.js";
+import { type GeneratedSequences, generateSequences } from "./generation.js";
 import {
-  type GeneratedSequences,
   type GenerationArguments,
-  generateSequences,
   generationReaders,
   type LanguageDefaults,
   planOf,
-} from "./generation.js";
+} from "./generationArguments.js";
 import { type Ids, type Mask, pixelsOf, plainRows, textRows, usage, type VisionX } from "./inputs.js";
 import { compareKeys, type LoadedKeys, withoutUnexpected } from "./stateDict.js";
 import type { TensorData } from "./tensorData.js";
 
 export interface GenerateArguments extends GenerationArguments {
+  /** The images of each row, (B, T_img, 1, 3, S, S): what `stack` makes. */
   readonly visionX: VisionX;
-  /** (B, T), padded on the left. */
+  /** Ids of each row, (B, T), padded on the left. */
   readonly langX: Ids;
+  /** (B, T): 1 for an id of the text, 0 for padding. Default: no padding. */
   readonly attentionMask?: Mask | undefined;
 }
 

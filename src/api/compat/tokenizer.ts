@@ -4,17 +4,22 @@
  * Reference: transformers 4.33.3, `PreTrainedTokenizerBase.__call__` with `return_tensors="pt"`.
  */
 import { OpenFlamingoError } from "../../base/errors.js";
+import { boolean, oneOf, optional } from "../../base/fields.js";
+import { quoted } from "../../base/quoted.js";
 import { cleanUp } from "../../text/cleanUp.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import { padRows } from "../../text/padding.js";
+import { count, readOptions } from "../readOptions.js";
+import { type Ids, type NumberRow, plainRows, usage } from "./inputs.js";
 
 export interface TokenizeOptions {
   /**
    * True or "longest": shorter rows are filled up to the longest. "max_length": all to `maxLength`. False (default).
    */
   readonly padding?: boolean | "longest" | "max_length" | undefined;
-  /** Whether rows are cut to `maxLength`, at their end; false. */
+  /** Whether rows are cut to `maxLength`, at their end. Default: false. */
   readonly truncation?: boolean | undefined;
+  /** In tokens; for `truncation` and for padding to "max_length". */
   readonly maxLength?: number | undefined;
 }
 
@@ -42,26 +47,28 @@ export interface CompatibleTokenizer {
   readonly size: number;
   encode(text: string): readonly number[];
   /** With punctuation moved to the word before it, as transformers does. */
-  decode(ids: readonly number[], options?: DecodeOptions): string;
-  batchDecode(rows: readonly (readonly number[])[], options?: DecodeOptions): readonly string[];
+  decode(ids: NumberRow, options?: DecodeOptions): string;
+  batchDecode(rows: Ids, options?: DecodeOptions): readonly string[];
 }
 
 export interface DecodeOptions {
-  /** Whether special tokens are left out; false. */
+  /** Whether special tokens are left out. Default: false. */
   readonly skipSpecialTokens?: boolean | undefined;
-  /** Whether punctuation is moved to the word before it; true. */
+  /** Whether punctuation is moved to the word before it. Default: true. */
   readonly cleanUpTokenizationSpaces?: boolean | undefined;
 }
 
 export function compatibleTokenizer(tokenizer: FlamingoTokenizer): CompatibleTokenizer {
-  const decode: CompatibleTokenizer["decode"] = (ids, options = {}) => {
-    const { skipSpecialTokens = false, cleanUpTokenizationSpaces = true } = options;
-    const text = tokenizer.decode(ids, { skipSpecialTokens });
+  const decode: CompatibleTokenizer["decode"] = (ids, options) => {
+    const { skipSpecialTokens, cleanUpTokenizationSpaces } = readOptions("decode", decodeReaders, options);
+    const [row] = plainRows("ids", [ids]);
+    const text = tokenizer.decode(row!, { skipSpecialTokens });
     return cleanUpTokenizationSpaces ? cleanUp(text) : text;
   };
 
-  const tokenize = (texts: string | readonly string[], options: TokenizeOptions = {}): TokenizedTexts => {
-    const { padding = false, truncation = false, maxLength } = options;
+  const tokenize = (texts: string | readonly string[], options?: TokenizeOptions): TokenizedTexts => {
+    const { padding, truncation, maxLength } = readOptions("tokenizer", tokenizeReaders, options);
+    const list = requireTexts(texts);
     if ((truncation || padding === "max_length") && maxLength === undefined) {
       const what = truncation ? "truncation" : 'padding "max_length"';
       throw new OpenFlamingoError("usage", `tokenizer: ${what} needs maxLength`, {
@@ -69,7 +76,7 @@ export function compatibleTokenizer(tokenizer: FlamingoTokenizer): CompatibleTok
       });
     }
     const limit = truncation && maxLength !== undefined ? { maxLength } : {};
-    const rows = [texts].flat().map((text) => tokenizer.encode(text, limit));
+    const rows = list.map((text) => tokenizer.encode(text, limit));
     const unequal = rows.some(({ length }) => length !== rows[0]!.length);
     if (unequal && !padding) {
       const lengths = rows.map(({ length }) => length).join(", ");
@@ -79,20 +86,54 @@ export function compatibleTokenizer(tokenizer: FlamingoTokenizer): CompatibleTok
     }
     const padded = padRows(rows, {
       padding: tokenizer.special.padding,
-      side: result.paddingSide,
+      side: paddingSide,
       ...(padding === "max_length" && { length: maxLength! }),
     });
     return { inputIds: padded.ids, attentionMask: padded.mask };
   };
 
-  const result: CompatibleTokenizer = Object.assign(tokenize, {
-    paddingSide: "right" as CompatibleTokenizer["paddingSide"],
+  let paddingSide: CompatibleTokenizer["paddingSide"] = "right";
+  const result = Object.assign(tokenize, {
     padTokenId: tokenizer.special.padding,
     size: tokenizer.size,
     encode: (text: string) => tokenizer.encode(text),
     decode,
-    batchDecode: (rows: readonly (readonly number[])[], options?: DecodeOptions) =>
-      rows.map((row) => decode(row, options)),
+    batchDecode: (rows: Ids, options?: DecodeOptions) => rows.map((row) => decode(row, options)),
   });
-  return result;
+  return Object.defineProperty(
+    result as typeof result & Pick<CompatibleTokenizer, "paddingSide">,
+    "paddingSide",
+    {
+      enumerable: true,
+      get: () => paddingSide,
+      set(side: unknown) {
+        if (side !== "left" && side !== "right") {
+          throw usage(
+            `tokenizer.paddingSide is ${quoted(side)}; it must be "left" or "right"`,
+            "Generation needs left.",
+          );
+        }
+        paddingSide = side;
+      },
+    },
+  );
+}
+
+const tokenizeReaders = {
+  padding: optional(oneOf<boolean | "longest" | "max_length">(true, false, "longest", "max_length"), false),
+  truncation: optional(boolean, false),
+  maxLength: optional(count(0)),
+};
+const decodeReaders = {
+  skipSpecialTokens: optional(boolean, false),
+  cleanUpTokenizationSpaces: optional(boolean, true),
+};
+
+function requireTexts(texts: unknown): readonly string[] {
+  const list = Array.isArray(texts) ? texts : [texts];
+  if (list.length > 0 && list.every((text) => typeof text === "string")) return list;
+  throw usage(
+    `tokenizer: the texts are ${quoted(texts)}; they must be a text or a list of texts`,
+    "Give strings.",
+  );
 }
