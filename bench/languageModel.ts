@@ -1,5 +1,5 @@
 /** A language model of 32 blocks with random weights, and a prompt with one image, for benches of generation. */
-
+import { elementCount } from "../src/base/dtypes.js";
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import { type FlamingoConfig, gatedBlocks } from "../src/models/flamingo.js";
 import { mpt } from "../src/models/mpt.js";
@@ -11,7 +11,6 @@ import type { Prompt } from "../src/runner/encodedImages.js";
 import { decodeGraph } from "../src/runner/graphs.js";
 import type { ModelRunner } from "../src/runner/modelRunner.js";
 import { createTokenTree } from "../src/runner/tokenTree.js";
-import { elementsOf } from "../src/runtime/hostTensor.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../src/runtime/runtime.js";
 import { withRandomWeights } from "./randomModel.js";
@@ -52,7 +51,7 @@ export async function openRandomLanguage(config: FlamingoConfig, threads: number
   const compiled = compile(decodeGraph(config));
   const runtime = await openOrtFfi();
   const session = await runtime.load(withRandomWeights(compiled), { threads });
-  const bytes = compiled.weights.reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
+  const bytes = compiled.weights.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
   return {
     compiled,
     runtime,

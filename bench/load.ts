@@ -4,10 +4,12 @@
  *
  *     npx tsx bench/load.ts
  */
+
 import { createWriteStream, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { elementCount } from "../src/base/dtypes.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import type { FlamingoConfig } from "../src/models/flamingo.js";
@@ -16,7 +18,6 @@ import { releasedPerceiver } from "../src/models/perceiver.js";
 import { compile } from "../src/onnx/compile.js";
 import { decodeGraph, encodeGraph } from "../src/runner/graphs.js";
 import { openModelRunner } from "../src/runner/modelRunner.js";
-import { elementsOf } from "../src/runtime/hostTensor.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import { reportMachine } from "./measure.js";
 
@@ -46,7 +47,7 @@ const config: FlamingoConfig = {
 
 const uses = [encodeGraph(config), decodeGraph(config)].flatMap((graph) => compile(graph).weights);
 const shapes = new Map(uses.map(({ tensor, from }) => [tensor, from]));
-const weightBytes = [...shapes.values()].reduce((sum, shape) => sum + 4 * elementsOf(shape), 0);
+const weightBytes = [...shapes.values()].reduce((sum, shape) => sum + 4 * elementCount(shape), 0);
 
 /** Writes the tensors whose names begin with `prefix`, by the name that `rename` gives, as bfloat16. */
 async function write(
@@ -58,7 +59,7 @@ async function write(
   const mine = [...shapes].filter(([name]) => belongs(name));
   let offset = 0;
   for (const [name, shape] of mine) {
-    const size = 2 * elementsOf(shape);
+    const size = 2 * elementCount(shape);
     header[rename(name)] = { dtype: "BF16", shape, data_offsets: [offset, offset + size] };
     offset += size;
   }

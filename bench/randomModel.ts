@@ -1,6 +1,7 @@
 /** Weights of random numbers for graphs of any size, always the same ones. */
+import { elementCount } from "../src/base/dtypes.js";
 import type { Compiled } from "../src/onnx/compile.js";
-import { elementsOf, type HostTensor } from "../src/runtime/hostTensor.js";
+import type { HostTensor } from "../src/runtime/hostTensor.js";
 import type { Program } from "../src/runtime/runtime.js";
 
 /** A program with small random weights; norms get scales near one, so that the numbers stay in range. */
@@ -11,7 +12,7 @@ export function withRandomWeights({ program, weights }: Compiled, scale = 0.02):
     return state / 2 ** 32 - 0.5;
   };
   const tensors = weights.map(({ name, shape }): [string, HostTensor] => {
-    const data = new Float32Array(elementsOf(shape));
+    const data = new Float32Array(elementCount(shape));
     const offset = shape.length === 1 && name.endsWith("weight") ? 1 : 0;
     for (let i = 0; i < data.length; i++) data[i] = offset + 2 * scale * random();
     return [name, { dtype: "float32", shape, data }];

@@ -1,4 +1,4 @@
-/** Types of numbers, their sizes, and the way from half precision to float32. */
+/** Types of numbers, their sizes and arrays, and the way from half precision to float32. */
 
 /** Bytes of one element. */
 export const bytesOf = {
@@ -15,6 +15,43 @@ export const bytesOf = {
 } as const;
 
 export type DType = keyof typeof bytesOf;
+
+/** The array that holds the elements of each type; halves are kept as their 16 bits. */
+export interface ElementsOf {
+  float64: Float64Array;
+  float32: Float32Array;
+  float16: Uint16Array;
+  bfloat16: Uint16Array;
+  int64: BigInt64Array;
+  int32: Int32Array;
+  int16: Int16Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  bool: Uint8Array;
+}
+
+interface ArrayType<A> {
+  readonly name: string;
+  new (length: number): A;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): A;
+}
+
+export const arrayTypes: { readonly [D in DType]: ArrayType<ElementsOf[D]> } = {
+  float64: Float64Array,
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
+/** Elements of a tensor, 1 for a scalar; above 2^53 no longer exact, but never below it. */
+export const elementCount = (shape: readonly number[]): number =>
+  shape.includes(0) ? 0 : shape.reduce((count, size) => count * size, 1);
 
 /** ONNX's numbers for types (`TensorProto.DataType`), in its files and in its runtime's interface. */
 export const onnxTypes: Readonly<Record<DType, number>> = {
@@ -44,19 +81,6 @@ let halves: Float32Array | undefined;
 /** All 65,536 halves as float32: a look-up is ten times faster than the arithmetic. */
 const halfTable = () => (halves ??= Float32Array.from({ length: 65536 }, (_, bits) => halfToFloat(bits)));
 
-/** Arrays over the elements of a type, for those whose numbers JavaScript has; halves are their 16 bits. */
-const arrays = {
-  float64: Float64Array,
-  float32: Float32Array,
-  float16: Uint16Array,
-  bfloat16: Uint16Array,
-  int32: Int32Array,
-  int16: Int16Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-} as const;
-
 /**
  * Converts little-endian elements to float32 (round to nearest for float64, int64 and int32).
  *
@@ -71,7 +95,7 @@ export function toFloat32(bytes: Uint8Array, dtype: DType, into: Float32Array): 
   }
   // Typed arrays are several times faster than a DataView, and want their elements aligned.
   const { buffer, byteOffset } = bytes.byteOffset % bytesOf[dtype] === 0 ? bytes : bytes.slice();
-  const values = new arrays[dtype](buffer as ArrayBuffer, byteOffset, into.length);
+  const values = new arrayTypes[dtype](buffer as ArrayBuffer, byteOffset, into.length);
   if (dtype === "float16") {
     const table = halfTable();
     for (let i = 0; i < values.length; i++) into[i] = table[values[i]!]!;

@@ -5,13 +5,13 @@
  * Format: github.com/huggingface/safetensors, README, "Format". All of its rules are checked before anything
  * is read.
  */
-import { bytesOf, type DType } from "../base/dtypes.js";
+import { bytesOf, type DType, elementCount } from "../base/dtypes.js";
 import { isObject, parseJsonObject, quoted } from "../base/json.js";
 import { type Checkpoint, checkpointOf } from "./checkpoint.js";
 import { defaultLimits, type OpenOptions } from "./limits.js";
 import { damaged, rejected } from "./messages.js";
 import { type ByteSource, numbersIn, utf8 } from "./source.js";
-import { contiguousStrides, elementCount, type TensorView } from "./view.js";
+import { contiguousStrides, type TensorView } from "./view.js";
 
 const dtypes: ReadonlyMap<unknown, DType> = new Map([
   ["F64", "float64"],

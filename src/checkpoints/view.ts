@@ -5,7 +5,7 @@
  * stream straight through; transposed, sliced and expanded ones are gathered, the file always being read in
  * its own order.
  */
-import { bytesOf, type DType, toFloat32 } from "../base/dtypes.js";
+import { bytesOf, type DType, elementCount, toFloat32 } from "../base/dtypes.js";
 import { bug } from "../base/errors.js";
 import type { ByteSource } from "./source.js";
 
@@ -20,10 +20,6 @@ export interface TensorView {
 
 /** Elements read at a time: 4 MiB of float32. */
 const pieceElements = 2 ** 20;
-
-/** Elements of a tensor; above 2^53 no longer exact, but never below it. */
-export const elementCount = (shape: readonly number[]): number =>
-  shape.includes(0) ? 0 : shape.reduce((count, size) => count * size, 1);
 
 /** Strides of a tensor whose rows lie one after the other. */
 export function contiguousStrides(shape: readonly number[]): number[] {

@@ -2,13 +2,14 @@
  * Brings the weights of the programs from the checkpoints into memory: each tensor is read once, as float32, checked
  * for numbers that are not finite. The backend computes in this memory.
  */
+import { elementCount } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { randomStream } from "../base/random.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
-import { elementsOf, type HostTensor } from "../runtime/hostTensor.js";
+import type { HostTensor } from "../runtime/hostTensor.js";
 
 /** The three files, or folders of files, that a Flamingo comes in. */
 export interface ModelCheckpoints {
@@ -45,10 +46,10 @@ async function readWeights(
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: LoadProgress | undefined } = {},
 ): Promise<ReadonlyMap<string, HostTensor>> {
   const weights = new Map<string, HostTensor>();
-  const total = [...found.values()].reduce((sum, { shape }) => sum + 4 * elementsOf(shape), 0);
+  const total = [...found.values()].reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
   let done = 0;
   for (const [tensor, { checkpoint, name, info, shape }] of found) {
-    const [given, needed] = [elementsOf(info.shape), elementsOf(shape)];
+    const [given, needed] = [elementCount(info.shape), elementCount(shape)];
     const whole = memoryFor(tensor, Math.max(given, needed));
     await checkpoint.read(name, whole.subarray(0, given), { signal });
     if (given < needed) initRows(tensor, whole.subarray(given));

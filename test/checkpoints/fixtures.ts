@@ -1,11 +1,12 @@
 /** Folders of files made by hand (`assemble.ts`), and what tests look at. */
+
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect } from "vitest";
+import { elementCount } from "../../src/base/dtypes.js";
 import { type ErrorCode, OpenFlamingoError } from "../../src/base/errors.js";
 import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
-import { elementCount } from "../../src/checkpoints/view.js";
 import { bytes } from "./assemble.js";
 
 export * from "./assemble.js";

@@ -2,11 +2,12 @@
  * Every tensor of the golden checkpoints. The expected hashes were made with Python's own pickle, zipfile and
  * numpy: the first 16 digits of SHA-256 over, sorted by name, "<name> [<shape>]\n" and the values as float32.
  */
+
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
+import { elementCount } from "../../src/base/dtypes.js";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
-import { elementCount } from "../../src/checkpoints/view.js";
 import { golden, goldenTest } from "../goldens.js";
 import { compared } from "../parity.js";
 import { read } from "./fixtures.js";

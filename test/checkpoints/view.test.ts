@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { DType } from "../../src/base/dtypes.js";
-import { contiguousStrides, elementCount, readView, type TensorView } from "../../src/checkpoints/view.js";
+import { type DType, elementCount } from "../../src/base/dtypes.js";
+import { contiguousStrides, readView, type TensorView } from "../../src/checkpoints/view.js";
 import { float32, le, memoryFile } from "./fixtures.js";
 
 async function values(content: string | Uint8Array, view: TensorView): Promise<Float32Array> {

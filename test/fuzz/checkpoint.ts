@@ -1,7 +1,7 @@
 /** How the kinds of checkpoints read an input: as one file in memory, every tensor of it. */
+import { elementCount } from "../../src/base/dtypes.js";
 import { defaultLimits, type ReaderLimits } from "../../src/checkpoints/limits.js";
 import { openSource } from "../../src/checkpoints/openSource.js";
-import { elementCount } from "../../src/checkpoints/view.js";
 import { memoryFile } from "../checkpoints/assemble.js";
 
 /** A tensor of few numbers may stand for many: here for fewer than elsewhere, as all are read. */

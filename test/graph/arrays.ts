@@ -2,8 +2,8 @@
  * Arrays of plain numbers in double precision, with which the operators are compared: every reference value is a
  * formula over indices, written without any code of the library.
  */
-import type { DType } from "../../src/base/dtypes.js";
-import { type ElementsOf, elementsOf, type HostTensor, zeros } from "../../src/runtime/hostTensor.js";
+import { type DType, type ElementsOf, elementCount } from "../../src/base/dtypes.js";
+import { type HostTensor, zeros } from "../../src/runtime/hostTensor.js";
 
 /** Numbers in row-major order. */
 export interface Plain {
@@ -20,7 +20,7 @@ export function at({ shape, data }: Plain, ...index: readonly number[]): number 
 /** An array by the formula of its elements. */
 export function array(shape: readonly number[], value: (...index: number[]) => number): Plain {
   const index = shape.map(() => 0);
-  const data = Array.from({ length: elementsOf(shape) }, () => {
+  const data = Array.from({ length: elementCount(shape) }, () => {
     const element = value(...index);
     for (let axis = shape.length - 1; axis >= 0 && ++index[axis]! === shape[axis]; axis--) index[axis] = 0;
     return element;

@@ -1,9 +1,10 @@
 /** What is expected of every hostile file. */
+
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { elementCount } from "../../src/base/dtypes.js";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
-import { elementCount } from "../../src/checkpoints/view.js";
 import { expectError } from "../checkpoints/fixtures.js";
 import { canaryFile, type HostileRow } from "./row.js";
 

@@ -1,5 +1,6 @@
 /** Small programs that the tests of every backend run, and what they must give. */
-import { elementsOf, type HostTensor } from "../../src/runtime/hostTensor.js";
+import { elementCount } from "../../src/base/dtypes.js";
+import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import type { Program } from "../../src/runtime/runtime.js";
 import { node, program } from "./onnxBytes.js";
 
@@ -9,7 +10,7 @@ export function floats(
   fill: ArrayLike<number> | ((i: number) => number),
 ): HostTensor<"float32"> {
   const given =
-    typeof fill === "function" ? Float32Array.from({ length: elementsOf(shape) }, (_, i) => fill(i)) : fill;
+    typeof fill === "function" ? Float32Array.from({ length: elementCount(shape) }, (_, i) => fill(i)) : fill;
   return { dtype: "float32", shape, data: Float32Array.from(given) };
 }
 

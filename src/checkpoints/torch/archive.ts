@@ -5,13 +5,13 @@
  * Reference: torch/serialization.py, `_save`, and caffe2/serialize/inline_container.cc. A TorchScript archive
  * has the same parts; its `code/` is never looked at.
  */
-import { bytesOf, type DType } from "../../base/dtypes.js";
+import { bytesOf, type DType, elementCount } from "../../base/dtypes.js";
 import { quoted } from "../../base/json.js";
 import { type Checkpoint, checkpointOf } from "../checkpoint.js";
 import { defaultLimits, type OpenOptions } from "../limits.js";
 import { damaged, rejected } from "../messages.js";
 import { type ByteSource, utf8 } from "../source.js";
-import { elementCount, type TensorView } from "../view.js";
+import type { TensorView } from "../view.js";
 import { unpickle } from "./pickle.js";
 import { stateDictIn } from "./stateDict.js";
 import { readEntry, readZip, requireReadable } from "./zip.js";

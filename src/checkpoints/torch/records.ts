@@ -5,10 +5,9 @@
  * Reference: torch/_utils.py (`_rebuild_tensor_v2`, `_rebuild_parameter`), torch/serialization.py
  * (`persistent_id`); for TorchScript archives torch/csrc/jit/serialization (classes under `__torch__.`).
  */
-import { bytesOf, type DType } from "../../base/dtypes.js";
+import { bytesOf, type DType, elementCount } from "../../base/dtypes.js";
 import type { OpenFlamingoError } from "../../base/errors.js";
 import { quoted } from "../../base/json.js";
-import { elementCount } from "../view.js";
 
 /**
  * Tuples and lists are arrays, dictionaries are maps (a key such as `__proto__` is then a key like any
