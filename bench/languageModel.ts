@@ -78,7 +78,6 @@ export const runnerOn = (
 /** A session that answers at once, without computing: what is left of the time is our own code's. */
 export const idle = (session: Session): Session => ({
   ...session,
-  program: session.program,
   run: async () => ({}),
   close: async () => {},
 });

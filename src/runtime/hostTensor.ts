@@ -33,3 +33,39 @@ export function faultOf({ dtype, shape, data }: HostTensor): string | undefined 
   if (data.length === elements) return undefined;
   return `holds ${data.length} elements, its shape [${shape.join(", ")}] has ${elements}`;
 }
+
+/**
+ * Rejects memory that may be gone while native code uses it, which would end the process: that of a buffer that can
+ * change its size, and that of one which was transferred to another thread.
+ *
+ * @param what what the error calls it
+ * @throws OpenFlamingoError "usage"
+ */
+export function requireFixedMemory(what: string, data: ArrayBufferView): void {
+  if (!ArrayBuffer.isView(data)) return; // `faultOf` says so
+  const buffer = data.buffer as ArrayBufferLike & {
+    readonly resizable?: boolean;
+    readonly growable?: boolean;
+  };
+  if (buffer.resizable || buffer.growable) {
+    throw new OpenFlamingoError("usage", `${what} lies in a buffer whose size can change`, {
+      hint: "Copy it to a buffer of its own, with slice(), or make the buffer without maxByteLength.",
+    });
+  }
+  if (isDetached(buffer)) {
+    throw new OpenFlamingoError("usage", `${what} lies in a buffer that was transferred elsewhere`, {
+      hint: "Transfer a copy, made with slice(), and keep the buffer until the call has ended.",
+    });
+  }
+}
+
+/** Node 20 has no `ArrayBuffer.prototype.detached`. */
+function isDetached(buffer: ArrayBufferLike): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}

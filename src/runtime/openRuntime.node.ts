@@ -1,5 +1,6 @@
 /** Which backend does the work on Node: the one that was named, or the best that works here. */
 import { OpenFlamingoError } from "../base/errors.js";
+import { rejectInOwnWorker } from "./ownWorker.node.js";
 import type { Runtime } from "./runtime.js";
 
 export interface OpenOptions {
@@ -28,9 +29,11 @@ export const backendNames = Object.keys(backends) as (keyof typeof backends)[];
  * Opens a backend. A backend that is named is opened or rejected; if none is, `ort.binding` takes the place of an
  * `ort.ffi` that cannot be opened or computes wrongly.
  *
- * @throws OpenFlamingoError "usage" for a name that no backend has; "backend" when the backend does not work
+ * @throws OpenFlamingoError "usage" for a name that no backend has; "backend" when the backend does not work, and in a
+ *   worker thread that a backend started
  */
 export async function openRuntime(name?: string, options: OpenOptions = {}): Promise<Runtime> {
+  rejectInOwnWorker();
   if (name === undefined) return openBest(options);
   const known = backendNames.find((each) => each === name);
   if (known !== undefined) return backends[known](options);

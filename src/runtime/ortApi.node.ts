@@ -4,13 +4,8 @@
  * Facts: `onnxruntime_c_api.h`. The library exports `OrtGetApiBase`; its `GetApi(version)` returns a table of
  * function pointers to which new versions only ever append, so a place in the table is a function for good.
  */
-import { readdirSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
-
-/** An address in native memory; 0 is no object. */
-export type Pointer = bigint;
+import { type Library, loadKoffi, loadOrtLibrary, type Pointer } from "./ortLibrary.node.js";
 
 type Argument = Pointer | number | string | boolean | ArrayBufferView | null;
 
@@ -71,11 +66,8 @@ export interface OrtApi {
   address(view: ArrayBufferView): Pointer;
 }
 
-/**
- * Libraries that were opened, for the life of the process: koffi unloads a library when its object is collected, and
- * whatever then still points into it (a function, a thread, a value to be released) crashes.
- */
-const opened = new Map<string, { readonly library: unknown; readonly api: OrtApi }>();
+/** Libraries that were opened, with what keeps them loaded, for the life of the process. */
+const opened = new Map<string, { readonly library: Library; readonly api: OrtApi }>();
 
 /**
  * Opens the library at a path; a second time gives the same.
@@ -86,56 +78,16 @@ export async function openOrtApi(path: string): Promise<OrtApi> {
   const koffi = await loadKoffi();
   const before = opened.get(path);
   if (before !== undefined) return before.api;
-  growAsyncStack(koffi);
-  silenceTelemetry();
-  const { library, getApiBase } = loadLibrary(koffi, path);
-  const api = bind(koffi, path, getApiBase());
+  const library = loadOrtLibrary(koffi, path);
+  const api = bind(library);
   opened.set(path, { library, api });
   return api;
 }
 
-/**
- * From 1.30 on the library reports to its maker unless this variable says otherwise before it starts: what model runs,
- * how long, and from which command line. Nothing leaves this program; and a long command line crashes the reading of
- * it (recursion in a regular expression).
- */
-export function silenceTelemetry(): void {
-  process.env.ORT_DISABLE_TELEMETRY ??= "1";
-}
-
-type Koffi = typeof import("koffi").default;
-
-async function loadKoffi(): Promise<Koffi> {
-  try {
-    return (await import("koffi")).default;
-  } catch (cause) {
-    throw new OpenFlamingoError("backend", "the package koffi, which calls ONNX Runtime, cannot be loaded", {
-      hint: "Run npm install again with optional dependencies: koffi's binary comes in one for each platform.",
-      cause,
-    });
-  }
-}
-
-/** `base` is the library's `OrtApiBase`: two functions, `GetApi` and `GetVersionString`. */
-function bind(koffi: Koffi, path: string, base: Pointer): OrtApi {
-  const [getApi, getVersion] = koffi.decode(base, p, 2) as [Pointer, Pointer];
-  const version = koffi.call(getVersion, koffi.proto("str", [])) as string;
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major !== 1 || minor < apiVersion) {
-    throw new OpenFlamingoError("backend", `ONNX Runtime is ${version}, needed is 1.${apiVersion} or later`, {
-      hint: `Install a newer onnxruntime-node. The library is ${path}.`,
-    });
-  }
-  const tablePointer = koffi.call(getApi, koffi.proto(p, ["uint32_t"]), apiVersion) as Pointer;
-  const size = 1 + Math.max(...Object.values(calls).map(([place]) => place));
-  const table = koffi.decode(tablePointer, p, size) as Pointer[];
-  const native = (place: number, result: string, args: readonly string[]) =>
-    koffi.decode(table[place], koffi.proto(result, [...args])) as Native;
-
-  const functions = new Map<string, Native>();
-  for (const [name, [place, ...args]] of Object.entries(calls)) functions.set(name, native(place, p, args));
-  for (const [kind, place] of Object.entries(releases)) functions.set(kind, native(place, "void", [p]));
-  const message = native(getErrorMessage, "str", [p]);
+function bind(library: Library): OrtApi {
+  const version = requireVersion(library);
+  const { functions, message } = readTable(library);
+  const { koffi } = library;
 
   const check = (status: Pointer | null) => {
     if (status === null) return;
@@ -181,88 +133,36 @@ function bind(koffi: Koffi, path: string, base: Pointer): OrtApi {
   };
 }
 
-/**
- * koffi runs a call on a stack of its own, for asynchronous calls of 128 KiB. That is near the edge: with 64 KiB a
- * product of matrices crashes. Threads that ONNX Runtime starts itself have 512 KiB or more.
- */
-function growAsyncStack(koffi: Koffi): void {
-  const needed = 2 * 1024 * 1024;
-  if ((koffi.config().async_stack_size ?? 0) >= needed) return;
-  try {
-    koffi.config({ async_stack_size: needed });
-  } catch (cause) {
-    const hint = `Call koffi.config({ async_stack_size: ${needed} }) before any library is loaded with koffi.`;
-    const message = "koffi was used before with a stack that is too small for the backend";
-    throw new OpenFlamingoError("backend", message, { hint, cause });
-  }
+/** `OrtApiBase` is two functions, `GetApi` and `GetVersionString`. */
+const baseOf = ({ koffi, base }: Library) => koffi.decode(base, p, 2) as [Pointer, Pointer];
+
+/** @returns the library's version, such as `1.30.0` */
+function requireVersion(library: Library): string {
+  const { koffi, path } = library;
+  const [, getVersion] = baseOf(library);
+  const version = koffi.call(getVersion, koffi.proto("str", [])) as string;
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major === 1 && minor >= apiVersion) return version;
+  throw new OpenFlamingoError("backend", `ONNX Runtime is ${version}, needed is 1.${apiVersion} or later`, {
+    hint: `Install a newer onnxruntime-node. The library is ${path}.`,
+  });
 }
 
-function loadLibrary(koffi: Koffi, path: string): { library: unknown; getApiBase: () => Pointer } {
-  try {
-    const library = koffi.load(path);
-    return { library, getApiBase: library.func("OrtGetApiBase", p, []) };
-  } catch (cause) {
-    const words = cause instanceof Error ? cause.message : String(cause);
-    throw new OpenFlamingoError("backend", `ONNX Runtime's library ${path} cannot be loaded: ${words}`, {
-      hint: "On Linux it needs glibc 2.28 or later (not musl, so not Alpine); on Windows the Visual C++ runtime.",
-      cause,
-    });
-  }
+/** The functions of `calls` and `releases`, by name, and the one that gives the message of a status. */
+function readTable(library: Library): { functions: ReadonlyMap<string, Native>; message: Native } {
+  const { koffi } = library;
+  const [getApi] = baseOf(library);
+  const tablePointer = koffi.call(getApi, koffi.proto(p, ["uint32_t"]), apiVersion) as Pointer;
+  const size = 1 + Math.max(...Object.values(calls).map(([place]) => place));
+  const table = koffi.decode(tablePointer, p, size) as Pointer[];
+  const native = (place: number, result: string, args: readonly string[]) =>
+    koffi.decode(table[place], koffi.proto(result, [...args])) as Native;
+
+  const functions = new Map<string, Native>();
+  for (const [name, [place, ...args]] of Object.entries(calls)) functions.set(name, native(place, p, args));
+  for (const [kind, place] of Object.entries(releases)) functions.set(kind, native(place, "void", [p]));
+  return { functions, message: native(getErrorMessage, "str", [p]) };
 }
 
 /** A name as the C API wants it, ending in a zero. */
 export const cString = (name: string): Uint8Array => new TextEncoder().encode(`${name}\0`);
-
-/**
- * The library inside the onnxruntime-node package.
- *
- * @throws OpenFlamingoError "backend" when the package is missing or has no library for the platform
- */
-export function findOrtLibrary(
-  platform: string = process.platform,
-  arch: string = process.arch,
-  resolve: (id: string) => string = createRequire(import.meta.url).resolve,
-): string {
-  let binaries: string;
-  try {
-    binaries = join(dirname(resolve("onnxruntime-node/package.json")), "bin");
-  } catch (cause) {
-    throw new OpenFlamingoError("backend", "the package onnxruntime-node is not installed", {
-      hint: "npm install --onnxruntime-node-install=skip onnxruntime-node",
-      cause,
-    });
-  }
-  // Each is in a folder napi-v6/linux/x64, and likewise for other systems and processors.
-  const isLibrary = /[\\/](libonnxruntime\.so\.1|libonnxruntime\.[\d.]+dylib|onnxruntime\.dll)$/;
-  const libraries = new Map<string, string>();
-  for (const file of readdirSync(binaries, { recursive: true, encoding: "utf8" })) {
-    if (isLibrary.test(file)) libraries.set(file.split(/[\\/]/).slice(1, 3).join(" "), join(binaries, file));
-  }
-  const library = libraries.get(`${platform} ${arch}`);
-  if (library !== undefined) return library;
-  throw new OpenFlamingoError("backend", `onnxruntime-node has no library for ${platform} ${arch}`, {
-    hint: `It has one for ${[...libraries.keys()].join(", ")}.`,
-  });
-}
-
-/** An error of the library, or of memory, as one of ours. */
-export function backendError(where: string, cause: unknown): OpenFlamingoError {
-  if (cause instanceof OpenFlamingoError) return cause;
-  const words = tidy(cause instanceof Error ? cause.message : String(cause));
-  if (/failed to allocate|allocation failed|bad.?alloc/i.test(words)) {
-    const hint = "Use smaller batches, fewer images, a shorter prompt or smaller weights.";
-    return new OpenFlamingoError("memory", `${where}: not enough memory: ${words}`, { hint, cause });
-  }
-  return new OpenFlamingoError("backend", `${where}: ${words}`, {
-    hint: 'Try the other backend: --backend ort.binding, or { backend: "ort.binding" }.',
-    cause,
-  });
-}
-
-/** The library's words without the files, lines and signatures of its own code. */
-const tidy = (words: string): string =>
-  words
-    .replace(/\S+\.(cc|h|cpp):\d+ (.*?\)( const)?( \[with [^\]]*\])? )?(?=\S)/g, "")
-    .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, "")
-    .replace(/\s+/g, " ")
-    .trim();

@@ -1,10 +1,14 @@
 /**
  * The thread of `ort.binding`. The package onnxruntime-node keeps the thread that calls it busy until a session stands
  * or a run is over, and copies every output: so it works here, one call after the other.
+ *
+ * At run time this file needs no other of the project, only types: it can be copied beside a bundle.
  */
+import { parentPort, workerData } from "node:worker_threads";
 import ort from "onnxruntime-node";
 import type { HostTensor } from "./hostTensor.js";
-import { answerCalls } from "./workerCalls.node.js";
+import type { OwnWorkerData } from "./ownWorker.node.js";
+import type { Answer, Call } from "./workerCalls.node.js";
 
 /** What the main thread may ask for; sessions go by numbers that it gives them. */
 export type BindingHandlers = typeof handlers;
@@ -71,7 +75,28 @@ const handlers = {
   },
 };
 
+/** What the thread does, in memory that the caller sees: the numbers of `workerCalls.node.ts`. */
+const [resting, working, stopped] = [0, 1, 2];
+
+async function answer({ id, name, argument }: Call): Promise<void> {
+  const { openflamingoWorker: state } = workerData as OwnWorkerData;
+  if (Atomics.compareExchange(state, 0, resting, working) === stopped) return;
+  try {
+    const result = await handlers[name as keyof BindingHandlers](argument as never);
+    // The buffers of outputs leave this thread as they are.
+    const buffers = Array.isArray(result) ? result.map(({ bytes }) => bytes.buffer) : [];
+    parentPort!.postMessage({ id, result } satisfies Answer, buffers);
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    parentPort!.postMessage({ id, error: words } satisfies Answer);
+  } finally {
+    Atomics.store(state, 0, resting);
+    Atomics.notify(state, 0);
+  }
+}
+
 ort.env.logLevel = "fatal"; // nothing is printed: errors come back as such
-answerCalls(handlers, (result) =>
-  Array.isArray(result) ? (result as Computed[]).map(({ bytes }) => bytes.buffer) : [],
-);
+let turn = Promise.resolve();
+parentPort!.on("message", (call: Call) => {
+  turn = turn.then(() => answer(call));
+});

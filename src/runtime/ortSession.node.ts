@@ -5,18 +5,22 @@
  * referenced by something that lives as long: a session holds its program, a call its feeds. And every native
  * object is released, in `finally` or by `close`.
  */
+import { onAbort } from "../base/abort.js";
 import { onnxTypes } from "../base/dtypes.js";
 import { bug } from "../base/errors.js";
-import { faultOf, type HostTensor } from "./hostTensor.js";
-import { backendError, cString, type OrtApi, type Pointer } from "./ortApi.node.js";
-import { type Plan, planRun } from "./plan.js";
+import { faultOf, type HostTensor, requireFixedMemory } from "./hostTensor.js";
+import { cString, type OrtApi } from "./ortApi.node.js";
+import { backendError } from "./ortError.js";
+import type { Pointer } from "./ortLibrary.node.js";
+import { type Plan, planRun, requireMemory } from "./plan.js";
 import {
   type BoundTensor,
+  closedError,
   type Feed,
   type Program,
   type RunOptions,
   type Session,
-  tensorOf,
+  withoutData,
 } from "./runtime.js";
 
 /** A handle on a tensor's memory, to be released. It does not keep the memory alive: hold the tensor. */
@@ -30,22 +34,24 @@ export function createValue(api: OrtApi, { dtype, shape, data }: HostTensor): Po
 
 export class OrtBoundTensor implements BoundTensor {
   readonly tensor: HostTensor;
-  readonly api: OrtApi;
+  readonly #api: OrtApi;
   readonly #value: Pointer;
+  readonly #onRelease: () => void;
   #runs = 0;
   #released = false;
 
-  constructor(api: OrtApi, tensor: HostTensor) {
+  constructor(api: OrtApi, tensor: HostTensor, onRelease: () => void) {
+    requireFixedMemory("the tensor to be bound", tensor.data);
     const fault = faultOf(tensor);
     if (fault !== undefined) throw bug("backend", `the tensor to be bound ${fault}`);
-    this.api = api;
+    this.#api = api;
     this.tensor = tensor;
+    this.#onRelease = onRelease;
     this.#value = createValue(api, tensor);
   }
 
   /** The handle, good until `endUse`. */
   use(): Pointer {
-    if (this.#released) throw bug("backend", "a bound tensor was released before its run");
     this.#runs++;
     return this.#value;
   }
@@ -58,6 +64,7 @@ export class OrtBoundTensor implements BoundTensor {
   release(): void {
     if (this.#released) return;
     this.#released = true;
+    this.#onRelease();
     this.#releaseIfUnused();
   }
 
@@ -66,16 +73,25 @@ export class OrtBoundTensor implements BoundTensor {
   }
 
   #releaseIfUnused(): void {
-    if (this.#released && this.#runs === 0) this.api.release("Value", this.#value);
+    if (this.#released && this.#runs === 0) this.#api.release("Value", this.#value);
   }
 }
 
-export class OrtSession implements Session {
+/** What a session is made of: it owns the native session and the handles of its weights from then on. */
+export interface OrtSessionParts {
+  readonly api: OrtApi;
   readonly program: Program;
+  readonly native: Pointer;
+  readonly weights: readonly Pointer[];
+  /** The tensors that are bound now. */
+  readonly bound: ReadonlySet<Feed>;
+  readonly onClose: () => void;
+}
+
+export class OrtSession implements Session {
+  readonly #parts: Omit<OrtSessionParts, "program">;
   readonly #api: OrtApi;
-  readonly #native: Pointer;
-  readonly #weights: readonly Pointer[];
-  readonly #onClose: () => void;
+  #program: Program;
   /** The names of inputs and outputs where native code can read them, and where that is. */
   readonly #names = new Map<string, { readonly string: Uint8Array; readonly address: Pointer }>();
   /** The end of the last run that was asked for. */
@@ -84,22 +100,13 @@ export class OrtSession implements Session {
   #stop: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  /** Owns the native session and the handles of its weights from here on. */
-  constructor(
-    api: OrtApi,
-    program: Program,
-    native: Pointer,
-    weights: readonly Pointer[],
-    onClose: () => void,
-  ) {
-    this.program = program;
-    this.#api = api;
-    this.#native = native;
-    this.#weights = weights;
-    this.#onClose = onClose;
+  constructor({ program, ...parts }: OrtSessionParts) {
+    this.#parts = parts;
+    this.#api = parts.api;
+    this.#program = program;
     for (const { name } of [...program.inputs, ...program.outputs]) {
       const string = cString(name);
-      this.#names.set(name, { string, address: api.address(string) });
+      this.#names.set(name, { string, address: this.#api.address(string) });
     }
   }
 
@@ -108,67 +115,71 @@ export class OrtSession implements Session {
     options: RunOptions = {},
   ): Promise<Record<string, HostTensor>> {
     options.signal?.throwIfAborted();
-    this.#rejectIfClosed();
-    const plan = planRun(this.program, feeds, options);
+    this.#requireOpen();
+    const plan = planRun(this.#program, feeds, options);
     const releases: (() => void)[] = [];
     try {
       // Taken before waiting, so that a bound tensor may be released as soon as the run was asked for.
       const inputs = BigUint64Array.from(plan.inputs, (feed) => this.#handle(feed, releases));
       const outputs = BigUint64Array.from(plan.outputs.values(), (feed) => this.#handle(feed, releases));
-      const run = this.#turn.then(() => this.#run(plan, inputs, outputs, options.signal));
+      const run = this.#turn.then(() => this.#run(plan, { inputs, outputs, signal: options.signal }));
       this.#turn = run.catch(() => {});
       await run;
     } finally {
       for (const release of releases) release();
     }
-    const results: Record<string, HostTensor> = {};
-    for (const [name, output] of plan.outputs) results[name] = tensorOf(output);
-    return results;
+    return plan.results;
   }
 
   /** The native value of a feed, with what gives it back. */
   #handle(feed: Feed, releases: (() => void)[]): Pointer {
-    if (feed instanceof OrtBoundTensor && feed.api === this.#api) {
-      const value = feed.use();
-      releases.push(() => feed.endUse());
+    if (!("tensor" in feed)) {
+      const value = createValue(this.#api, feed);
+      releases.push(() => this.#api.release("Value", value));
       return value;
     }
-    if ("tensor" in feed) throw bug("backend", "a tensor was bound by another runtime");
-    const value = createValue(this.#api, feed);
-    releases.push(() => this.#api.release("Value", value));
+    if (!(feed instanceof OrtBoundTensor && this.#parts.bound.has(feed))) {
+      throw bug("backend", "a bound tensor was released before its run, or bound by another runtime");
+    }
+    const value = feed.use();
+    releases.push(() => feed.endUse());
     return value;
   }
 
   async #run(
     plan: Plan,
-    inputs: BigUint64Array,
-    outputs: BigUint64Array,
-    signal: AbortSignal | undefined,
+    {
+      inputs,
+      outputs,
+      signal,
+    }: { inputs: BigUint64Array; outputs: BigUint64Array; signal: AbortSignal | undefined },
   ): Promise<void> {
     signal?.throwIfAborted();
-    this.#rejectIfClosed();
+    this.#requireOpen();
+    requireMemory(this.#program, plan);
     const api = this.#api;
     const addressOf = (name: string) => this.#names.get(name)!.address;
-    const inputNames = BigUint64Array.from(this.program.inputs, ({ name }) => addressOf(name));
+    const inputNames = BigUint64Array.from(this.#program.inputs, ({ name }) => addressOf(name));
     const outputNames = BigUint64Array.from(plan.outputs.keys(), addressOf);
     const options = api.create("CreateRunOptions");
-    const stop = () => api.call("RunOptionsSetTerminate", options);
-    this.#stop = stop;
-    signal?.addEventListener("abort", stop);
+    this.#stop = () => api.call("RunOptionsSetTerminate", options);
+    const stopListening = onAbort(signal, this.#stop);
     try {
       const from = [inputNames, inputs, inputs.length] as const;
       const to = [outputNames, outputs.length, outputs] as const;
-      await api.callAsync("Run", [this.#native, options, ...from, ...to], [this, plan]);
+      await api.callAsync("Run", [this.#parts.native, options, ...from, ...to], [this, plan]);
     } catch (error) {
       signal?.throwIfAborted();
-      this.#rejectIfClosed();
-      throw backendError(`${this.program.name} failed`, error);
+      this.#requireOpen();
+      throw backendError(`${this.#program.name} failed`, error);
     } finally {
-      signal?.removeEventListener("abort", stop);
+      stopListening();
       this.#stop = undefined;
       api.release("RunOptions", options);
     }
+    // It may have ended before it could be stopped.
     signal?.throwIfAborted();
+    this.#requireOpen();
   }
 
   close(): Promise<void> {
@@ -178,17 +189,19 @@ export class OrtSession implements Session {
 
   async #close(): Promise<void> {
     this.#stop?.();
-    await this.#turn; // the one that was stopped, and those that now reject
-    this.#api.release("Session", this.#native);
-    for (const weight of this.#weights) this.#api.release("Value", weight);
-    this.#onClose();
+    await this.#turn; // the one that was stopped, and those that are rejected now
+    const { native, weights, onClose } = this.#parts;
+    this.#api.release("Session", native);
+    for (const weight of weights) this.#api.release("Value", weight);
+    this.#program = withoutData(this.#program);
+    onClose();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #rejectIfClosed(): void {
-    if (this.#closing !== undefined) throw bug("backend", `${this.program.name} was closed`);
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw closedError(this.#program.name);
   }
 }

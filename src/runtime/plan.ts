@@ -5,7 +5,7 @@
  * with both values. This stands in the way of every token, so words are only made when something is wrong.
  */
 import { bug } from "../base/errors.js";
-import { faultOf, type HostTensor, zeros } from "./hostTensor.js";
+import { faultOf, type HostTensor, requireFixedMemory, zeros } from "./hostTensor.js";
 import { type Dimension, type Feed, type Port, type Program, type RunOptions, tensorOf } from "./runtime.js";
 
 /** A run that fits its program. */
@@ -14,6 +14,8 @@ export interface Plan {
   readonly inputs: readonly Feed[];
   /** The outputs to compute, in the program's order. */
   readonly outputs: ReadonlyMap<string, Feed>;
+  /** The tensors behind the outputs: what a run returns. */
+  readonly results: Record<string, HostTensor>;
 }
 
 /** Tensors by the names of inputs or outputs. */
@@ -25,11 +27,12 @@ type Sizes = ReadonlyMap<string, number>;
 /**
  * Checks feeds and outputs against the program, and allocates the outputs that were not given.
  *
- * @throws OpenFlamingoError "backend" with every fault; "memory" when an output does not fit
+ * @throws OpenFlamingoError "backend" with every fault; "memory" when an output does not fit; "usage" for feeds and
+ *   outputs in memory that may be gone during the run
  */
 export function planRun(program: Program, feeds: Feeds, { outputs: given = {}, want }: RunOptions): Plan {
   const faults: string[] = [];
-  const sizes = checkFeeds(program.inputs, feeds, faults);
+  const sizes = checkFeeds(program, feeds, faults);
   reject(program, faults); // the sizes are only good when the feeds are
 
   const wanted = new Set([...(want ?? program.outputs.map(({ name }) => name)), ...Object.keys(given)]);
@@ -40,7 +43,8 @@ export function planRun(program: Program, feeds: Feeds, { outputs: given = {}, w
     shapes.set(port.name, shape);
     const output = given[port.name];
     if (!shape.every(Number.isInteger)) faults.push(`output ${describe(port)} has a size that no input has`);
-    else if (output !== undefined) checkTensor("output", tensorOf(output), { ...port, shape }, faults);
+    else if (output !== undefined)
+      checkTensor(program, "output", tensorOf(output), { ...port, shape }, faults);
   }
   const names = () => program.outputs.map(({ name }) => name).join(", ");
   for (const name of wanted) faults.push(`there is no output "${name}" (outputs: ${names()})`);
@@ -48,17 +52,40 @@ export function planRun(program: Program, feeds: Feeds, { outputs: given = {}, w
   reject(program, faults);
 
   const outputs = new Map<string, Feed>();
+  const results: Record<string, HostTensor> = {};
   for (const { name, dtype } of program.outputs) {
     const shape = shapes.get(name);
-    if (shape !== undefined) outputs.set(name, given[name] ?? zeros(dtype, shape));
+    if (shape === undefined) continue;
+    const output = given[name] ?? zeros(dtype, shape);
+    outputs.set(name, output);
+    results[name] = tensorOf(output);
   }
-  return { inputs: program.inputs.map(({ name }) => feeds[name]!), outputs };
+  return { inputs: program.inputs.map(({ name }) => feeds[name]!), outputs, results };
 }
 
-/** @throws OpenFlamingoError "backend" for weights whose data does not fit their dtype and shape */
-export function checkWeights(program: Program): void {
+/**
+ * Checks once more, when the turn of a run has come, that the memory of its tensors is still there.
+ *
+ * @throws OpenFlamingoError "usage"
+ */
+export function requireMemory(program: Program, { inputs, outputs }: Plan): void {
+  inputs.forEach((feed, i) => {
+    requireFixedMemory(`${program.name}: input "${program.inputs[i]!.name}"`, tensorOf(feed).data);
+  });
+  for (const [name, output] of outputs) {
+    requireFixedMemory(`${program.name}: output "${name}"`, tensorOf(output).data);
+  }
+}
+
+/**
+ * @throws OpenFlamingoError "backend" for weights whose data does not fit their dtype and shape; "usage" for those, and
+ *   a model, in memory that may be gone while the program is in use
+ */
+export function checkProgram(program: Program): void {
   const faults: string[] = [];
+  requireFixedMemory(`${program.name}: the model`, program.bytes);
   for (const [name, weight] of program.weights) {
+    requireFixedMemory(`${program.name}: weight "${name}"`, weight.data);
     const fault = faultOf(weight);
     if (fault !== undefined) faults.push(`weight "${name}" ${fault}`);
   }
@@ -75,7 +102,8 @@ const lengthOf = (size: Dimension, sizes: Sizes): number =>
   typeof size === "number" ? size : typeof size === "string" ? sizes.get(size)! : size.evaluate(sizes);
 
 /** Compares feeds with inputs; returns the value of every named size. */
-function checkFeeds(inputs: readonly Port[], feeds: Feeds, faults: string[]): Sizes {
+function checkFeeds(program: Program, feeds: Feeds, faults: string[]): Sizes {
+  const { inputs } = program;
   const sizes = new Map<string, number>();
   const givenBy = new Map<string, string>(); // size → the first input that has it, for errors
   let found = 0;
@@ -87,7 +115,7 @@ function checkFeeds(inputs: readonly Port[], feeds: Feeds, faults: string[]): Si
     }
     found++;
     const tensor = tensorOf(feed);
-    if (!checkTensor("input", tensor, port, faults)) continue;
+    if (!checkTensor(program, "input", tensor, port, faults)) continue;
     port.shape.forEach((size, axis) => {
       if (typeof size !== "string") return;
       const length = tensor.shape[axis]!;
@@ -118,7 +146,14 @@ function checkFeeds(inputs: readonly Port[], feeds: Feeds, faults: string[]): Si
 }
 
 /** Whether a tensor has a port's type, rank and fixed sizes and is sound in itself. */
-function checkTensor(what: string, tensor: HostTensor, port: Port, faults: string[]): boolean {
+function checkTensor(
+  program: Program,
+  what: "input" | "output",
+  tensor: HostTensor,
+  port: Port,
+  faults: string[],
+): boolean {
+  requireFixedMemory(`${program.name}: ${what} "${port.name}"`, tensor.data);
   const fixed = (size: Dimension, axis: number) => typeof size !== "number" || size === tensor.shape[axis];
   const fits =
     tensor.dtype === port.dtype && tensor.shape.length === port.shape.length && port.shape.every(fixed);

@@ -5,6 +5,7 @@
  * in `test/runtime/conformance.ts` says in runs what this file says in words; every implementation passes it.
  */
 import type { DType } from "../base/dtypes.js";
+import { OpenFlamingoError } from "../base/errors.js";
 import type { HostTensor } from "./hostTensor.js";
 
 /** A size that follows from named sizes, such as `past + text`. */
@@ -67,7 +68,7 @@ export type Feed = HostTensor | BoundTensor;
 export const tensorOf = (feed: Feed): HostTensor => ("tensor" in feed ? feed.tensor : feed);
 
 export interface LoadOptions {
-  /** Threads that work on one run; all the cores that this process may use if left out. */
+  /** Threads that work on one run, 1 to `mostThreads`; as many as this process may use cores if left out. */
   readonly threads?: number;
   /**
    * Whether to keep a copy of the weights in the order in which the kernels read them: products are up to 1.8 times
@@ -94,9 +95,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A loaded program. Closing gives all of its memory back. */
+/** A loaded program. Closing gives all of its memory back, and lets go of the program's. */
 export interface Session {
-  readonly program: Program;
   /**
    * Runs the program off the event loop. Runs of one session follow one another in the order in which they were
    * asked for, so that runs on one cache cannot overlap; different sessions run side by side, or take turns where
@@ -104,11 +104,16 @@ export interface Session {
    * until the promise is settled.
    *
    * @returns the outputs by name; those given in `options.outputs` are the tensors given
-   * @throws OpenFlamingoError "backend" for feeds that do not fit (all faults at once), a failure inside the backend,
-   *   and a session that was closed; "memory" when there is no room; `signal.reason` when the signal stopped it
+   * @throws OpenFlamingoError "backend" for feeds that do not fit (all faults at once) and a failure inside the
+   *   backend; "closed" for a session that was closed, also during the run; "usage" for tensors in memory that may be
+   *   gone during the run (resizable, detached); "memory" when there is no room; `signal.reason` when the signal
+   *   stopped it
    */
   run(feeds: Readonly<Record<string, Feed>>, options?: RunOptions): Promise<Record<string, HostTensor>>;
-  /** Stops the run that is under way, rejects those that wait, and releases everything. Harmless when repeated. */
+  /**
+   * Stops the run that is under way where the backend can, rejects it and those that wait, and releases everything once
+   * native code has left it. Harmless when repeated.
+   */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -119,15 +124,35 @@ export interface Runtime {
   readonly name: string;
   /** The backend's own version, e.g. `1.30.0`. */
   readonly version: string;
-  /** @throws OpenFlamingoError "backend" or "memory" when the backend rejects it; `signal.reason` when stopped */
+  /**
+   * @throws OpenFlamingoError "backend" or "memory" when the backend rejects it; "usage" for an impossible number of
+   *   threads and for weights in memory that may be gone; "closed"; `signal.reason` when stopped
+   */
   load(program: Program, options?: LoadOptions): Promise<Session>;
   /**
    * Binds a tensor, whose buffer must not be transferred to another thread until it is released.
    *
-   * @throws OpenFlamingoError "backend" for a tensor whose data does not fit its dtype and shape
+   * @throws OpenFlamingoError "backend" for a tensor whose data does not fit its dtype and shape; "usage" for one in
+   *   memory that may be gone; "closed"
    */
   bind(tensor: HostTensor): BoundTensor;
-  /** Closes every session. Harmless when repeated. */
+  /**
+   * Closes every session, stops what is being loaded and waits for its end, and releases what is bound. Harmless when
+   * repeated.
+   */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+/** The error of a call on what was closed, before the call or during it. */
+export const closedError = (what: string): OpenFlamingoError =>
+  new OpenFlamingoError("closed", `${what} was closed`, {
+    hint: "Await the calls under way before close(), and load the model again for others.",
+  });
+
+/** What a closed session keeps of its program: nothing that has weight. */
+export const withoutData = (program: Program): Program => ({
+  ...program,
+  bytes: new Uint8Array(),
+  weights: new Map(),
+});

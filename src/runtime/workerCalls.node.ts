@@ -4,7 +4,8 @@
  * A thread that is ended inside native code can take the process with it. So it is only ever ended at rest, also by
  * the end of the process.
  */
-import { parentPort, type Transferable, Worker, type WorkerOptions, workerData } from "node:worker_threads";
+import type { Transferable, Worker, WorkerOptions } from "node:worker_threads";
+import { type OwnWorkerData, rejectInOwnWorker } from "./ownWorker.node.js";
 
 /** What a worker can be asked: functions of one argument, which travels to it and is not shared. */
 export type Handlers = { readonly [name: string]: (argument: never) => unknown };
@@ -13,14 +14,14 @@ export type Handlers = { readonly [name: string]: (argument: never) => unknown }
 const [resting, working, stopped] = [0, 1, 2];
 
 /** A message to the worker. */
-interface Call {
+export interface Call {
   readonly id: number;
   readonly name: string;
   readonly argument: unknown;
 }
 
 /** Its answer: the result, or the words of the error. */
-type Answer =
+export type Answer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string };
 
@@ -29,21 +30,25 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** The side of the caller. */
+/** The side of the caller. The worker's is in `ortBinding.worker.node.ts`. */
 export class WorkerCalls<H extends Handlers> {
   readonly #worker: Worker;
   readonly #state = new Int32Array(new SharedArrayBuffer(4));
   readonly #waiting = new Map<number, Waiting>();
   #calls = 0;
   /** When all calls so far are answered. */
-  #idle: Promise<unknown> = Promise.resolve();
+  #idle: Promise<void> = Promise.resolve();
   /** Why there can be no more calls. */
   #ended: Error | undefined;
 
-  /** @param file a module that calls `answerCalls` */
-  constructor(file: URL) {
-    const options = { workerData: this.#state };
-    this.#worker = file.pathname.endsWith(".ts") ? fromSource(file, options) : new Worker(file, options);
+  /**
+   * @param start starts the worker with these options
+   * @throws OpenFlamingoError "backend" in a worker that was started in this way; what `start` throws
+   */
+  constructor(start: (options: WorkerOptions) => Worker) {
+    rejectInOwnWorker();
+    const workerData: OwnWorkerData = { openflamingoWorker: this.#state };
+    this.#worker = start({ workerData });
     this.#worker.on("message", (answer: Answer) => this.#settle(answer));
     this.#worker.on("error", (error) => this.#end(error instanceof Error ? error : new Error(String(error))));
     this.#worker.on("exit", () => this.#end(new Error("the worker thread has ended")));
@@ -66,7 +71,8 @@ export class WorkerCalls<H extends Handlers> {
       this.#waiting.set(call.id, { resolve: resolve as Waiting["resolve"], reject });
       this.#worker.ref();
     });
-    this.#idle = Promise.allSettled([this.#idle, answer]);
+    // Without its result: each promise of this chain would hold those of all calls before.
+    this.#idle = Promise.allSettled([this.#idle, answer]).then(() => undefined);
     return answer;
   }
 
@@ -98,36 +104,4 @@ export class WorkerCalls<H extends Handlers> {
     for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
   }
-}
-
-/** A worker in TypeScript, when the project runs from its source as in its tests: tsx reads it. */
-function fromSource(file: URL, options: WorkerOptions): Worker {
-  const start = `({ register }) => { register(); return import(${JSON.stringify(file.href)}); }`;
-  return new Worker(`import("tsx/esm/api").then(${start})`, { ...options, eval: true });
-}
-
-/**
- * The side of the worker, to be called by its module: answers calls one after the other.
- *
- * @param transferable buffers of a result that may leave the worker as they are
- */
-export function answerCalls(handlers: Handlers, transferable: (result: unknown) => Transferable[]): void {
-  const state = workerData as Int32Array;
-  const answer = async ({ id, name, argument }: Call): Promise<void> => {
-    if (Atomics.compareExchange(state, 0, resting, working) === stopped) return;
-    try {
-      const result = await handlers[name]!(argument as never);
-      parentPort!.postMessage({ id, result } satisfies Answer, transferable(result));
-    } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
-      parentPort!.postMessage({ id, error: words } satisfies Answer);
-    } finally {
-      Atomics.store(state, 0, resting);
-      Atomics.notify(state, 0);
-    }
-  };
-  let turn = Promise.resolve();
-  parentPort!.on("message", (call: Call) => {
-    turn = turn.then(() => answer(call));
-  });
 }

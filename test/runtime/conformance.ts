@@ -377,7 +377,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       await new Promise((resolve) => setTimeout(resolve, 10));
       await session.close();
       for (const { code, message } of await Promise.all(runs)) {
-        expect([code, message]).toEqual(["backend", "chain was closed"]);
+        expect([code, message]).toEqual(["closed", "chain was closed"]);
       }
     });
   });
@@ -388,7 +388,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       await session.close();
       await session.close();
       expect(await failure(session.run({ a, b }))).toMatchObject({
-        code: "backend",
+        code: "closed",
         message: "addition was closed",
       });
     });

@@ -1,3 +1,4 @@
+import { Worker, type WorkerOptions } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { WorkerCalls } from "../../src/runtime/workerCalls.node.js";
 
@@ -9,7 +10,8 @@ const source = `
     parentPort.postMessage(argument < 0 ? { id, error: "below 0" } : { id, result: 2 * argument });
   });
 `;
-const doubling = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+const doubling = (options: WorkerOptions) =>
+  new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), options);
 type Doubling = { double: (argument: number) => number };
 
 test("each call gets its own answer, or its own error", async () => {
