@@ -1,4 +1,5 @@
 /** Work that has a time to be done in: an untrusted image may be made to take for ever. */
+import { onAbort } from "../base/abort.js";
 
 /**
  * Waits for `work` until its time is over or `signal` is aborted; then the work's own signal is aborted, and its
@@ -20,11 +21,11 @@ export async function within<T>(
     own.signal.addEventListener("abort", () => reject(own.signal.reason));
   });
   const timer = setTimeout(() => own.abort(late()), Math.min(1000 * seconds, 2 ** 31 - 1));
-  signal?.addEventListener("abort", stop);
+  const stopListening = onAbort(signal, stop);
   try {
     return await Promise.race([work(own.signal), stopped]);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", stop);
+    stopListening();
   }
 }

@@ -48,7 +48,7 @@ export function createFeatures(
     const compiled = compile(graph);
     await using checkpoint = await openVision();
     const weights = await loadTower(tower, compiled.weights, checkpoint, loaded);
-    return runtime.load(withWeights(compiled, weights), threads === undefined ? {} : { threads });
+    return await runtime.load(withWeights(compiled, weights), threads === undefined ? {} : { threads });
   };
 
   const images = onFirstUse(() => load("vision", imageFeaturesGraph(clip.vit, clip.featureWidth())));

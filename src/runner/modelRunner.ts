@@ -66,11 +66,12 @@ export async function openModelRunner(
 ): Promise<ModelRunner> {
   const programs = programsOf(config);
   const uses = programs.flatMap(({ weights }) => weights);
-  const weights = await loadWeights(uses, checkpoints, config.language, { signal, onProgress });
+  const weights = new Map(await loadWeights(uses, checkpoints, config.language, { signal, onProgress }));
 
   const sessions: Session[] = [];
   const close = async () => {
     for (const session of sessions) await session.close();
+    weights.clear(); // whoever keeps the closed model does not keep its weights
   };
   try {
     for (const program of programs) {

@@ -284,6 +284,16 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       expect((await failure(first.run({ a: bound, b }))).message).toMatch("released before");
     });
 
+    test("of another runtime is rejected", async () => {
+      await using session = await load(addition);
+      await using other = await open();
+      using bound = other.bind(a);
+      const error = await failure(session.run({ a: bound, b }));
+      expect(error.message).toBe("a bound tensor was released before its run, or bound by another runtime");
+      await using sessionThere = await other.load(addition);
+      expect(await sessionThere.run({ a: bound, b })).toEqual(await session.run({ a, b }));
+    });
+
     test("whose data does not fit is rejected", () => {
       expect(() => runtime.bind({ ...a, shape: [2, 4] })).toThrow("holds 6 elements, its shape [2, 4] has 8");
     });

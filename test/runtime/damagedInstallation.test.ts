@@ -11,6 +11,7 @@ vi.doMock("../../src/base/errors.js", () => errors);
 afterEach(() => {
   vi.doUnmock("koffi");
   vi.doUnmock("../../src/runtime/workerCalls.node.js");
+  vi.doUnmock("node:worker_threads");
   vi.doUnmock("../../src/images/decode.node.js");
   vi.resetModules();
   vi.unstubAllEnvs();
@@ -62,19 +63,69 @@ test("no folder for temporary files", async () => {
   });
 });
 
-test("an onnxruntime-node that does not load", async () => {
+test.each([
+  [
+    "an onnxruntime-node that does not load",
+    "Cannot find package 'onnxruntime-node' imported from /app/ortBinding.worker.node.js",
+    "the package onnxruntime-node cannot be loaded: Cannot find package 'onnxruntime-node' imported from /app/ortBinding.worker.node.js",
+  ],
+  [
+    "a worker whose file a bundler left out",
+    "Cannot find module '/app/out/ortBinding.worker.node.js'",
+    "the file of ort.binding's worker, ortBinding.worker.node.js, is missing",
+  ],
+  [
+    "the same on Windows",
+    "Cannot find module 'C:\\app\\out\\ortBinding.worker.node.js'",
+    "the file of ort.binding's worker, ortBinding.worker.node.js, is missing",
+  ],
+])("%s", async (_, words, message) => {
+  const close = vi.fn(async () => {});
   vi.doMock("../../src/runtime/workerCalls.node.js", () => ({
     WorkerCalls: class {
-      call = () => Promise.reject(new Error("Cannot find module"));
-      close = async () => {};
+      call = () => Promise.reject(new Error(words));
+      close = close;
     },
   }));
   const { openOrtBinding } = await import("../../src/runtime/ortBinding.node.js");
-  await expect(openOrtBinding()).rejects.toMatchObject({
-    code: "backend",
-    message: "the package onnxruntime-node cannot be loaded: Cannot find module",
-  });
+  await expect(openOrtBinding()).rejects.toMatchObject({ code: "backend", message });
+  expect(close).toHaveBeenCalled();
 });
+
+test("a program that runs in place of the worker opens no backend, nor another worker", async () => {
+  const threads = await import("node:worker_threads");
+  const start = vi.fn();
+  vi.doMock("node:worker_threads", () => ({
+    ...threads,
+    Worker: start,
+    workerData: { openflamingoWorker: new Int32Array(1) },
+  }));
+  const { openRuntime } = await import("../../src/runtime/openRuntime.node.js");
+  const { openOrtBinding } = await import("../../src/runtime/ortBinding.node.js");
+  const opening = [openRuntime(), openRuntime("ort.ffi"), openRuntime("ort.binding"), openOrtBinding()];
+  for (const outcome of await Promise.allSettled(opening)) {
+    expect(outcome).toMatchObject({
+      reason: {
+        code: "backend",
+        message: "the program runs in place of the worker that ort.binding started",
+        hint: expect.stringContaining("bundle"),
+      },
+    });
+  }
+  expect(start).not.toHaveBeenCalled();
+});
+
+test.each([undefined, null, 7, "text", {}, { state: new Int32Array(1) }])(
+  "a worker of the user's own, given %s, opens a backend",
+  async (workerData) => {
+    const threads = await import("node:worker_threads");
+    vi.doMock("node:worker_threads", () => ({ ...threads, workerData }));
+    const { openRuntime } = await import("../../src/runtime/openRuntime.node.js");
+    const runtime = await openRuntime();
+    expect(runtime.name).toBe("ort.ffi");
+    await runtime.close();
+  },
+);
 
 test("sharp without its binary: the model loads, and the first image says so", async () => {
   vi.doMock("../../src/images/decode.node.js", () => {
