@@ -63,6 +63,20 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       expect([...buffer]).toEqual([-1, -1, 11, 22, 33, 44, 55, 66, -1, -1]);
     });
 
+    test("may write two outputs that touch in one buffer, beside an input that touches them", async () => {
+      const nodes = [node("Neg", ["x"], ["minus"]), node("Abs", ["x"], ["size"])];
+      const type = ["float32", "n"] as const;
+      await using session = await load(program("two", nodes, { x: type }, { minus: type, size: type }));
+      const buffer = Float32Array.of(0, 0, -1, 2, 0, 0);
+      const part = (from: number): HostTensor => ({
+        dtype: "float32",
+        shape: [2],
+        data: buffer.subarray(from, from + 2),
+      });
+      await session.run({ x: part(2) }, { outputs: { minus: part(0), size: part(4) } });
+      expect([...buffer]).toEqual([1, -2, -1, 2, 1, 2]);
+    });
+
     test("that needs more memory than there is says so, and the session goes on", async () => {
       // Σ over an outer product of 2^21 by 2^21 numbers: 16 TiB between the two operators.
       const outer = program(
@@ -539,6 +553,22 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       const error = await failure(attention.run(feeds, { outputs: { presentKey: presentKey! } }));
       expect(error.message).toContain('output "presentKey" lies in the memory of input "pastKey"');
     });
+
+    test.each([0, 2])(
+      "an output over a part of the input that it may lie in, from element %s on",
+      async (from) => {
+        const nodes = [node("Neg", ["half"], ["y"]), node("Neg", ["x"], ["z"])];
+        const ports = { x: ["float32", "n"], half: ["float32", "m"] } as const;
+        const outputs = { y: ["float32", "m"], z: ["float32", "n"] } as const;
+        const halving = program("halving", nodes, ports, outputs, { aliases: { y: "x" } });
+        await using session = await load(halving);
+        const x = floats([4], [1, 2, 3, 4]);
+        const half = floats([2], [5, 6]);
+        const y: HostTensor = { dtype: "float32", shape: [2], data: x.data.subarray(from, from + 2) };
+        const error = await failure(session.run({ x, half }, { outputs: { y } }));
+        expect(error.message).toContain('output "y" lies in the memory of input "x", not its alias');
+      },
+    );
 
     test("weights whose data is too short", async () => {
       const w: HostTensor = { dtype: "float32", shape: [2, 3], data: new Float32Array(5) };

@@ -152,6 +152,22 @@ test("loading is stopped by a signal, and the runtime stays good", async () => {
   expect(await session.run({ x: zeros("float32", [1, 4]) })).toEqual({ y: zeros("float32", [1, 4]) });
 });
 
+test("loading is stopped by closing the runtime", async () => {
+  const runtime = await openOrtFfi();
+  const model = chain(4_000, 4);
+  const begun = performance.now();
+  await (await runtime.load(model)).close();
+  const whole = performance.now() - begun;
+  const loading = expect(runtime.load(model)).rejects.toMatchObject({ code: "closed" });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const closing = performance.now();
+  await runtime.close();
+  const stopped = performance.now() - closing;
+  await loading;
+  console.log(`loading takes ${whole.toFixed(0)} ms, stopped within ${stopped.toFixed(0)} ms`);
+  expect(stopped).toBeLessThan(whole / 2);
+});
+
 test.skipIf(process.platform === "win32")("nothing is printed, whatever fails", async () => {
   await using runtime = await openOrtFfi(); // before koffi loads anything else: see growAsyncStack
   const libc = koffi.load(null);
