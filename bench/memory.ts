@@ -9,7 +9,7 @@ import { type Memory, memoryUse } from "../test/memory/use.js";
 import { reportMachine } from "./measure.js";
 
 const [calls = "500", only] = process.argv.slice(2);
-const backends = ["ort.ffi", "ort.binding"].filter((name) => only === undefined || name === only);
+const backends = (["ort.ffi", "ort.binding"] as const).filter((name) => only === undefined || name === only);
 const models = ["9b", "3b", "4b"]
   .map((size) => `tiny-openflamingo-${size}`)
   .filter((name) => hasGolden(`${name}/openflamingo.json`));

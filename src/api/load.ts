@@ -21,35 +21,11 @@ import { createFeatures } from "../runner/features.js";
 import { type ModelRunner, openModelRunner } from "../runner/modelRunner.js";
 import type { ModelCheckpoints } from "../runner/weights.js";
 import type { Runtime } from "../runtime/runtime.js";
-import { requireThreads } from "../runtime/threads.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import { createClipTokenizer } from "./embed.js";
-<<<<<<< HEAD
 import type { Flamingo } from "./flamingo.js";
 import type { LoadOptions } from "./loadOptions.js";
-=======
-import { createFlamingo, type Flamingo, type FlamingoParts } from "./flamingo.js";
-
-export interface LoadOptions {
-  /** Threads of one run, 1 to 1,024; all cores when left out. */
-  readonly threads?: number | undefined;
-  /**
-   * Which backend computes: `ort.ffi` (ONNX Runtime through its C interface) or `ort.binding` (its own binding,
-   * slower). Left out: the first, or the second where the first does not work.
-   */
-  readonly backend?: string | undefined;
-  /** What reading one image may cost. */
-  readonly images?: ImageLimits | undefined;
-  /** What may be taken from a checkpoint before it is known to be sound. */
-  readonly checkpoints?: Partial<ReaderLimits> | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Called while weights are read, with bytes done and in all. */
-  readonly onProgress?: LoadProgress | undefined;
-  /** Called with what a user should know, such as another backend than the usual one. */
-  readonly onNotice?: ((text: string) => void) | undefined;
-}
->>>>>>> a5cccf3 (Memory, closing, buffers, threads, shared signals and bundles are tested on both backends; a closed model keeps no weights)
 
 /** What loading needs of the system that it runs on. */
 export interface Platform {
@@ -82,7 +58,6 @@ export async function loadModel(
   options: LoadOptions,
 ): Promise<Flamingo> {
   options.signal?.throwIfAborted();
-  requireThreads(options.threads);
   const { vision, language, flamingo } = description;
   const trained = description.words === "trained";
   const notify = options.onNotice ?? platform.warn;

@@ -8,7 +8,7 @@ import { memoryUse } from "./use.js";
 
 const calls = 25;
 
-describe.each(["ort.ffi", "ort.binding"])("on %s", (backend) => {
+describe.each(["ort.ffi", "ort.binding"] as const)("on %s", (backend) => {
   const use = memoryUse({ backend, model: goldenModel("tiny-openflamingo-9b"), calls });
 
   test.each(["caption", "generate", "beams", "rank", "abort"])(

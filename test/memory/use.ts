@@ -9,10 +9,10 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type Flamingo, load } from "../../src/index.js";
+import { type BackendName, type Flamingo, load } from "../../src/index.js";
 
 export interface MemorySettings {
-  readonly backend: string;
+  readonly backend: BackendName;
   /** The model's folder. */
   readonly model: string;
   /** How many calls of each kind are measured. */
@@ -82,7 +82,7 @@ function lehmer(seed: number): () => number {
 }
 
 async function measure({ backend, model, calls }: MemorySettings): Promise<MemoryUse> {
-  const open = () => load(model, { backend: backend });
+  const open = () => load(model, { backend });
   const random = lehmer(1);
   const first = await open();
   for (let i = 0; i < 3; i++) for (const call of Object.values(kinds)) await call(first, random);

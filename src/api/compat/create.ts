@@ -8,12 +8,8 @@ import { optional, text } from "../../base/fields.js";
 import { quoted } from "../../base/quoted.js";
 import type { ImageSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
-<<<<<<< HEAD
 import { generationConfiguration } from "../../models/generationConfiguration.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
-=======
-import { requireThreads } from "../../runtime/threads.js";
->>>>>>> a5cccf3 (Memory, closing, buffers, threads, shared signals and bundles are tested on both backends; a closed model keeps no weights)
 import {
   checkpointOpener,
   imageReader,
@@ -75,25 +71,10 @@ export async function createOnPlatform(
     clipVisionEncoderPretrained,
     langEncoderPath,
     tokenizerPath,
-<<<<<<< HEAD
     crossAttnEveryNLayers,
     ...read
   } = readOptions("createModelAndTransforms", createReaders, options);
   const load: LoadOptions = read;
-=======
-    ...options
-  }: CreateOptions,
-): Promise<ModelAndTransforms> {
-  const { crossAttnEveryNLayers = 1, ...load } = options;
-  requireThreads(load.threads);
-  if (!(Number.isSafeInteger(crossAttnEveryNLayers) && crossAttnEveryNLayers >= 1)) {
-    throw new OpenFlamingoError(
-      "usage",
-      `crossAttnEveryNLayers is ${crossAttnEveryNLayers}: it must be a whole number, 1 or more`,
-      { hint: "It is in the model card: 4 for the 9B." },
-    );
-  }
->>>>>>> a5cccf3 (Memory, closing, buffers, threads, shared signals and bundles are tested on both backends; a closed model keeps no weights)
   if (!/[./\\]/.test(clipVisionEncoderPretrained)) {
     throw new OpenFlamingoError(
       "usage",
