@@ -3,6 +3,7 @@ import { boolean, integer, number, object, oneOf, optional, type Reader } from "
 import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ImageLimits } from "../images/index.js";
 import type { LoadProgress } from "../runner/weights.js";
+import { mostThreads } from "../runtime/threads.js";
 import { anyFunction, signal } from "./readOptions.js";
 
 /** What can compute on Node. */
@@ -50,7 +51,7 @@ const checkpointLimits = Object.fromEntries(Object.keys(defaultLimits).map((name
 };
 
 export const loadReaders = {
-  threads: optional(integer(1, 1024)),
+  threads: optional(integer(1, mostThreads)),
   backend: optional(oneOf<BackendName>("ort.ffi", "ort.binding")),
   engine: optional(oneOf<BackendName>("ort.ffi", "ort.binding")),
   limits: optional(

@@ -1,6 +1,6 @@
 /** How many threads work on one run. */
 import { OpenFlamingoError } from "../base/errors.js";
-import { quoted } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 
 /** More than any machine has cores; each thread that is asked for is started and has a stack. */
 export const mostThreads = 1024;
@@ -13,11 +13,9 @@ export const mostThreads = 1024;
 export function requireThreads(threads: unknown): asserts threads is number | undefined {
   if (threads === undefined) return;
   if (Number.isInteger(threads) && Number(threads) >= 1 && Number(threads) <= mostThreads) return;
-  const shown =
-    typeof threads === "number" || typeof threads === "bigint" ? String(threads) : quoted(threads);
   throw new OpenFlamingoError(
     "usage",
-    `threads is ${shown}: it must be an integer from 1 to ${mostThreads}`,
+    `threads is ${quoted(threads)}; it must be an integer from 1 to ${mostThreads}`,
     { hint: "Leave it out to use every core." },
   );
 }

@@ -48,7 +48,7 @@ describe.each(backends)("on $name, 40 calls share a signal:", ({ name, open }) =
     let flamingo: Flamingo;
     const photo = golden("photos/rocket.jpg");
     beforeAll(async () => {
-      flamingo = await load(goldenModel("tiny-openflamingo-9b"), { backend: name });
+      flamingo = await load(goldenModel("tiny-openflamingo-9b"), { backend: name, onNotice: () => {} });
     });
     afterAll(() => flamingo.close());
 
