@@ -15,6 +15,8 @@ const closed = (what: string) => ({
   message: `${what} was closed`,
   hint: "Await the calls under way before close(), and load the model again for others.",
 });
+/** Until a run that was asked for is under way. */
+const begun = () => new Promise((resolve) => setImmediate(resolve));
 const rejections: unknown[] = [];
 const note = (reason: unknown) => void rejections.push(reason);
 process.on("unhandledRejection", note);
@@ -25,6 +27,7 @@ afterAll(() => {
 
 describe.each(backends)("on $name", ({ name, open }) => {
   const long = chain(60, 512, () => 0);
+  const large = chain(6_000, 8);
   const x = zeros("float32", [512, 512]);
   const a = floats([1, 3], [1, 2, 3]);
 
@@ -34,7 +37,7 @@ describe.each(backends)("on $name", ({ name, open }) => {
     using bound = runtime.bind(x);
     const runs = sessions.slice(0, 2).flatMap((session) => [session.run({ x: bound }), session.run({ x })]);
     const outcomes = Promise.allSettled(runs);
-    await wait(10);
+    await begun();
     await runtime.close();
     for (const outcome of await outcomes) expect(outcome).toMatchObject({ reason: closed("chain") });
     await expect(sessions[2].run({ a, b: a })).rejects.toMatchObject(closed("addition"));
@@ -53,11 +56,11 @@ describe.each(backends)("on $name", ({ name, open }) => {
   test("closing the runtime stops what is being loaded, and waits for its end", async () => {
     const runtime = await open();
     let ended = false;
-    const loading = runtime.load(chain(4_000, 8)).finally(() => {
+    const loading = runtime.load(large).finally(() => {
       ended = true;
     });
     const outcome = Promise.allSettled([loading]);
-    await wait(5);
+    await wait(1);
     await runtime.close();
     await Promise.resolve();
     expect(ended).toBe(true);
@@ -69,7 +72,7 @@ describe.each(backends)("on $name", ({ name, open }) => {
     const session = await runtime.load(long);
     const controller = new AbortController();
     const run = expect(session.run({ x }, { signal: controller.signal })).rejects.toThrow("enough");
-    await wait(10);
+    await begun();
     controller.abort(new Error("enough"));
     await Promise.all([runtime.close(), run]);
   });
@@ -126,7 +129,7 @@ describe.each(backends)("on $name", ({ name, open }) => {
         if (outcome.status === "rejected") rejected++;
       }
     }
-    expect(rejected).toBeGreaterThan(5);
+    expect(rejected).toBeGreaterThan(2);
   });
 
   test("closing the compatible API's model in the middle of a call rejects it as closed", async () => {
@@ -151,7 +154,7 @@ describe.each(backends)("on $name", ({ name, open }) => {
       maxNewTokens: 100,
     });
     const outcome = expect(generate).rejects.toMatchObject({ code: "closed" });
-    await wait(60);
+    await wait(30);
     await model.close();
     await outcome;
   });
