@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["test/parity.ts", "test/messages.ts"],
+    globalSetup: ["test/duration.ts", "test/parity.ts", "test/messages.ts"],
     setupFiles: ["test/messages.setup.ts"],
     // Tests call native code: a process each, with the garbage collector at hand for the memory tests.
     pool: "forks",

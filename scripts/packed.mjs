@@ -3,10 +3,11 @@
  * examples typed in as they stand, under both ways in which TypeScript finds modules.
  */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deadLinks } from "./links.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
@@ -42,9 +43,26 @@ const run = (command, cwd = folder) => {
   return execFileSync(command, { cwd, shell: true, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
 };
 
+/** The packed documents: links lead to files of the package, and nobody is reported of what npm 12 rejects. */
+function checkFiles(tarball) {
+  run(`tar -xzf "${tarball}"`);
+  const unpacked = join(folder, "package");
+  const dead = deadLinks(unpacked);
+  if (dead.length > 0) throw new Error(`links that lead nowhere in the package:\n  ${dead.join("\n  ")}`);
+  const old = readdirSync(unpacked, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(js|ts|md)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !file.endsWith("dependencies.md") && readFileSync(file, "utf8").includes(rejectedFlag));
+  if (old.length > 0)
+    throw new Error(`${rejectedFlag} is an error in npm 12, and is named in:\n  ${old.join("\n  ")}`);
+  rmSync(unpacked, { recursive: true });
+}
+const rejectedFlag = "--onnxruntime-node-install";
+
 try {
   const tarball = run(`npm pack --silent --pack-destination "${folder}"`, root).trim();
   run(`npx publint --pack false --strict`, root);
+  checkFiles(tarball);
   writeFileSync(join(folder, "package.json"), '{ "name": "user", "private": true, "type": "module" }');
   const [install] = blocks(section("Install"), "sh");
   run(`${install.trim().replace(/openflamingo$/, `./${tarball}`)} typescript@6 @types/node@20`);

@@ -1,5 +1,6 @@
 /// <reference types="node" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
+/// <reference types="node" preserve="true" />
 /**
  * Few-shot vision-language models: images and text in any order in, text out.
  *

@@ -1,5 +1,5 @@
 /** Makes the high-level API of a model runner and what reads images and texts for it. */
-import { asyncDisposable } from "../base/disposable.js";
+import { asyncDispose } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import {
   anything,
@@ -227,7 +227,7 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
       return askPrompt(image, question, shots && { shots });
     },
     close,
-    ...asyncDisposable(close),
+    [asyncDispose]: close,
   };
 }
 

@@ -1,20 +1,18 @@
 /** Loading on Node: files of the disk, sharp for images, ONNX Runtime for the work. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { OpenFlamingoError } from "../base/errors.js";
+import { requireNode } from "../base/nodeVersion.node.js";
 import { quoted } from "../base/quoted.js";
 import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
+import { bundledModel } from "./bundledModel.node.js";
 import { fetchImage } from "./fetchImage.node.js";
 import type { Flamingo } from "./flamingo.js";
 import { loadModel, type Platform } from "./load.js";
 import { type LoadOptions, loadReaders } from "./loadOptions.js";
 import { readOptions } from "./readOptions.js";
-
-/** The model that comes with the package. */
-const bundledModel = fileURLToPath(new URL("../../assets/tiny-openflamingo-9b", import.meta.url));
 
 /**
  * Loads a model and makes it ready to answer.
@@ -26,7 +24,8 @@ const bundledModel = fileURLToPath(new URL("../../assets/tiny-openflamingo-9b", 
  * await using flamingo = await load();
  * const { text } = await flamingo.caption("cat.jpg");
  */
-export async function load(model: string = bundledModel, options: LoadOptions = {}): Promise<Flamingo> {
+export async function load(model: string = bundledModel(), options: LoadOptions = {}): Promise<Flamingo> {
+  requireNode();
   readOptions("load", loadReaders, options);
   if (typeof model !== "string" || model === "") {
     throw new OpenFlamingoError(

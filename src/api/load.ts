@@ -1,4 +1,5 @@
 /** Loading a model: from a folder and a platform to a `Flamingo`. */
+import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { parseJson } from "../base/json.js";
 import { quoted } from "../base/quoted.js";
@@ -70,11 +71,14 @@ export async function loadModel(
     crossAttentionEvery: flamingo.crossAttentionEvery,
   });
   const open = checkpointOpener(platform, options);
-  await using visionFile = await open(vision.weights);
-  await using languageFile = await open(language.weights);
-  await using flamingoFile = await open(flamingo.checkpoint);
-  const checkpoints = { vision: visionFile, language: languageFile, flamingo: flamingoFile };
-  const model = await openOnRuntime(platform, parts, checkpoints, options);
+  const model = await withClosing(async (closing) => {
+    const checkpoints = {
+      vision: closing(await open(vision.weights)),
+      language: closing(await open(language.weights)),
+      flamingo: closing(await open(flamingo.checkpoint)),
+    };
+    return openOnRuntime(platform, parts, checkpoints, options);
+  });
   const openVision = () => checkpointOpener(platform, { limits: options.limits })(vision.weights);
   return createFlamingo({
     ...parts,

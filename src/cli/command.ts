@@ -2,6 +2,7 @@
 import type { Flamingo } from "../api/flamingo.js";
 import { load } from "../api/load.node.js";
 import type { PreparedPrompt } from "../api/prompt.js";
+import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import type { Answer } from "../generate/answers.js";
 import { exitCodes } from "./exitCodes.js";
@@ -24,19 +25,19 @@ export async function withModel(
   const terminal = createTerminal({ json: flags.json ?? false, quiet: flags.quiet ?? false });
   try {
     const answer = await prepare(terminal);
-    const flamingo = await load(flags.model, {
-      threads: flags.threads,
-      backend: flags.backend ?? flags.engine,
-      signal: terminal.signal,
-      onProgress: (done, total) => terminal.progress("loading", done, total),
-      onNotice: (text) => terminal.notice(`note: ${text}`),
+    const code = await withClosing(async (closing) => {
+      const flamingo = closing(
+        await load(flags.model, {
+          threads: flags.threads,
+          backend: flags.backend ?? flags.engine,
+          signal: terminal.signal,
+          onProgress: (done, total) => terminal.progress("loading", done, total),
+          onNotice: (text) => terminal.notice(`note: ${text}`),
+        }),
+      );
+      return answer(flamingo, terminal);
     });
-    try {
-      const code = await answer(flamingo, terminal);
-      process.exitCode = terminal.stopped() ?? code;
-    } finally {
-      await flamingo.close();
-    }
+    process.exitCode = terminal.stopped() ?? code;
   } catch (error) {
     process.exitCode = terminal.error(error);
   }

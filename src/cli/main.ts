@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command line: one command a file. What stands here is help, version and wrong usage. */
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";

@@ -5,6 +5,7 @@
  * Reference: open_clip 2.20.0, src/open_clip/model.py, `CLIP.encode_image` and `CLIP.encode_text`.
  * Sizes: S pixels a side, t tokens, f width of the features.
  */
+import { withClosing } from "../base/dispose.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import type { Graph } from "../graph/index.js";
 import type { VisionConfiguration } from "../models/configuration.js";
@@ -46,9 +47,11 @@ export function createFeatures(
 ): Features {
   const load = async (tower: "vision" | "text", graph: Graph): Promise<Session> => {
     const compiled = compile(graph);
-    await using checkpoint = await openVision();
-    const weights = await loadTower(tower, compiled.weights, checkpoint, loaded);
-    return await runtime.load(withWeights(compiled, weights), threads === undefined ? {} : { threads });
+    return withClosing(async (closing) => {
+      const checkpoint = closing(await openVision());
+      const weights = await loadTower(tower, compiled.weights, checkpoint, loaded);
+      return runtime.load(withWeights(compiled, weights), threads === undefined ? {} : { threads });
+    });
   };
 
   const images = onFirstUse(() => load("vision", imageFeaturesGraph(clip.vit, clip.featureWidth())));

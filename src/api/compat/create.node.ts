@@ -1,4 +1,5 @@
 /** The compatible API on Node. */
+import { requireNode } from "../../base/nodeVersion.node.js";
 import { node } from "../load.node.js";
 import { type CreateOptions, createOnPlatform, type ModelAndTransforms } from "./create.js";
 
@@ -17,5 +18,7 @@ import { type CreateOptions, createOnPlatform, type ModelAndTransforms } from ".
  * });
  * await model.loadStateDict("models/checkpoint.pt", { strict: false });
  */
-export const createModelAndTransforms = (options: CreateOptions): Promise<ModelAndTransforms> =>
-  createOnPlatform(node, options);
+export async function createModelAndTransforms(options: CreateOptions): Promise<ModelAndTransforms> {
+  requireNode();
+  return createOnPlatform(node, options);
+}

@@ -3,6 +3,7 @@
  *
  * Reference: open_flamingo/src/factory.py, `create_model_and_transforms`.
  */
+import { withClosing } from "../../base/dispose.js";
 import { OpenFlamingoError } from "../../base/errors.js";
 import { optional, text } from "../../base/fields.js";
 import { quoted } from "../../base/quoted.js";
@@ -99,10 +100,12 @@ export async function createOnPlatform(
     async open([flamingo, ...further], signal) {
       const stopped = { ...load, signal: signal ?? load.signal };
       const open = checkpointOpener(platform, stopped);
-      await using vision = await open(clipVisionEncoderPretrained);
-      await using language = await open(langEncoderPath);
-      const checkpoints = { vision, language, flamingo: flamingo!, further };
-      return await openOnRuntime(platform, parts, checkpoints, stopped);
+      return withClosing(async (closing) => {
+        const vision = closing(await open(clipVisionEncoderPretrained));
+        const language = closing(await open(langEncoderPath));
+        const checkpoints = { vision, language, flamingo: flamingo!, further };
+        return openOnRuntime(platform, parts, checkpoints, stopped);
+      });
     },
   });
   return {

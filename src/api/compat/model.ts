@@ -3,7 +3,7 @@
  *
  * Reference: open_flamingo/src/flamingo.py, `Flamingo`.
  */
-import { asyncDisposable } from "../../base/disposable.js";
+import { asyncDispose } from "../../base/dispose.js";
 import { OpenFlamingoError } from "../../base/errors.js";
 import { anything, boolean, optional, type Reader } from "../../base/fields.js";
 import { quoted } from "../../base/quoted.js";
@@ -223,7 +223,7 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
       conditioning.media = undefined;
     },
     close,
-    ...asyncDisposable(close),
+    [asyncDispose]: close,
   };
 }
 

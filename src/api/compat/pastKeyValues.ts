@@ -4,6 +4,7 @@
  * One piece of memory serves a text and all that is read after it: going on from the same past a second time writes
  * over what followed it the first time, and the past of that is then rejected.
  */
+import { dispose } from "../../base/dispose.js";
 import type { Decoder } from "../../runner/decoder.js";
 import { usage } from "./inputs.js";
 
@@ -49,7 +50,7 @@ function write(memory: Memory, lengths: readonly number[], parent: Past | undefi
     memory.decoder.close();
     memory.onClosed();
   };
-  memory.latest = { lengths, memory, parent, close, [Symbol.dispose]: close };
+  memory.latest = { lengths, memory, parent, close, [dispose]: close };
   return memory.latest;
 }
 
