@@ -9,7 +9,7 @@ import { operators } from "../src/graph/index.js";
 export function operatorsPage(): string {
   const rows = [...operators]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ name, inputs, grad, onnx, decomposition, autocast }) => {
+    .map(({ name, inputs, grad, onnx, decomposition }) => {
       const gradient = grad === "none" ? "none" : grad ? "own rule" : "through the decomposition";
       const cells = [
         `\`${name}\``,
@@ -17,16 +17,15 @@ export function operatorsPage(): string {
         gradient,
         onnx ? "own lowering" : "by the decomposition",
         decomposition ? "yes" : "primitive",
-        autocast,
       ];
       return `| ${cells.join(" | ")} |`;
     });
   return `# Operators
 
-The ${operators.length} operators of the language, printed from its table by \`npx tsx scripts/operators.ts\`. A primitive operator must be known to every lowering; one with a decomposition is exact without a kernel. Precision is what mixed precision does with it: \`low\` gains from few bits, \`float32\` must not lose any, \`follow\` takes what comes.
+The ${operators.length} operators of the language, printed from its table by \`npx tsx scripts/operators.ts\`. A primitive operator must be known to every lowering; one with a decomposition is exact without a kernel.
 
-| operator | inputs | gradient | ONNX | decomposition | precision |
-|---|---|---|---|---|---|
+| operator | inputs | gradient | ONNX | decomposition |
+|---|---|---|---|---|
 ${rows.join("\n")}
 `;
 }

@@ -3,10 +3,19 @@
  * and is never written by a model. The table of operators thereby knows a backend's names, but nothing of its file
  * format.
  */
+import type { DType } from "../base/dtypes.js";
 import { type Attributes, addNode, type Op, shapeError, type Tensor, type TensorType } from "./tensor.js";
 
-/** What an ONNX attribute can hold; `{ float }` distinguishes 1.0 from 1, which JavaScript cannot. */
-export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
+/**
+ * What an ONNX attribute can hold. `{ float }` distinguishes 1.0 from 1, which JavaScript cannot; `{ dtype }` is written
+ * as ONNX's number for the type.
+ */
+export type OnnxAttribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly dtype: DType };
 
 export interface OnnxInstruction {
   readonly type: string;
@@ -23,7 +32,6 @@ const onnxOp: Op = {
   grad: "none",
   onnx: undefined,
   decomposition: undefined,
-  autocast: "follow",
   aliases: {},
 };
 

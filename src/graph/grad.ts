@@ -5,10 +5,12 @@
  * operator's entry for its rule. An operator without one is differentiated through its decomposition, which computes
  * its inner values again.
  */
+
+import { constant } from "./constant.js";
 import { add } from "./ops/elementwise.js";
 import { broadcastTo, sumTo } from "./ops/reduce.js";
 import { showShape } from "./size.js";
-import { constant, type NamedTensors, type Node, namedInputs, shapeError, type Tensor } from "./tensor.js";
+import { type NamedTensors, type Node, namedInputs, shapeError, type Tensor } from "./tensor.js";
 
 /**
  * The gradient of `loss` with respect to each parameter, in their order and shapes.

@@ -9,10 +9,11 @@
  */
 
 export { instructionOf, type OnnxAttribute } from "./backendNode.js";
+export { bytesOfConstant, constant } from "./constant.js";
 export { grad } from "./grad.js";
 export type { Operand, Operator } from "./op.js";
 export * from "./ops/activation.js";
-export { attention, cachedAttention, MASK_VALUE } from "./ops/attention.js";
+export { attention, cachedAttention, MASK_VALUE, maskValue, maskWhere } from "./ops/attention.js";
 export * from "./ops/elementwise.js";
 export * from "./ops/gather.js";
 export { operators } from "./ops/index.js";
@@ -38,7 +39,6 @@ export {
   times,
 } from "./size.js";
 export {
-  constant,
   createGraph,
   type Graph,
   input,

@@ -14,10 +14,10 @@
  * a lowering of its own where a backend has a kernel, and a gradient of its own where that is cheaper than the
  * decomposition's.
  */
+import { constant } from "./constant.js";
 import {
   type Attributes,
   addNode,
-  constant,
   type Graph,
   type Lowering,
   type Op,
@@ -55,10 +55,6 @@ interface OpEntry<I extends readonly string[], A, Type, Y> {
     | "none";
   readonly onnx?: (inputs: Named<I>, attributes: A, y: Type, graph: Graph) => Y;
   readonly decomposition?: (inputs: Named<I>, attributes: A, y: Type, graph: Graph) => Y;
-  /**
-   * Under mixed precision: `low` gains from it, `float32` must not lose digits, `follow` (default) takes what comes.
-   */
-  readonly autocast?: Op["autocast"];
   /** Results that may be the memory of an input: result → name of the input. */
   readonly aliases?: Op["aliases"];
 }
@@ -69,7 +65,12 @@ type Apply<I extends readonly string[], A, Y> = ((
 ) => Y) & { readonly op: Op };
 
 export type Operator<I extends readonly string[], A = unknown> = Apply<I, A, Tensor>;
-export type OperatorOfMany<I extends readonly string[], A = unknown> = Apply<I, A, readonly Tensor[]>;
+/** `Y`: as a tuple where their number is fixed. */
+export type OperatorOfMany<
+  I extends readonly string[],
+  A = unknown,
+  Y extends readonly Tensor[] = readonly Tensor[],
+> = Apply<I, A, Y>;
 
 /** An operator with one result. */
 export function defineOp<const I extends readonly string[], A>(
@@ -100,9 +101,11 @@ export function defineOp<const I extends readonly string[], A>(
 }
 
 /** An operator with several results, such as the parts of a split. */
-export function defineOpOfMany<const I extends readonly string[], A>(
-  entry: OpEntry<I, A, readonly TensorType[], readonly Tensor[]>,
-): OperatorOfMany<I, A> {
+export function defineOpOfMany<
+  const I extends readonly string[],
+  A,
+  Y extends readonly Tensor[] = readonly Tensor[],
+>(entry: OpEntry<I, A, readonly TensorType[], readonly Tensor[]>): OperatorOfMany<I, A, Y> {
   type Erased = OpEntry<[], Attributes, readonly TensorType[], readonly Tensor[]>;
   const { shape, grad, onnx, decomposition } = entry as unknown as Erased;
   return asFunction(
@@ -116,24 +119,22 @@ export function defineOpOfMany<const I extends readonly string[], A>(
       onnx,
       decomposition,
     },
-    (results) => results,
-  ) as OperatorOfMany<I, A>;
+    (results) => results as Y,
+  ) as OperatorOfMany<I, A, Y>;
 }
 
 type Common = Pick<Op, "name" | "inputs"> & {
-  readonly autocast?: Op["autocast"];
   readonly aliases?: Op["aliases"];
 };
 
-const common = ({ name, inputs, autocast = "follow", aliases = {} }: Common) => ({
+const common = ({ name, inputs, aliases = {} }: Common) => ({
   name,
   inputs: inputs.map((each) => each.replace(/\?$/, "")),
-  autocast,
   aliases,
 });
 
 /** Calling an operator writes a node into the graph of its inputs. */
-function asFunction<Y>(op: Op, takeAlongAxis: (results: readonly Tensor[]) => Y) {
+function asFunction<Y>(op: Op, resultOf: (results: readonly Tensor[]) => Y) {
   const apply = (...args: readonly unknown[]): Y => {
     const given = args.slice(0, op.inputs.length) as readonly (Operand | undefined)[];
     const attributes = (args[op.inputs.length] ?? {}) as Attributes;
@@ -142,7 +143,7 @@ function asFunction<Y>(op: Op, takeAlongAxis: (results: readonly Tensor[]) => Y)
     if (!graph) throw shapeError(op.name, "no input is a tensor");
     const dtype = tensorsGiven.find((each) => each.dtype !== "bool")?.dtype ?? "float32";
     const tensors = given.map((each) => (typeof each === "number" ? constant(graph, each, { dtype }) : each));
-    return takeAlongAxis(addNode(graph, op, tensors, attributes));
+    return resultOf(addNode(graph, op, tensors, attributes));
   };
   return Object.assign(apply, { op });
 }

@@ -1,6 +1,8 @@
 /** A graph as text: a line a node, with the names that the checkpoint and the model give, and every shape. */
-import { showShape } from "./size.js";
-import { type Graph, isConstant, isSource, nameOf, type Tensor } from "./tensor.js";
+
+import { valuesOfConstant } from "./constant.js";
+import { product, showShape } from "./size.js";
+import { type Graph, isConstant, isSource, type Node, nameOf, type Tensor } from "./tensor.js";
 
 /** Stable and made for reading and for comparing; not meant to be read back. */
 export function print(graph: Graph): string {
@@ -11,22 +13,26 @@ export function print(graph: Graph): string {
     for (const result of node.results) {
       names.set(result, isSource(node.op) && !isConstant(node.op) ? nameOf(node) : `%${count++}`);
     }
-    const left = node.results.map((result) => names.get(result)).join(", ");
-    const type = `${node.results[0]!.dtype} ${showShape(node.results[0]!.shape)}`;
+    const left = node.results.map((each) => `${names.get(each)}: ${each.dtype} ${showShape(each.shape)}`);
     const given = node.inputs.map((input) => (input ? names.get(input) : "-"));
     const attributes = isSource(node.op)
       ? isConstant(node.op)
-        ? showValues(node.attributes.values as readonly number[])
+        ? showValues(node)
         : ""
       : showAttributes(node.attributes);
-    lines.push(`  ${left}: ${type} = ${[node.op.name, ...given, attributes].filter(Boolean).join(" ")}`);
+    lines.push(`  ${left.join(", ")} = ${[node.op.name, ...given, attributes].filter(Boolean).join(" ")}`);
   }
   const outputs = [...graph.outputs].map(([name, tensor]) => `  ${name} <- ${names.get(tensor)}`);
   return [`graph ${graph.name}`, ...lines, "outputs", ...outputs, ""].join("\n");
 }
 
-const showValues = (values: readonly number[]): string =>
-  values.length <= 4 ? values.join(" ") : `${values.slice(0, 3).join(" ")} … (${values.length} values)`;
+function showValues(node: Node): string {
+  const count = product(node.results[0]!.shape) as number;
+  const shown = valuesOfConstant(node, count <= 4 ? count : 3).map((value) =>
+    Object.is(value, -0) ? "-0" : value,
+  );
+  return count <= 4 ? shown.join(" ") : `${shown.join(" ")} … (${count} values)`;
+}
 
 const showAttributes = (attributes: object): string =>
   Object.entries(attributes)

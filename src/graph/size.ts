@@ -81,6 +81,24 @@ export const sameDim = (a: Dim, b: Dim): boolean => showDim(a) === showDim(b);
 export const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((dim, i) => sameDim(dim, b[i]!));
 
+/**
+ * The sign of a size for all values of its names, which are at least 1; "unknown" where it depends on them, or is not
+ * found out.
+ */
+export function signOf(dim: Dim): "negative" | "not negative" | "unknown" {
+  if (typeof dim === "number") return dim < 0 ? "negative" : "not negative";
+  // With 1 + rest for each name, no rest below 0: coefficients of one sign are then the sign of the whole.
+  const shifted = dim.terms
+    .map(({ coefficient, factors }) =>
+      factors.reduce((a: Dim, name) => times(a, plus(namedSize(name), 1)), coefficient),
+    )
+    .reduce(plus, 0);
+  const terms = termsOf(shifted);
+  if (terms.every(({ coefficient }) => coefficient >= 0)) return "not negative";
+  const [least = 0] = terms.flatMap(({ coefficient, factors }) => (factors.length === 0 ? coefficient : []));
+  return least < 0 && terms.every(({ coefficient }) => coefficient <= 0) ? "negative" : "unknown";
+}
+
 /** The value of a size, given those of the names. @throws OpenFlamingoError `shape` for a name without a value */
 export function evaluateDim(dim: Dim, values: ReadonlyMap<string, number>): number {
   let sum = 0;

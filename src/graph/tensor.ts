@@ -5,7 +5,7 @@
  */
 import type { DType } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { type Dim, namedSize, product, type Shape, sameShape, showDim, showShape } from "./size.js";
+import { type Dim, namedSize, type Shape, sameShape, showDim, showShape, signOf } from "./size.js";
 
 export interface TensorType {
   readonly dtype: DType;
@@ -18,7 +18,7 @@ export interface Tensor extends TensorType {
   readonly index: number;
 }
 
-/** Numbers, texts, lists and plain objects of them: what JSON can hold. */
+/** Numbers, texts, lists and plain objects of them: as JSON, they tell one node from another. */
 export type Attributes = Readonly<Record<string, unknown>>;
 
 /** A node's inputs by the names that its operator gives them; an optional one may be absent. */
@@ -40,7 +40,6 @@ export interface Op {
     | undefined; // differentiate the decomposition
   readonly onnx: Lowering | undefined;
   readonly decomposition: Lowering | undefined;
-  readonly autocast: "float32" | "low" | "follow";
   /** Results that may be the memory of an input: result → name of the input. */
   readonly aliases: Readonly<Record<number, string>>;
 }
@@ -101,6 +100,12 @@ export function addNode(
     }
   }
   const types = op.shape(namedInputs(op, inputs), attributes);
+  for (const { shape } of types) {
+    const negative = shape.find((dim) => signOf(dim) === "negative");
+    if (negative !== undefined) {
+      throw shapeError(op.name, `the result ${showShape(shape)} has the negative size ${showDim(negative)}`);
+    }
+  }
   const results: Tensor[] = [];
   const node: Node = { id: graph.nodes.length, graph, op, inputs, attributes, results };
   types.forEach(({ dtype, shape }, index) => {
@@ -135,13 +140,12 @@ const source = (name: string): Op => ({
   grad: "none",
   onnx: undefined,
   decomposition: undefined,
-  autocast: "follow",
   aliases: {},
 });
 
 const inputOp = source("input");
 const weightOp = source("weight");
-const constantOp: Op = {
+export const constantOp: Op = {
   ...source("constant"),
   shape: (_, { dtype, shape }) => [{ dtype: dtype as DType, shape: shape as Shape }],
 };
@@ -199,28 +203,6 @@ function declare(
 function requireFree({ inputs, weights, outputs }: Graph, operator: string, name: string): void {
   const taken = [inputs, weights, outputs].some((table) => table.has(name));
   if (taken) throw shapeError(operator, `the name ${name} is taken`);
-}
-
-/**
- * Numbers known while the model is written: one for a scalar, or a list with its shape.
- *
- * @throws OpenFlamingoError `shape` for numbers that do not fill the shape or are none of the type
- */
-export function constant(
-  graph: Graph,
-  values: number | readonly number[],
-  { dtype = "float32", shape }: { dtype?: DType; shape?: readonly number[] } = {},
-): Tensor {
-  const list = typeof values === "number" ? [values] : values;
-  const dims = shape ?? (typeof values === "number" ? [] : [list.length]);
-  // JSON has no infinity; a mask is −1e30 anyway (kernels disagree about rows of −∞).
-  const isWrong = (value: number) => !(dtype.includes("float") ? Number.isFinite : Number.isInteger)(value);
-  const wrong = list.find(isWrong);
-  if (wrong !== undefined) throw shapeError("constant", `${wrong} is no ${dtype}`);
-  if (list.length !== product(dims)) {
-    throw shapeError("constant", `${list.length} numbers do not fill ${showShape(dims)}`);
-  }
-  return addNode(graph, constantOp, [], { dtype, shape: dims, values: list })[0]!;
 }
 
 /** Names a result. @throws OpenFlamingoError `shape` when the name is taken */

@@ -2,9 +2,9 @@
  * An ONNX file from a lowered graph, as bytes. Field numbers are those of onnx.proto; weights are declared as external
  * data, so that the file stays small and their memory is given beside it.
  */
-import { bytesOf, type DType, onnxTypes } from "../base/dtypes.js";
-import { bug } from "../base/errors.js";
+import { type DType, onnxTypes } from "../base/dtypes.js";
 import {
+  bytesOfConstant,
   type Graph,
   instructionOf,
   isConstant,
@@ -16,6 +16,7 @@ import {
   showDim,
   type Tensor,
 } from "../graph/index.js";
+
 import { weightLocation } from "../runtime/runtime.js";
 import { type Field, message } from "./protobuf.js";
 
@@ -90,6 +91,7 @@ function emitNode(node: Node, names: ReadonlyMap<Tensor, string>): Uint8Array {
 }
 
 function emitAttribute(name: string, value: OnnxAttribute): Uint8Array {
+  if (typeof value === "object" && "dtype" in value) return emitAttribute(name, onnxTypes[value.dtype]);
   if (typeof value === "number")
     return message([
       [1, name],
@@ -112,31 +114,13 @@ function emitAttribute(name: string, value: OnnxAttribute): Uint8Array {
 }
 
 function emitConstant(node: Node, names: ReadonlyMap<Tensor, string>): Uint8Array {
-  const { dtype, shape, values } = node.attributes as unknown as {
-    dtype: DType;
-    shape: readonly number[];
-    values: readonly number[];
-  };
+  const [result] = node.results as readonly [Tensor];
   return message([
-    ...shape.map((dim): Field => [1, dim]),
-    [2, onnxTypes[dtype]],
-    [8, names.get(node.results[0]!)!],
-    [9, bytesOfValues(values, dtype)],
+    ...result.shape.map((dim): Field => [1, dim as number]),
+    [2, onnxTypes[result.dtype]],
+    [8, names.get(result)!],
+    [9, bytesOfConstant(node)],
   ]);
-}
-
-function bytesOfValues(values: readonly number[], dtype: DType): Uint8Array {
-  const bytes = new Uint8Array(values.length * bytesOf[dtype]);
-  const view = new DataView(bytes.buffer);
-  values.forEach((value, i) => {
-    if (dtype === "float32") view.setFloat32(4 * i, value, true);
-    else if (dtype === "float64") view.setFloat64(8 * i, value, true);
-    else if (dtype === "int64") view.setBigInt64(8 * i, BigInt(value), true);
-    else if (dtype === "int32") view.setInt32(4 * i, value, true);
-    else if (dtype === "bool") view.setUint8(i, value);
-    else throw bug("internal", `constants of type ${dtype} are not written`);
-  });
-  return bytes;
 }
 
 function emitWeight(node: Node): Uint8Array {

@@ -4,6 +4,7 @@
 import { expect, test } from "vitest";
 import {
   attention,
+  cos,
   erf,
   exp,
   gelu,
@@ -12,6 +13,7 @@ import {
   logSoftmax,
   quickGelu,
   sigmoid,
+  sin,
   softmax,
   sqrt,
   type Tensor,
@@ -34,6 +36,8 @@ test.each<[string, (x: Tensor) => Tensor, readonly number[], readonly number[]]>
   ["quickGelu, where σ is 3/4", quickGelu, [ln(3) / 1.702], [(0.75 * ln(3)) / 1.702]],
   ["sigmoid", sigmoid, [0, ln(3), -ln(3)], [0.5, 0.75, 0.25]],
   ["tanh", tanh, [0, ln(2), -ln(2)], [0, 0.6, -0.6]],
+  ["cos", cos, [0, Math.PI / 3, Math.PI], [1, 0.5, -1]],
+  ["sin", sin, [0, Math.PI / 6, -Math.PI / 2], [0, 0.5, -1]],
   ["exp", exp, [0, ln(5)], [1, 5]],
   ["log", log, [1, Math.E], [0, 1]],
   ["sqrt", sqrt, [0.25, 2], [0.5, Math.SQRT2]],

@@ -7,12 +7,18 @@ import { describe, expect, test } from "vitest";
 import {
   attention,
   cachedAttention,
+  createGraph,
   grad,
+  input,
   MASK_VALUE,
+  maskValue,
+  maskWhere,
+  output,
   softmax,
   sum,
   type Tensor,
 } from "../../src/graph/index.js";
+import { lower } from "../../src/onnx/lower.js";
 import { array, difference, host, noise, type Plain } from "./arrays.js";
 import { useBackend } from "./evaluate.js";
 import { attentionOf, cachedAttentionOf } from "./operators/formulas.js";
@@ -100,3 +106,30 @@ test("masked scores count for nothing, and a row of them alone is even", async (
   const expected = { shape: [2, 4], data: [0.25, 0, 0.75, 0, 0.25, 0.25, 0.25, 0.25] };
   expect(difference(y!, expected)).toBeLessThan(1e-6);
 });
+
+test("a mask is held by every type of floats, and leaves room for the score that it is added to", () => {
+  const graph = createGraph("masks");
+  const isHidden = input(graph, "isHidden", "bool", ["t", "s"]);
+  for (const dtype of ["float64", "float32", "float16", "bfloat16"] as const) {
+    const bias = maskWhere(isHidden, { dtype });
+    expect(bias.dtype).toBe(dtype);
+    expect(2 * maskValue(dtype)).toBeGreaterThan(dtype === "float16" ? -65_520 : -3.3e38);
+  }
+  expect(maskWhere(isHidden)).toBe(maskWhere(isHidden, { dtype: "float32" }));
+});
+
+test.each(["float64", "float32", "float16", "bfloat16"] as const)(
+  "cached attention is lowered in %s, where no kernel takes its heads",
+  (dtype) => {
+    const graph = createGraph("cache");
+    const tokens = input(graph, "tokens", dtype, ["b", "t", 2, 6]);
+    const past = input(graph, "past", dtype, ["b", 2, "capacity", 6]);
+    const start = input(graph, "start", "int32", ["b"]);
+    const bias = input(graph, "bias", dtype, [1, 1, "t", "total"]);
+    const [y, keys] = cachedAttention(tokens, tokens, tokens, past, past, start, bias, { scale: 0.5 });
+    output(graph, "y", y);
+    output(graph, "keys", keys);
+    const types = lower(graph).outputs;
+    expect([types.get("y")!.dtype, types.get("keys")!.dtype]).toEqual([dtype, dtype]);
+  },
+);

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import {
   add,
+  cachedAttention,
   concat,
   constant,
   createGraph,
@@ -10,8 +11,10 @@ import {
   output,
   print,
   rearrange,
+  slice,
   softmax,
   split,
+  type Tensor,
   weight,
 } from "../../src/graph/index.js";
 import { params } from "../../src/models/layers.js";
@@ -34,15 +37,30 @@ graph small
   %1: float32 (b, t, 2, 2) = reshape %0 shape=(b, t, 2, 2)
   %2: float32 (b, 2, t, 2) = transpose %1 order=(0, 2, 1, 3)
   %3: float32 (b, 2, t, 2) = softmax %2 axis=-1
-  %4, %5: float32 (b, 2, t, 1) = split %3 parts=2 axis=-1
+  %4: float32 (b, 2, t, 1), %5: float32 (b, 2, t, 1) = split %3 parts=2 axis=-1
   %6: float32 (b, 2, t, 1) = add %4 %5
   %7: float32 (6, 1, 1, 1, 1) = constant 1 2 3 … (6 values)
   %8: float32 (6, b, 2, t, 1) = add %6 %7
-  %9: float32 (b, 2·t, 6) = join x x axis=1
+  %9: float32 (b, 2·t, 6) = concat x x axis=1
 outputs
   sum <- %8
   joined <- %9
 `);
+});
+
+test("every result has its own type, and constants are shown as they are held", () => {
+  const graph = createGraph("cache");
+  const tokens = input(graph, "tokens", "float32", ["b", "t", 2, 8]);
+  const past = input(graph, "past", "float32", ["b", 2, "capacity", 8]);
+  const start = constant(graph, [0], { dtype: "int32" });
+  const bias = constant(graph, -0, { shape: [1, 1, 1, 1] });
+  const row = (x: Tensor) => slice(x, { axis: 0, start: 0, end: 1 });
+  const token = slice(row(tokens), { axis: 1, start: 0, end: 1 });
+  cachedAttention(token, token, token, row(past), row(past), start, bias, { scale: 1 });
+  expect(print(graph)).toContain("%1: float32 (1, 1, 1, 1) = constant -0\n");
+  expect(print(graph)).toContain("%5: float32 (1, 1, 2, 8), %6: float32 (1, 2, capacity, 8), %7: ");
+  constant(graph, [0.1, 1 / 3], { dtype: "float16" });
+  expect(print(graph)).toContain("float16 (2) = constant 0.0999755859375 0.333251953125\n");
 });
 
 test("the resampler is printed alike each time, and reads like its file", () => {
@@ -70,12 +88,12 @@ graph perceiver
   layers.0.0.norm_latents.weight: float32 (16) = weight
   layers.0.0.norm_latents.bias: float32 (16) = weight
   %3: float32 (b, T, 5, 16) = layerNorm %1 layers.0.0.norm_latents.weight layers.0.0.norm_latents.bias epsilon=0.00001
-  %4: float32 (b, T, v + 5, 16) = join %2 %3 axis=-2
+  %4: float32 (b, T, v + 5, 16) = concat %2 %3 axis=-2
   layers.0.0.to_q.weight: float32 (16, 16) = weight
   %5: float32 (b, T, 5, 16) = linear %3 layers.0.0.to_q.weight -
   layers.0.0.to_kv.weight: float32 (32, 16) = weight
   %6: float32 (b, T, v + 5, 32) = linear %4 layers.0.0.to_kv.weight -
-  %7, %8: float32 (b, T, v + 5, 16) = split %6 parts=2 axis=-1
+  %7: float32 (b, T, v + 5, 16), %8: float32 (b, T, v + 5, 16) = split %6 parts=2 axis=-1
   %9: float32 (b, T, 5, 2, 8) = reshape %5 shape=(b, T, 5, 2, 8)
   %10: float32 (b, T, 2, 5, 8) = transpose %9 order=(0, 1, 3, 2, 4)
   %11: float32 (b, T, v + 5, 2, 8) = reshape %7 shape=(b, T, v + 5, 2, 8)

@@ -1,8 +1,10 @@
 /** Graphs made of graphs: folded weights, what is left out, and equal expressions as one node. */
 import { expect, test } from "vitest";
+import { digestOf } from "../../src/graph/constant.js";
 import {
   add,
   cast,
+  constant,
   createGraph,
   fold,
   type Graph,
@@ -133,6 +135,42 @@ test("the same expression is the same node", () => {
   const before = graph.nodes.length;
   add(mul(x, 2), linear(x, w(), undefined));
   expect(graph.nodes.length).toBe(before + 1);
+});
+
+test("equal constants are one node, and different ones are not, to the last bit", () => {
+  const graph = createGraph("g");
+  const table = Float32Array.from({ length: 70_000 }, (_, i) => i / 3);
+  const changed = table.slice();
+  changed[65_000] = changed[65_000]! + 0.01;
+  expect(constant(graph, table)).toBe(constant(graph, [...table]));
+  expect(constant(graph, 0.1)).toBe(constant(graph, Math.fround(0.1)));
+  const nodes = [
+    constant(graph, table),
+    constant(graph, changed),
+    constant(graph, table, { shape: [7, 10_000] }),
+    constant(graph, 0),
+    constant(graph, -0),
+    constant(graph, [0]),
+    constant(graph, 0, { dtype: "int32" }),
+    constant(graph, [0, -0]),
+    constant(graph, [-0, 0]),
+    constant(graph, 0, { dtype: "float16" }),
+    constant(graph, -0, { dtype: "float16" }),
+    constant(graph, -0, { dtype: "bfloat16" }),
+  ];
+  expect(new Set(nodes).size).toBe(nodes.length);
+  expect(JSON.stringify([...graph.known.keys()]).length).toBeLessThan(2000);
+});
+
+test("the digest is FNV-1a of 64 bits", () => {
+  const ofText = (text: string) => digestOf(new TextEncoder().encode(text));
+  // The authors' test vectors.
+  expect(["", "a", "b", "foobar"].map(ofText)).toEqual([
+    "cbf29ce484222325",
+    "af63dc4c8601ec8c",
+    "af63df4c8601f1a5",
+    "85944171f73967e8",
+  ]);
 });
 
 test("another input, attribute, type or operator is another node", () => {

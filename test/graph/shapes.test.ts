@@ -14,6 +14,7 @@ import {
   equal,
   gather,
   input,
+  iota,
   layerNorm,
   linear,
   logSoftmax,
@@ -24,6 +25,7 @@ import {
   namedSize,
   output,
   pad,
+  plus,
   rearrange,
   reshape,
   scatterAdd,
@@ -32,6 +34,7 @@ import {
   split,
   sum,
   takeAlongAxis,
+  times,
   transpose,
   weight,
   where,
@@ -79,6 +82,27 @@ const wrong: Readonly<Record<string, () => unknown>> = {
   "transpose: 0,2 is no order of the axes of (b, 5)": () => transpose(here(short), { order: [0, 2] }),
   "transpose: 0,0 is no order of the axes of (b, 5)": () => transpose(here(short), { order: [0, 0] }),
   "slice: 2 to 6 is no part of axis 1 of (b, 5)": () => slice(here(short), { axis: 1, start: 2, end: 6 }),
+  "slice: 3 to 1 is no part of axis 0 of (b, 5)": () => slice(here(short), { axis: 0, start: 3, end: 1 }),
+  "slice: 3 to 1 is no part of axis 1 of (b, 5)": () => slice(here(short), { axis: 1, start: 3, end: 1 }),
+  "slice: -1 to 1 is no part of axis 0 of (b, 5)": () => slice(here(short), { axis: 0, start: -1, end: 1 }),
+  "slice: 0 to b + 1 is no part of axis 0 of (b, 5)": () =>
+    slice(here(short), { axis: 0, start: 0, end: plus(short.shape[0]!, 1) }),
+  "slice: b to 0 is no part of axis 0 of (b, 5)": () =>
+    slice(here(short), { axis: 0, start: short.shape[0]!, end: 0 }),
+  "slice: 2·t to t is no part of axis 1 of (b, t, 6)": () =>
+    slice(here(x), { axis: 1, start: times(2, x.shape[1]!), end: x.shape[1]! }),
+  "slice: 0 to b·t + 1 is no part of axis 0 of (b·t, 6)": () => {
+    const flat = reshape(x, { shape: [times(x.shape[0]!, x.shape[1]!), 6] });
+    return slice(here(flat), { axis: 0, start: 0, end: plus(flat.shape[0]!, 1) });
+  },
+  "pad: -1 and 0 are not both lengths": () => pad(here(short), { axis: 0, before: -1, after: 0 }),
+  "pad: 1 and -b are not both lengths": () =>
+    pad(here(short), { axis: 1, before: 1, after: times(-1, short.shape[0]!) }),
+  "reshape: the result (-b, -5) has the negative size -b": () =>
+    reshape(here(short), { shape: [times(-1, short.shape[0]!), -5] }),
+  "iota: the result (-2) has the negative size -2": () => iota(here(graph), -2),
+  "input: the result (3, -1) has the negative size -1": () =>
+    input(here(graph), "negative", "float32", [3, -1]),
   "slice: (b, 5) has no axis 2": () => slice(here(short), { axis: 2, start: 0, end: 1 }),
   "pad: (b, 5) has no axis -3": () => pad(here(short), { axis: -3, before: 1, after: 1 }),
   "concat: (b, t, 6) and (b, 5) differ off axis 1": () => concat([here(x), short], { axis: 1 }),
@@ -117,6 +141,21 @@ const wrong: Readonly<Record<string, () => unknown>> = {
     () => cachedAttention(here(query), query, query, cache, cache, start, bias, { scale: 1 }),
   "rearrange: (b, 5) does not have the 3 axes of the pattern": () => rearrange(here(short), "a b c -> c b a"),
 
+  "constant: Infinity is no float16": () =>
+    constant(here(graph), Number.POSITIVE_INFINITY, { dtype: "float16" }),
+  "constant: -1e+30 is no float16": () => constant(here(graph), -1e30, { dtype: "float16" }),
+  "constant: 65520 is no float16": () => constant(here(graph), [1, 65_520], { dtype: "float16" }),
+  "constant: 1e-8 is no float16": () => constant(here(graph), 1e-8, { dtype: "float16" }),
+  "constant: 1e+39 is no float32": () => constant(here(graph), 1e39),
+  "constant: 1e-46 is no float32": () => constant(here(graph), 1e-46),
+  "constant: 3.4e+38 is no bfloat16": () => constant(here(graph), 3.4e38, { dtype: "bfloat16" }),
+  "constant: 128 is no int8": () => constant(here(graph), 128, { dtype: "int8" }),
+  "constant: -1 is no uint8": () => constant(here(graph), -1, { dtype: "uint8" }),
+  "constant: 32768 is no int16": () => constant(here(graph), 32_768, { dtype: "int16" }),
+  "constant: 2147483648 is no int32": () => constant(here(graph), 2 ** 31, { dtype: "int32" }),
+  "constant: 9007199254740992 is no int64": () => constant(here(graph), 2 ** 53, { dtype: "int64" }),
+  "constant: 2 is no bool": () => constant(here(graph), 2, { dtype: "bool" }),
+  "constant: NaN is no int32": () => constant(here(graph), Number.NaN, { dtype: "int32" }),
   "constant: NaN is no float32": () => constant(here(graph), Number.NaN),
   "constant: 0.5 is no int32": () => mul(here(ids), 0.5),
   "constant: 3 numbers do not fill (2, 2)": () => constant(here(graph), [1, 2, 3], { shape: [2, 2] }),

@@ -11,7 +11,7 @@ import {
   showShape,
   times,
 } from "../../src/graph/index.js";
-import { product, sameDim, sameShape } from "../../src/graph/size.js";
+import { product, sameDim, sameShape, signOf } from "../../src/graph/size.js";
 
 const [b, t, past] = [namedSize("b"), namedSize("t"), namedSize("past")];
 const twice = (dim: Dim) => times(2, dim);
@@ -30,6 +30,28 @@ test.each<[string, Dim]>([
   ["b·b - t·t", times(plus(b, t), minus(b, t))],
 ])("%s is written so", (written, dim) => {
   expect(showDim(dim)).toBe(written);
+});
+
+test.each<[Dim, string]>([
+  [3, "not negative"],
+  [0, "not negative"],
+  [-1, "negative"],
+  [minus(t, 1), "not negative"],
+  [minus(times(b, t), 1), "not negative"],
+  [minus(times(b, t), t), "not negative"],
+  [minus(plus(b, t), 2), "not negative"],
+  [times(-1, t), "negative"],
+  [minus(0, plus(t, past)), "negative"],
+  [minus(b, times(b, plus(t, 1))), "negative"],
+  [minus(1, t), "unknown"],
+  [minus(t, 2), "unknown"],
+  [minus(past, t), "unknown"],
+  [minus(times(b, b), times(t, t)), "unknown"],
+])("the sign of %j is %s", (dim, sign) => {
+  expect(signOf(dim)).toBe(sign);
+  const values = [1, 2, 5].flatMap((b) => [1, 3].flatMap((t) => [1, 7].map((past) => ({ b, t, past }))));
+  const signs = values.map((each) => evaluateDim(dim, new Map(Object.entries(each))) < 0);
+  if (sign !== "unknown") expect(new Set(signs)).toEqual(new Set([sign === "negative"]));
 });
 
 test("a shape is written in parentheses", () => {

@@ -1,18 +1,22 @@
 /** From a graph to a program: ports, aliases, weights and names, and what the backend makes of them. */
 import { describe, expect, test } from "vitest";
+import { type DType, halfToFloat } from "../../src/base/dtypes.js";
 import { OpenFlamingoError } from "../../src/base/errors.js";
+import { bfloat16ToFloat } from "../../src/base/halfPrecision.js";
 import {
   add,
   broadcastTo,
   cachedAttention,
-  cast,
   constant,
   createGraph,
+  type Dim,
+  evaluateDim,
   type Graph,
   input,
   instructionOf,
   isSource,
   linear,
+  minus,
   mul,
   namedSize,
   neg,
@@ -20,6 +24,7 @@ import {
   plus,
   rearrange,
   reshape,
+  slice,
   split,
   sum,
   tanh,
@@ -29,6 +34,7 @@ import {
 import { defineOp, type Operator } from "../../src/graph/op.js";
 import { compile } from "../../src/onnx/compile.js";
 import { lower } from "../../src/onnx/lower.js";
+import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import { host, noise, type Plain, plain } from "../graph/arrays.js";
 import { useBackend } from "../graph/evaluate.js";
 
@@ -192,28 +198,98 @@ test("a cache that was computed is no memory to write to", () => {
   expect([...compile(graph).program.aliases!]).toEqual([]);
 });
 
-test("constants of every type that models write arrive as they are", async () => {
-  const numbers = [-3, 0, 1, 2 ** 30];
-  const graph = createGraph("constants");
-  for (const dtype of ["float32", "float64", "int32", "int64"] as const) {
-    output(graph, dtype, constant(graph, numbers, { dtype }));
-  }
-  output(graph, "bool", constant(graph, [0, 1], { dtype: "bool" }));
-  output(graph, "scalar", constant(graph, 0.5));
-  output(graph, "matrix", cast(constant(graph, [1, 2, 3, 4], { shape: [2, 2] }), { to: "int32" }));
-  const found = await run(graph, {});
-  for (const dtype of ["float32", "float64", "int32", "int64"] as const) {
-    expect(plain(found[dtype]!)).toEqual({ shape: [4], data: numbers });
-  }
-  expect(plain(found.bool!).data).toEqual([0, 1]);
-  expect(plain(found.scalar!)).toEqual({ shape: [], data: [0.5] });
-  expect(plain(found.matrix!)).toEqual({ shape: [2, 2], data: [1, 2, 3, 4] });
+describe("constants", () => {
+  const numbers: Readonly<Record<DType, readonly number[]>> = {
+    float64: [-3, -0, 0.1, 1e300],
+    float32: [-3, -0, Math.fround(0.1), 2 ** -149],
+    float16: [-65_504, -0, 0.0999755859375, 2 ** -24],
+    bfloat16: [-3, -0, 0.10009765625, 2 ** 127],
+    int64: [-3, 0, 1, Number.MAX_SAFE_INTEGER],
+    int32: [-(2 ** 31), 0, 1, 2 ** 31 - 1],
+    int16: [-(2 ** 15), 0, 1, 2 ** 15 - 1],
+    int8: [-128, 0, 1, 127],
+    uint8: [0, 1, 2, 255],
+    bool: [0, 1, 1, 0],
+  };
+  const valuesOf = ({ dtype, data }: HostTensor) =>
+    Array.from(data, (value: number | bigint) =>
+      dtype === "float16"
+        ? halfToFloat(Number(value))
+        : dtype === "bfloat16"
+          ? bfloat16ToFloat(Number(value))
+          : Number(value),
+    );
+
+  test.each(Object.entries(numbers) as [DType, readonly number[]][])(
+    "of type %s arrive as they are",
+    async (dtype, values) => {
+      const graph = createGraph(dtype);
+      output(graph, "all", constant(graph, values, { dtype }));
+      output(graph, "matrix", constant(graph, values, { dtype, shape: [2, 2] }));
+      values.forEach((value, i) => {
+        output(graph, `${i}`, constant(graph, value, { dtype }));
+      });
+      const found = await run(graph, {});
+      expect(valuesOf(found.all!)).toEqual(values);
+      expect([...found.matrix!.shape, ...valuesOf(found.matrix!)]).toEqual([2, 2, ...values]);
+      values.forEach((value, i) => {
+        expect([...found[i]!.shape, ...valuesOf(found[i]!)]).toEqual([value]);
+      });
+    },
+  );
+
+  test("numbers between two that a type can hold become the nearer one", async () => {
+    const graph = createGraph("rounded");
+    output(graph, "half", constant(graph, [0.1, 2049, 1e-7], { dtype: "float16" }));
+    output(graph, "brain", constant(graph, [0.1, 257, 1e-30], { dtype: "bfloat16" }));
+    const found = await run(graph, {});
+    expect(valuesOf(found.half!)).toEqual([0.0999755859375, 2048, 2 ** -23]);
+    expect(valuesOf(found.brain!)).toEqual([0.10009765625, 256, bfloat16ToFloat(0x0da2)]);
+  });
 });
 
-test("a constant of a type that is not written yet is named", () => {
-  const graph = createGraph("half");
-  output(graph, "y", mul(input(graph, "x", "float16", ["b"]), 2));
-  expect(() => compile(graph)).toThrow("constants of type float16 are not written");
+describe("a part of an axis whose ends are known at run time", () => {
+  const part = (start: Dim, end: Dim) => {
+    const graph = createGraph("part");
+    const x = input(graph, "x", "float32", ["t", 2]);
+    input(graph, "from", "float32", ["from"]);
+    input(graph, "to", "float32", ["to"]);
+    output(graph, "y", slice(x, { axis: 0, start, end }));
+    return (t: number, from: number, to: number) =>
+      run(graph, { x: noise([t, 2], 1), from: noise([from], 2), to: noise([to], 3) });
+  };
+  const [t, from, to] = [namedSize("t"), namedSize("from"), namedSize("to")];
+  const parts: readonly (readonly [string, Dim, Dim])[] = [
+    ["between two sizes", from, to],
+    ["up to a size", 0, to],
+    ["from a number to a size", 3, to],
+    ["from a size on", from, t],
+    ["all but some of the last", 1, minus(t, 4)],
+  ];
+  test.each(parts)("%s: what is one is given, what is none is rejected", async (_, start, end) => {
+    const at = part(start, end);
+    let rejected = 0;
+    for (const [t, from, to] of [
+      [6, 2, 5],
+      [6, 2, 6],
+      [5, 3, 3],
+      [5, 4, 3],
+      [5, 1, 6],
+      [2, 3, 2],
+    ] as const) {
+      const values = new Map(Object.entries({ t, from, to }));
+      const [low, high] = [evaluateDim(start, values), evaluateDim(end, values)];
+      const found = at(t, from, to).then(({ y }) => plain(y!));
+      if (low <= high && high <= t) {
+        const data = noise([t, 2], 1).data.slice(2 * low, 2 * high);
+        expect(await found).toEqual({ shape: [high - low, 2], data });
+      } else {
+        rejected++;
+        await expect(found).rejects.toThrow(OpenFlamingoError);
+      }
+    }
+    expect(rejected).toBeGreaterThan(0);
+  });
 });
 
 test("a size that no input has is named", () => {

@@ -4,9 +4,11 @@
  * Sizes: … any axes, t queries, s keys, h heads, e width of a head.
  */
 
+import type { DType } from "../../base/dtypes.js";
 import { microsoft, onnxNodeOfMany } from "../backendNode.js";
+import { constant } from "../constant.js";
 import { defineOp, defineOpOfMany, type Operator, type OperatorOfMany } from "../op.js";
-import { sameDim, sameShape, showShape } from "../size.js";
+import { type Dim, sameDim, sameShape, showShape } from "../size.js";
 import { shapeError, type Tensor } from "../tensor.js";
 import { add, broadcastShape, cast, equal, less, mul, sameTypes, sub, where } from "./elementwise.js";
 import { reshape, slice, transpose, transposeLast } from "./layout.js";
@@ -15,8 +17,20 @@ import { softmax } from "./normalize.js";
 import { max } from "./reduce.js";
 import { dimensions, iota } from "./sources.js";
 
-/** What a masked score gets: kernels agree on it, as they do not on −∞ or the smallest float. */
+/**
+ * What a masked score gets, in every type but float16, which does not reach so far: kernels agree on it, as they do not
+ * on −∞ or the smallest float.
+ */
 export const MASK_VALUE = -1e30;
+
+/** What a masked score of a type gets. In float16 it leaves as much room again for the score that it is added to. */
+export const maskValue = (dtype: DType): number => (dtype === "float16" ? -32_752 : MASK_VALUE);
+
+/** A bias on scores: 0 where a token may look, and what masks a score where it may not. */
+export const maskWhere = (isHidden: Tensor, { dtype = "float32" }: { dtype?: DType } = {}): Tensor => {
+  const number = (value: number) => constant(isHidden.node.graph, value, { dtype });
+  return where(isHidden, number(maskValue(dtype)), number(0));
+};
 
 /** queries (…, t, e), keys (…, s, e), values (…, s, e), bias that fits (…, t, s) → (…, t, e). */
 export const attention: Operator<["queries", "keys", "values", "bias?"], { scale: number }> = defineOp({
@@ -52,7 +66,6 @@ export const attention: Operator<["queries", "keys", "values", "bias?"], { scale
     const scores = matmul(mul(queries, scale), transposeLast(keys));
     return matmul(softmax(bias ? add(scores, bias) : scores, { axis: -1 }), values);
   },
-  autocast: "low",
 });
 
 /**
@@ -67,7 +80,8 @@ export const attention: Operator<["queries", "keys", "values", "bias?"], { scale
  */
 export const cachedAttention: OperatorOfMany<
   ["queries", "keys", "values", "pastKeys", "pastValues", "start", "bias"],
-  { scale: number }
+  { scale: number },
+  readonly [y: Tensor, presentKeys: Tensor, presentValues: Tensor]
 > = defineOpOfMany({
   name: "cachedAttention",
   inputs: ["queries", "keys", "values", "pastKeys", "pastValues", "start", "bias"],
@@ -99,7 +113,7 @@ export const cachedAttention: OperatorOfMany<
   },
   onnx: (inputs, attributes, types, graph) => {
     const { queries, keys, values, pastKeys, pastValues, start, bias } = inputs;
-    const [b, t, h, e] = queries.shape as [never, never, number, number];
+    const [b, t, h, e] = queries.shape as readonly [Dim, Dim, number, number];
     // The kernel takes heads in steps of 8 numbers.
     if (e % 8 !== 0) return cachedAttention.op.decomposition!(inputs, attributes, types, graph);
     const flat = (x: Tensor) => reshape(x, { shape: [b, t, h * e] });
@@ -130,14 +144,14 @@ export const cachedAttention: OperatorOfMany<
     return [reshape(y!, { shape: queries.shape }), presentKeys!, presentValues!];
   },
   decomposition: ({ queries, keys, values, pastKeys, pastValues, start, bias }, { scale }, _, graph) => {
-    const [b, t] = queries.shape as [never, never];
+    const [b, t] = queries.shape as readonly [Dim, Dim, Dim, Dim];
     const capacity = pastKeys.shape[2]!;
     const total = bias.shape[3]!;
     const headsFirst = (x: Tensor) => transpose(x, { order: [0, 2, 1, 3] }); // (b, h, t, e)
     // Which new token goes to which cache position; a product with ones and zeros is exact.
     const cachePositions = reshape(iota(graph, capacity), { shape: [1, capacity, 1] });
     const own = add(reshape(start, { shape: [b, 1, 1] }), reshape(iota(graph, t), { shape: [1, 1, t] })); // (b, 1, t)
-    const here = cast(equal(cachePositions, own), { to: "float32" }); // (b, capacity, t)
+    const here = cast(equal(cachePositions, own), { to: pastKeys.dtype }); // (b, capacity, t)
     const written = reshape(max(here, { axes: [-1] }), { shape: [b, 1, capacity, 1] });
     const placing = reshape(here, { shape: [b, 1, capacity, t] });
     const write = (past: Tensor, next: Tensor) =>
@@ -149,10 +163,9 @@ export const cachedAttention: OperatorOfMany<
       reshape(own, { shape: [b, 1, t, 1] }),
       reshape(iota(graph, total), { shape: [1, 1, 1, total] }),
     );
-    const causal = add(bias, where(ahead, MASK_VALUE, 0));
+    const causal = add(bias, maskWhere(ahead, { dtype: bias.dtype }));
     const y = attention(headsFirst(queries), used(presentKeys), used(presentValues), causal, { scale });
     return [headsFirst(y), presentKeys, presentValues];
   },
-  autocast: "low",
   aliases: { 1: "pastKeys", 2: "pastValues" },
 });

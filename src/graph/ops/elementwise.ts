@@ -2,7 +2,7 @@
  * Operators that work on each number by itself: arithmetic, functions, comparisons and choice. Inputs of unequal
  * shapes are broadcast as in NumPy: axes are compared from the last, and a missing axis or one of size 1 is repeated.
  */
-import { type DType, onnxTypes } from "../../base/dtypes.js";
+import type { DType } from "../../base/dtypes.js";
 import { onnxNode } from "../backendNode.js";
 import { defineOp, type Operator } from "../op.js";
 import { type Shape, sameDim, showShape } from "../size.js";
@@ -90,7 +90,6 @@ export const exp: Operator<["x"]> = defineOp({
   shape: ({ x }) => x,
   grad: ({ y, dy }) => ({ x: mul(dy, y) }),
   onnx: ({ x }, _, y) => onnxNode("Exp", [x], {}, y),
-  autocast: "float32",
 });
 
 /** The natural logarithm. */
@@ -100,7 +99,6 @@ export const log: Operator<["x"]> = defineOp({
   shape: ({ x }) => x,
   grad: ({ x, dy }) => ({ x: div(dy, x) }),
   onnx: ({ x }, _, y) => onnxNode("Log", [x], {}, y),
-  autocast: "float32",
 });
 
 export const sqrt: Operator<["x"]> = defineOp({
@@ -109,7 +107,24 @@ export const sqrt: Operator<["x"]> = defineOp({
   shape: ({ x }) => x,
   grad: ({ y, dy }) => ({ x: div(dy, mul(2, y)) }),
   onnx: ({ x }, _, y) => onnxNode("Sqrt", [x], {}, y),
-  autocast: "float32",
+});
+
+/** The cosine of an angle in radians. */
+export const cos: Operator<["x"]> = defineOp({
+  name: "cos",
+  inputs: ["x"],
+  shape: ({ x }) => x,
+  grad: ({ x, dy }) => ({ x: neg(mul(dy, sin(x))) }),
+  onnx: ({ x }, _, y) => onnxNode("Cos", [x], {}, y),
+});
+
+/** The sine of an angle in radians. */
+export const sin: Operator<["x"]> = defineOp({
+  name: "sin",
+  inputs: ["x"],
+  shape: ({ x }) => x,
+  grad: ({ x, dy }) => ({ x: mul(dy, cos(x)) }),
+  onnx: ({ x }, _, y) => onnxNode("Sin", [x], {}, y),
 });
 
 export const tanh: Operator<["x"]> = defineOp({
@@ -136,7 +151,6 @@ export const erf: Operator<["x"]> = defineOp({
   shape: ({ x }) => x,
   grad: ({ x, dy }) => ({ x: mul(dy, mul(2 / Math.sqrt(Math.PI), exp(neg(mul(x, x))))) }),
   onnx: ({ x }, _, y) => onnxNode("Erf", [x], {}, y),
-  autocast: "float32",
 });
 
 export const equal: Operator<["a", "b"]> = defineOp({
@@ -178,5 +192,5 @@ export const cast: Operator<["x"], { to: DType }> = defineOp({
   inputs: ["x"],
   shape: ({ x }, { to }) => ({ dtype: to, shape: x.shape }),
   grad: ({ x, dy }) => (x.dtype.includes("float") ? { x: cast(dy, { to: x.dtype }) } : {}),
-  onnx: ({ x }, { to }, y) => onnxNode("Cast", [x], { to: onnxTypes[to] }, y),
+  onnx: ({ x }, { to }, y) => onnxNode("Cast", [x], { to: { dtype: to } }, y),
 });

@@ -1,9 +1,10 @@
 /** Rows of a table by number, and single values by position; each with the scattering that is its gradient. */
 
 import { onnxNode } from "../backendNode.js";
+import { constant } from "../constant.js";
 import { defineOp, type Operator } from "../op.js";
 import { type Dim, sameShape, showShape } from "../size.js";
-import { constant, shapeError, type Tensor } from "../tensor.js";
+import { shapeError, type Tensor } from "../tensor.js";
 import { cast, equal, where } from "./elementwise.js";
 import { reshape } from "./layout.js";
 import { broadcastTo, sum } from "./reduce.js";

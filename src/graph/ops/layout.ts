@@ -1,9 +1,21 @@
 /** Operators that move numbers without changing them: other shapes, other orders, parts and joins. */
 
 import { onnxNode, onnxNodeOfMany } from "../backendNode.js";
+import { constant } from "../constant.js";
 import { defineOp, defineOpOfMany, type Operator, type OperatorOfMany } from "../op.js";
-import { type Dim, minus, over, plus, product, type Shape, sameDim, showDim, showShape } from "../size.js";
-import { constant, type Graph, shapeError, type Tensor, type TensorType } from "../tensor.js";
+import {
+  type Dim,
+  minus,
+  over,
+  plus,
+  product,
+  type Shape,
+  sameDim,
+  showDim,
+  showShape,
+  signOf,
+} from "../size.js";
+import { type Graph, shapeError, type Tensor, type TensorType } from "../tensor.js";
 import { sameTypes } from "./elementwise.js";
 import { dimensions } from "./sources.js";
 
@@ -70,36 +82,41 @@ export function transposeLast(x: Tensor): Tensor {
   return transpose(x, { order });
 }
 
+/** The lengths before, in and after a part of an axis. */
+const lengthsOf = (dim: Dim, start: Dim, end: Dim): readonly [Dim, Dim, Dim] => [
+  start,
+  minus(end, start),
+  minus(dim, end),
+];
+
 /** Part of one axis: from `start` up to, not including, `end`. */
 export const slice: Operator<["x"], { axis: number; start: Dim; end: Dim }> = defineOp({
   name: "slice",
   inputs: ["x"],
   shape: ({ x }, { axis, start, end }) => {
     const at = axisOf("slice", x, axis);
-    const dim = x.shape[at]!;
-    if (typeof dim === "number" && typeof start === "number" && typeof end === "number") {
-      if (!(0 <= start && start <= end && end <= dim)) {
-        throw shapeError("slice", `${start} to ${end} is no part of axis ${axis} of ${showShape(x.shape)}`);
-      }
+    const lengths = lengthsOf(x.shape[at]!, start, end);
+    if (lengths.some((length) => signOf(length) === "negative")) {
+      const range = `${showDim(start)} to ${showDim(end)}`;
+      throw shapeError("slice", `${range} is no part of axis ${axis} of ${showShape(x.shape)}`);
     }
-    return { dtype: x.dtype, shape: x.shape.with(at, minus(end, start)) };
+    return { dtype: x.dtype, shape: x.shape.with(at, lengths[1]) };
   },
   grad: ({ x, dy }, { axis, start, end }) => {
     const dim = x.shape[axisOf("slice", x, axis)]!;
     return { x: pad(dy, { axis, before: start, after: minus(dim, end) }) };
   },
-  onnx: ({ x }, { axis, start, end }, y, graph) =>
-    onnxNode(
-      "Slice",
-      [
-        x,
-        dimensions(graph, [start]),
-        dimensions(graph, [end]),
-        constant(graph, [axisOf("slice", x, axis)], { dtype: "int64" }),
-      ],
-      {},
-      y,
-    ),
+  onnx: ({ x }, { axis, start, end }, y, graph) => {
+    const at = axisOf("slice", x, axis);
+    const lengths = lengthsOf(x.shape[at]!, start, end);
+    if (lengths.some((length) => signOf(length) === "unknown")) {
+      // Whether this is a part of the axis is decided when it runs: Split rejects what Slice would cut short.
+      const types = lengths.map((length) => ({ dtype: x.dtype, shape: x.shape.with(at, length) }));
+      return onnxNodeOfMany("Split", [x, dimensions(graph, lengths)], { axis: at }, types)[1]!;
+    }
+    const axes = constant(graph, [at], { dtype: "int64" });
+    return onnxNode("Slice", [x, dimensions(graph, [start]), dimensions(graph, [end]), axes], {}, y);
+  },
 });
 
 /** Zeros before and after, along one axis. */
@@ -108,6 +125,9 @@ export const pad: Operator<["x"], { axis: number; before: Dim; after: Dim }> = d
   inputs: ["x"],
   shape: ({ x }, { axis, before, after }) => {
     const at = axisOf("pad", x, axis);
+    if ([before, after].some((length) => signOf(length) === "negative")) {
+      throw shapeError("pad", `${showDim(before)} and ${showDim(after)} are not both lengths`);
+    }
     return { dtype: x.dtype, shape: x.shape.with(at, plus(plus(before, x.shape[at]!), after)) };
   },
   grad: ({ x, dy }, { axis, before }) => {
@@ -171,3 +191,17 @@ export const split: OperatorOfMany<["x"], { parts: number; axis: number }> = def
   onnx: ({ x }, { parts, axis }, y) =>
     onnxNodeOfMany("Split", [x], { axis: axisOf("split", x, axis), num_outputs: parts }, y),
 });
+
+/** `T` as often as `N` says; a list where `N` is not one number. */
+type TupleOf<T, N extends number, All extends readonly T[] = readonly []> = number extends N
+  ? readonly T[]
+  : All["length"] extends N
+    ? All
+    : TupleOf<T, N, readonly [...All, T]>;
+
+/** Equal pieces along an axis, as a tuple: `const [keys, values] = splitInto(x, 2, { axis: -1 })`. */
+export const splitInto = <const N extends number>(
+  x: Tensor,
+  parts: N,
+  { axis }: { axis: number },
+): TupleOf<Tensor, N> => split(x, { parts, axis }) as TupleOf<Tensor, N>;

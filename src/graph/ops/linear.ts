@@ -23,7 +23,6 @@ export const matmul: Operator<["a", "b"]> = defineOp({
   },
   grad: ({ a, b, dy }) => ({ a: matmul(dy, transposeLast(b)), b: matmul(transposeLast(a), dy) }),
   onnx: ({ a, b }, _, y) => onnxNode("MatMul", [a, b], {}, y),
-  autocast: "low",
 });
 
 /** y = x wᵀ + bias: x (…, t, in), w (out, in) as checkpoints keep it, bias (out) → (…, t, out). */
@@ -72,5 +71,4 @@ export const linear: Operator<["x", "w", "bias?"]> = defineOp({
     const y = matmul(x, transposeLast(w));
     return bias ? add(y, bias) : y;
   },
-  autocast: "low",
 });

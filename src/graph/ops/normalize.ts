@@ -35,7 +35,6 @@ export const softmax: Operator<["x"], Axis> = defineOp({
     const e = exp(sub(x, max(x, { axes: [axis], keep: true })));
     return div(e, sum(e, { axes: [axis], keep: true }));
   },
-  autocast: "float32",
 });
 
 /** y_i = x_i − log Σ_j e^x_j along `axis`. */
@@ -52,7 +51,6 @@ export const logSoftmax: Operator<["x"], Axis> = defineOp({
     const shifted = sub(x, max(x, { axes: [axis], keep: true }));
     return sub(shifted, log(sum(exp(shifted), { axes: [axis], keep: true })));
   },
-  autocast: "float32",
 });
 
 /** y = (x − mean) / √(variance + ε) ⊙ scale + bias over the last axis; the variance is the biased one. */
@@ -87,7 +85,6 @@ export const layerNorm: Operator<["x", "scale", "bias?"], { epsilon: number }> =
     const y = mul(div(centred, deviation), scale);
     return bias ? add(y, bias) : y;
   },
-  autocast: "float32",
 });
 
 const rowMean = (x: Tensor) => mean(x, { axes: [-1], keep: true });

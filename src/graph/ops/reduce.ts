@@ -1,9 +1,10 @@
 /** Sums, means and maxima along axes, and the repetition of values, which is the sum's gradient as the sum is its. */
 
 import { onnxNode } from "../backendNode.js";
+import { constant } from "../constant.js";
 import { defineOp, type Operator } from "../op.js";
 import { product, type Shape, sameShape, showShape } from "../size.js";
-import { constant, shapeError, type Tensor, type TensorType } from "../tensor.js";
+import { shapeError, type Tensor, type TensorType } from "../tensor.js";
 import { broadcastShape, cast, div, equal, mul } from "./elementwise.js";
 import { reshape } from "./layout.js";
 import { dimensions } from "./sources.js";
@@ -53,7 +54,6 @@ export const sum: Operator<["x"], Reduction> = defineOp({
   shape: reduced("sum"),
   grad: ({ x, dy }, { axes }) => ({ x: broadcastTo(restored(dy, x, axes), { shape: x.shape }) }),
   onnx: ({ x }, attributes, y) => reduction("ReduceSum", x, attributes, y),
-  autocast: "float32",
 });
 
 export const mean: Operator<["x"], Reduction> = defineOp({
@@ -66,7 +66,6 @@ export const mean: Operator<["x"], Reduction> = defineOp({
   },
   onnx: ({ x }, attributes, y) => reduction("ReduceMean", x, attributes, y),
   decomposition: ({ x }, { axes, keep = false }) => div(sum(x, { axes, keep }), countOf(x, axes)),
-  autocast: "float32",
 });
 
 /** How many numbers are reduced to one. */

@@ -1,9 +1,9 @@
 /** Tensors that come from sizes alone: positions along an axis, and sizes as numbers. */
 import { onnxNode } from "../backendNode.js";
+import { constant } from "../constant.js";
 import type { Dim, Shape } from "../size.js";
 import {
   addNode,
-  constant,
   type Graph,
   type Lowering,
   type Op,
@@ -20,7 +20,6 @@ const sourceOp = (name: string, type: (attributes: never) => TensorType, onnx: L
   grad: "none",
   onnx,
   decomposition: undefined,
-  autocast: "follow",
   aliases: {},
 });
 

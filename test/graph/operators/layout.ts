@@ -139,7 +139,7 @@ export const layout: Cases = {
       ({ x }) => part(x, 0, 0, x.shape[0]! + 2),
     ),
   ],
-  join: [
+  concat: [
     testCase(
       "a named axis and a fixed one",
       { a: floats(["b", "t", 2]), b: floats(["b", 3, 2]) },
