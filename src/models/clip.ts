@@ -10,7 +10,7 @@ import {
   exp,
   matmul,
   mul,
-  reshape,
+  rearrange,
   slice,
   sqrt,
   sum,
@@ -22,12 +22,12 @@ import { type VitConfig, vitTokens } from "./vit.js";
 
 /** pixels float32 (N, 3, S, S) → (N, f), not normalised: the class token, normed and projected. */
 export function imageFeatures(p: Params, pixels: Tensor, config: VitConfig, features: number): Tensor {
-  const d = config.hiddenSize;
-  const tokens = vitTokens(p.at("visual"), pixels, config); // (N, 1 + v, d)
-  const classToken = reshape(slice(tokens, { axis: 1, start: 0, end: 1 }), { shape: [tokens.shape[0]!, d] });
+  const visual = p.at("visual");
+  const tokens = vitTokens(visual, pixels, config); // (N, 1 + v, d)
+  const classToken = rearrange(slice(tokens, { axis: 1, start: 0, end: 1 }), "N () d -> N d");
   return matmul(
-    layerNorm(p.at("visual").at("ln_post"), classToken),
-    p.at("visual").tensor("proj", [d, features]),
+    layerNorm(visual.at("ln_post"), classToken),
+    visual.tensor("proj", [config.hiddenSize, features]),
   );
 }
 

@@ -15,10 +15,12 @@ import {
   iota,
   less,
   MASK_VALUE,
+  maskWhere,
   matmul,
   max,
   neg,
-  reshape,
+  rearrange,
+  sizes,
   slice,
   sum,
   type Tensor,
@@ -51,30 +53,33 @@ export function textFeatures(p: Params, ids: Tensor, config: ClipTextConfig): Te
 /** What the tower says at the end token of each text: ids int32 (b, t) → (b, d) */
 export function textAtEnd(p: Params, ids: Tensor, config: ClipTextConfig): Tensor {
   const { contextLength, vocabulary, hiddenSize: d, layers } = config;
-  const [b, t] = ids.shape as [never, never];
-  const place = slice(p.tensor("positional_embedding", [contextLength, d]), { axis: 0, start: 0, end: t });
+  const { t } = sizes(ids, "b t");
+  const positions = slice(p.tensor("positional_embedding", [contextLength, d]), {
+    axis: 0,
+    start: 0,
+    end: t,
+  });
   const causal = causalMask(ids.node.graph, t);
 
-  let x = add(gather(p.at("token_embedding").tensor("weight", [vocabulary, d]), ids), place); // (b, t, d)
+  let x = add(gather(p.at("token_embedding").tensor("weight", [vocabulary, d]), ids), positions); // (b, t, d)
   for (let i = 0; i < layers; i++) {
     x = clipBlock(p.at("transformer").at("resblocks").at(i), x, config, causal);
   }
   const isEnd = equal(iota(ids.node.graph, t), firstLargest(ids)); // (b, t)
   const normed = layerNorm(p.at("ln_final"), x);
-  return sum(where(reshape(isEnd, { shape: [b, t, 1] }), normed, 0), { axes: [1] }); // (b, d)
+  return sum(where(rearrange(isEnd, "b t -> b t ()"), normed, 0), { axes: [1] }); // (b, d)
 }
 
 /** 0 where a token may look, −1e30 at what is ahead of it: (t, t) */
 export function causalMask(graph: Graph, t: Dim): Tensor {
-  const isAhead = less(reshape(iota(graph, t), { shape: [t, 1] }), iota(graph, t));
-  return where(isAhead, MASK_VALUE, 0);
+  return maskWhere(less(rearrange(iota(graph, t), "t -> t ()"), iota(graph, t)));
 }
 
-/** The first place of each row's largest id: int32 (b, t) → (b, 1) */
+/** Where each row's largest id stands first: int32 (b, t) → (b, 1) */
 function firstLargest(ids: Tensor): Tensor {
   const values = cast(ids, { to: "float32" }); // exact up to 2^24
   const isLargest = equal(values, max(values, { axes: [-1], keep: true }));
-  const before = neg(cast(iota(ids.node.graph, ids.shape[1]!), { to: "float32" }));
+  const before = neg(cast(iota(ids.node.graph, sizes(ids, "b t").t), { to: "float32" }));
   const first = neg(max(where(isLargest, before, MASK_VALUE), { axes: [-1], keep: true }));
   return cast(first, { to: "int32" });
 }

@@ -11,20 +11,22 @@ import {
   attention,
   broadcastTo,
   cast,
+  constant,
+  type Dim,
   equal,
   iota,
   less,
   MASK_VALUE,
   mul,
   rearrange,
-  reshape,
-  split,
+  sizes,
+  splitInto,
   sub,
   type Tensor,
   tanh,
-  times,
   where,
 } from "../graph/index.js";
+import type { KeysValues } from "./language.js";
 import { feedForward, layerNorm, linear, type Params, widthOf } from "./layers.js";
 
 export interface CrossAttentionConfig {
@@ -32,67 +34,73 @@ export interface CrossAttentionConfig {
   readonly headDim: number;
   /** How many times wider the feed-forward layer is. */
   readonly mlpRatio: number;
+  /**
+   * Whether a token sees its own image alone, as in the released models and when left out, or those before it as well:
+   * the reference implementation's `only_attend_immediate_media`.
+   */
+  readonly onlyImmediate?: boolean;
 }
 
 export const releasedCrossAttention: CrossAttentionConfig = { heads: 8, headDim: 64, mlpRatio: 4 };
 
 /** Keys and values of images: (…, h, n, e) each. */
-export interface Media {
-  readonly keys: Tensor;
-  readonly values: Tensor;
-}
+export type Media = KeysValues;
 
 /** An image's keys and values for one block: latents (N, n, dv) → (N, h, n, e). They serve every token and beam. */
 export function projectMedia(p: Params, latents: Tensor, { heads, headDim }: CrossAttentionConfig): Media {
-  const both = linear(p.at("attn").at("to_kv"), latents, 2 * heads * headDim); // (N, n, 2·h·e)
-  const [keys, values] = split(both, { parts: 2, axis: -1 }).map((t) =>
-    rearrange(t, "N n (h e) -> N h n e", { h: heads }),
-  );
-  return { keys: keys!, values: values! };
+  const kv = linear(p.at("attn").at("to_kv"), latents, 2 * heads * headDim); // (N, n, 2·h·e)
+  const [keys, values] = splitInto(kv, 2, { axis: -1 }); // (N, n, h·e) each
+  const toHeads = (each: Tensor) => rearrange(each, "N n (h e) -> N h n e", { h: heads });
+  return { keys: toHeads(keys), values: toHeads(values) };
 }
 
-/** Places of a token that are no image: it sees nothing, or every latent alike. */
+/** Image indices of a token that has no image of its own: before the first `<image>`, and after too many of them. */
 export const NO_IMAGE = -1;
 export const ALL_IMAGES = -2;
 
 /** Which latents a token attends to, in the form that the blocks need; one for all blocks. */
 export interface CrossAttentionMask {
   readonly bias: Tensor; // (b, 1, t, s·n)
-  readonly queryGate: Tensor; // (b, t, 1): 0 where a token sees all images alike, and so queries nothing
-  readonly hasImage: Tensor; // (b, t, 1): 0 where a token sees none
+  readonly queryGate: Tensor; // (b, t, 1): 0 where a token attends to all latents alike, and so queries nothing
+  readonly hasImage: Tensor; // (b, t, 1) or (): 0 where a token sees none
 }
 
 /**
- * @param imageIndex int32 (b, t): the token's image, 0 … s − 1, or `NO_IMAGE`, or `ALL_IMAGES` (the reference
- *   implementation's evenly spread attention of a text that has more `<image>` than images)
+ * What the reference implementation makes of a token with no image of its own: where it masks every latent, softmax
+ * gives them all the same weight, and no gradient reaches queries or keys; a query of 0 without any mask is just that.
+ *
+ * | | before the first `<image>` | after more `<image>`s than images |
+ * |---|---|---|
+ * | its own image only | sees none: the result is 0 | attends to all latents alike |
+ * | earlier ones as well | attends to all latents alike | sees all images |
+ *
+ * @param imageIndex int32 (b, t): the token's image, 0 … s − 1, or `NO_IMAGE`, or `ALL_IMAGES`
  * @param images s
  * @param latents n
- * @param onlyImmediate whether earlier images are hidden (the released models) or seen as well
  */
 export function crossAttentionMask(
   imageIndex: Tensor,
-  images: Tensor["shape"][number],
+  images: Dim,
   latents: number,
-  { onlyImmediate = true } = {},
+  { onlyImmediate = true }: Pick<CrossAttentionConfig, "onlyImmediate"> = {},
 ): CrossAttentionMask {
-  const [b, t] = imageIndex.shape as [never, never];
-  const s = images;
-  const { graph } = imageIndex.node;
-  const of = reshape(imageIndex, { shape: [b, t, 1] });
-  const sees = onlyImmediate ? equal(of, iota(graph, s)) : less(iota(graph, s), add(of, 1)); // (b, t, s)
-  const all = equal(of, ALL_IMAGES);
-  const bias = where(all, 0, where(sees, 0, MASK_VALUE)); // (b, t, s)
-  const perLatent = broadcastTo(reshape(bias, { shape: [b, t, s, 1] }), { shape: [b, t, s, latents] });
-  const factor = (zero: Tensor) => sub(1, cast(zero, { to: "float32" }));
+  const { b, t } = sizes(imageIndex, "b t");
+  const own = rearrange(imageIndex, "b t -> b t ()");
+  const image = iota(imageIndex.node.graph, images); // (s)
+  const sees = onlyImmediate ? equal(own, image) : less(image, add(own, 1)); // (b, t, s)
+  const bias = where(less(own, 0), 0, where(sees, 0, MASK_VALUE)); // (b, t, s)
+  const perLatent = broadcastTo(rearrange(bias, "b t s -> b t s ()"), { shape: [b, t, images, latents] });
+
+  const zeroWhere = (isZero: Tensor) => sub(1, cast(isZero, { to: "float32" }));
   return {
-    bias: reshape(perLatent, { shape: [b, 1, t, times(s, latents)] }),
-    queryGate: factor(all),
-    hasImage: factor(equal(of, NO_IMAGE)),
+    bias: rearrange(perLatent, "b t s n -> b () t (s n)"),
+    queryGate: zeroWhere(equal(own, onlyImmediate ? ALL_IMAGES : NO_IMAGE)), // (b, t, 1)
+    hasImage: onlyImmediate ? zeroWhere(equal(own, NO_IMAGE)) : constant(own.node.graph, 1),
   };
 }
 
 /**
- * h ← tanh(attn_gate) · attention(h, images) + h, then h ← tanh(ff_gate) · feedForward(h) + h. Training starts with
+ * x ← x + tanh(attn_gate) · attention(x, images), then x ← x + tanh(ff_gate) · feedForward(x). Training starts with
  * both gates at 0, where the block changes nothing.
  *
  * @param x (b, t, d)
@@ -105,21 +113,23 @@ export function gatedCrossAttention(
   mask: CrossAttentionMask,
   config: CrossAttentionConfig,
 ): Tensor {
-  const attended = maskedCrossAttention(p.at("attn"), x, media, mask, config);
-  const seen = add(mul(attended, tanh(p.tensor("attn_gate", [1]))), x);
-  return add(mul(feedForward(p.at("ff"), seen, config), tanh(p.tensor("ff_gate", [1]))), seen);
+  const gate = (name: string) => tanh(p.tensor(name, [1]));
+  x = add(x, mul(maskedCrossAttention(p.at("attn"), x, media, mask, config), gate("attn_gate"))); // (b, t, d)
+  x = add(x, mul(feedForward(p.at("ff"), x, config), gate("ff_gate"))); // (b, t, d)
+  return x;
 }
 
 /** x (b, t, d) → (b, t, d); the caller adds the result. */
 export function maskedCrossAttention(
   p: Params, // norm, to_q, to_out
   x: Tensor,
-  { keys, values }: Media,
+  { keys, values }: Media, // (b, h, s·n, e) each
   { bias, queryGate, hasImage }: CrossAttentionMask,
   { heads, headDim }: Pick<CrossAttentionConfig, "heads" | "headDim">,
 ): Tensor {
-  const queries = mul(linear(p.at("to_q"), layerNorm(p.at("norm"), x), heads * headDim), queryGate); // (b, t, h·e)
-  const toHeads = rearrange(queries, "b t (h e) -> b h t e", { h: heads });
-  const y = attention(toHeads, keys, values, bias, { scale: headDim ** -0.5 }); // (b, h, t, e)
-  return linear(p.at("to_out"), mul(rearrange(y, "b h t e -> b t (h e)"), hasImage), widthOf(x)); // (b, t, d)
+  const q = linear(p.at("to_q"), layerNorm(p.at("norm"), x), heads * headDim); // (b, t, h·e)
+  const queries = rearrange(mul(q, queryGate), "b t (h e) -> b h t e", { h: heads });
+  const attended = attention(queries, keys, values, bias, { scale: headDim ** -0.5 }); // (b, h, t, e)
+  const y = mul(rearrange(attended, "b h t e -> b t (h e)"), hasImage); // (b, t, h·e)
+  return linear(p.at("to_out"), y, widthOf(x)); // (b, t, d)
 }

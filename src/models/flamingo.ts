@@ -9,7 +9,7 @@
  * Sizes: N images, S pixels a side, v patches, n latents, b prompts, t new tokens, s images of a prompt, w rows
  * whose logits are wanted, total positions of keys, d hidden size, h heads, e head dimension, V vocabulary.
  */
-import { gather, rearrange, reshape, type Tensor, times } from "../graph/index.js";
+import { gather, rearrange, sizes, type Tensor } from "../graph/index.js";
 import {
   type CrossAttentionConfig,
   crossAttentionMask,
@@ -17,10 +17,10 @@ import {
   type Media,
   projectMedia,
 } from "./crossAttention.js";
-import type { LanguageModel } from "./language.js";
+import type { KeysValues, LanguageModel } from "./language.js";
 import type { Params } from "./layers.js";
 import { type PerceiverConfig, perceiver } from "./perceiver.js";
-import { type AttentionContext, type Cache, selfAttention } from "./selfAttention.js";
+import { type AttentionContext, selfAttention } from "./selfAttention.js";
 import { type VitConfig, vit } from "./vit.js";
 
 export interface FlamingoConfig {
@@ -36,11 +36,9 @@ export interface FlamingoConfig {
 export const gatedBlocks = ({ language, crossAttentionEvery }: FlamingoConfig): readonly number[] =>
   Array.from({ length: language.layers }, (_, i) => i).filter((i) => (i + 1) % crossAttentionEvery === 0);
 
+/** Block i of the language model, and the gated block before it. */
 const blockAt = (p: Params, { language }: FlamingoConfig, i: number): Params =>
-  language.blocks
-    .split(".")
-    .reduce((at, name) => at.at(name), p.at("lang_encoder"))
-    .at(i);
+  p.at("lang_encoder").at(language.blocks).at(i);
 
 export interface Encoded {
   readonly tokens: Tensor; // (N, v, dv), of the vision encoder
@@ -51,11 +49,9 @@ export interface Encoded {
 /** @param pixels float32 (N, 3, S, S), normalised */
 export function encode(p: Params, pixels: Tensor, config: FlamingoConfig): Encoded {
   const tokens = vit(p.at("vision_encoder"), pixels, config.vision); // (N, v, dv)
-  const [N, v, dv] = tokens.shape as [never, never, number];
-  // Each image by itself: one image of one frame.
-  const single = reshape(tokens, { shape: [N, 1, 1, v, dv] });
-  const resampled = perceiver(p.at("perceiver"), single, config.perceiver); // (N, 1, n, dv)
-  const latents = rearrange(resampled, "N T n d -> (N T) n d");
+  // Each image by itself: a prompt of one image of one frame.
+  const single = rearrange(tokens, "N v d -> N () () v d");
+  const latents = rearrange(perceiver(p.at("perceiver"), single, config.perceiver), "N () n d -> N n d");
   const media = gatedBlocks(config).map((i) =>
     projectMedia(blockAt(p, config, i).at("gated_cross_attn_layer"), latents, config.crossAttention),
   );
@@ -75,35 +71,38 @@ export interface DecodeInputs extends AttentionContext {
 
 export interface Decoded {
   readonly logits: Tensor; // (w, V), or (b·t, V)
-  readonly cache: Pick<Cache, "keys" | "values">; // with the new tokens in it; empty without a cache
+  readonly present: readonly KeysValues[]; // each block's cache with the new tokens in it; empty without a cache
 }
 
 export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig): Decoded {
-  const { language, crossAttention, perceiver: resampler } = config;
+  const { language, crossAttention } = config;
   const { ids, encodedImages, imageIds, imageIndex, wanted } = inputs;
-  const [b, t] = ids.shape as [never, never];
+  const { t } = sizes(ids, "b t");
+  const { s } = sizes(imageIds, "b s");
+  const mask = crossAttentionMask(imageIndex, s, config.perceiver.latents, crossAttention);
+  const attendIn = selfAttention(language, inputs, t);
   const gated = gatedBlocks(config);
-  const mediaMask = crossAttentionMask(imageIndex, imageIds.shape[1]!, resampler.latents);
-  const { attendIn, cache } = selfAttention(language, inputs, t);
+  const present: KeysValues[] = [];
 
   let x = language.embed(p.at("lang_encoder"), ids); // (b, t, d)
   for (let i = 0; i < language.layers; i++) {
     const block = blockAt(p, config, i);
-    const image = gated.indexOf(i);
-    if (image >= 0) {
-      const media = ofPrompts(encodedImages[image]!, imageIds); // (b, h, s·n, e)
-      x = gatedCrossAttention(block.at("gated_cross_attn_layer"), x, media, mediaMask, crossAttention);
+    const gatedIndex = gated.indexOf(i);
+    if (gatedIndex >= 0) {
+      const media = imagesOf(encodedImages[gatedIndex]!, imageIds); // (b, h, s·n, e)
+      x = gatedCrossAttention(block.at("gated_cross_attn_layer"), x, media, mask, crossAttention); // (b, t, d)
     }
-    x = language.block(block, x, attendIn(i)); // (b, t, d)
+    const result = language.block(block, x, attendIn(i));
+    x = result.y; // (b, t, d)
+    if (result.present) present.push(result.present);
   }
-  const flat = reshape(x, { shape: [times(b, t), language.hiddenSize] });
+  const flat = rearrange(x, "b t d -> (b t) d");
   const logits = language.logits(p.at("lang_encoder"), wanted ? gather(flat, wanted) : flat);
-  return { logits, cache };
+  return { logits, present };
 }
 
 /** The images of each prompt, one after the other: encoded (images, h, n, e), imageIds (b, s) → (b, h, s·n, e). */
-function ofPrompts({ keys, values }: Media, imageIds: Tensor): Media {
-  const take = (encodedImages: Tensor) =>
-    rearrange(gather(encodedImages, imageIds), "b s h n e -> b h (s n) e");
+function imagesOf({ keys, values }: Media, imageIds: Tensor): Media {
+  const take = (encoded: Tensor) => rearrange(gather(encoded, imageIds), "b s h n e -> b h (s n) e");
   return { keys: take(keys), values: take(values) };
 }

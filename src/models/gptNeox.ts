@@ -4,12 +4,12 @@
  *
  * Papers: "GPT-NeoX-20B" (arXiv:2204.06745), Section "Model Architecture"; "RoFormer" (arXiv:2104.09864) for rotary
  * positions. Reference: transformers 4.33.3, models/gpt_neox/modeling_gpt_neox.py.
- * Sizes: b prompts, t tokens, total positions of keys, d hidden size, h heads, e head dimension, r numbers of a head
- * that are turned, w rows whose logits are wanted, V vocabulary.
+ * Sizes: b prompts, t tokens, total positions of keys, d hidden size, h heads, e head dimension, w rows whose logits are
+ * wanted, V vocabulary.
  */
-import { add, gather, gelu, rearrange, reshape, split, type Tensor } from "../graph/index.js";
-import type { LanguageModel } from "./language.js";
-import { layerNorm, linear, type Params } from "./layers.js";
+import { add, gather, gelu, rearrange, splitInto, type Tensor } from "../graph/index.js";
+import type { Attend, LanguageModel, WithPresent } from "./language.js";
+import { linear as layer, layerNorm, type Params, widthOf } from "./layers.js";
 import { rotation } from "./rotary.js";
 import { cacheHeadDim } from "./selfAttention.js";
 
@@ -21,7 +21,7 @@ export interface GptNeoxConfig {
   readonly mlpRatio: number;
   readonly vocabulary: number;
   readonly contextLength: number;
-  /** How many numbers of each head are rotated, r: even, at most the head dimension. */
+  /** How many numbers of each head are rotated: even, at most the head dimension. */
   readonly rotaryDim: number;
   /** The slowest turn takes almost 2π · rotaryBase positions. */
   readonly rotaryBase: number;
@@ -29,70 +29,63 @@ export interface GptNeoxConfig {
   readonly parallel: boolean;
 }
 
-export function gptNeox({
-  layers,
-  hiddenSize,
-  heads,
-  mlpRatio,
-  vocabulary,
-  contextLength,
-  rotaryDim,
-  rotaryBase,
-  parallel,
-}: GptNeoxConfig): LanguageModel {
-  const headDim = hiddenSize / heads;
-  const biased = (p: Params, x: Tensor, out: number) => linear(p, x, out, { bias: true });
+export function gptNeox(config: GptNeoxConfig): LanguageModel {
+  const { layers, hiddenSize: d, heads, vocabulary, contextLength } = config;
   return {
     layers,
-    hiddenSize,
+    hiddenSize: d,
     heads,
-    headDim: cacheHeadDim(headDim),
+    headDim: cacheHeadDim(d / heads),
     vocabulary,
     contextLength,
     blocks: "gpt_neox.layers",
     embedding: "gpt_neox.embed_in.weight",
     outputEmbedding: "embed_out.weight",
 
-    embed: (p, ids) => gather(p.tensor("gpt_neox.embed_in.weight", [vocabulary, hiddenSize]), ids), // (b, t, d)
+    embed: (p, ids) => gather(p.tensor("gpt_neox.embed_in.weight", [vocabulary, d]), ids), // (b, t, d)
 
-    rotation: (position) => rotation(position, { rotaryDim, rotaryBase, contextLength }),
+    rotation: (position) => rotation(position, config),
 
-    attentionBias: (_, mask) => {
-      const [b, t, total] = mask.shape as [never, never, never];
-      return reshape(mask, { shape: [b, 1, t, total] });
-    },
+    attentionBias: (_, mask) => rearrange(mask, "b t total -> b () t total"),
 
-    block: (p, x, attend) => {
-      const attention = p.at("attention");
-      const joined = biased(
-        attention.at("query_key_value"),
-        layerNorm(p.at("input_layernorm"), x),
-        3 * hiddenSize,
-      ); // (b, t, 3·d)
-      // Head by head: queries, keys and values of the first, then of the second, …
-      const perHead = rearrange(joined, "b t (h e) -> b t h e", { h: heads }); // (b, t, h, 3·e)
-      const [queries, keys, values] = split(perHead, { parts: 3, axis: -1 }) as [Tensor, Tensor, Tensor];
-      const y = attend(queries, keys, values, { scale: headDim ** -0.5 }); // (b, t, h, e)
-      const attended = add(
-        x,
-        biased(attention.at("dense"), rearrange(y, "b t h e -> b t (h e)"), hiddenSize),
-      );
+    block: (p, x, attend) => block(p, x, attend, config), // (b, t, d)
 
-      const mlp = p.at("mlp");
-      const normed = layerNorm(p.at("post_attention_layernorm"), parallel ? x : attended);
-      return add(
-        attended,
-        biased(
-          mlp.at("dense_4h_to_h"),
-          gelu(biased(mlp.at("dense_h_to_4h"), normed, Math.round(mlpRatio * hiddenSize))),
-          hiddenSize,
-        ),
-      ); // (b, t, d)
-    },
-
-    logits: (p, x) => {
-      const normed = layerNorm(p.at("gpt_neox").at("final_layer_norm"), x); // (w, d)
-      return linear(p.at("embed_out"), normed, vocabulary); // (w, V)
-    },
+    logits: (p, x) => layer(p.at("embed_out"), layerNorm(p.at("gpt_neox.final_layer_norm"), x), vocabulary), // (w, V)
   };
+}
+
+const linear = (p: Params, x: Tensor, out: number): Tensor => layer(p, x, out, { bias: true });
+
+/**
+ * x ← x + attention(norm(x)), then x ← x + feedForward(norm(x)); in parallel, both read the same x: (b, t, d) →
+ * (b, t, d)
+ */
+function block(p: Params, x: Tensor, attend: Attend, config: GptNeoxConfig): WithPresent {
+  const mlp = (x: Tensor) => feedForward(p.at("mlp"), layerNorm(p.at("post_attention_layernorm"), x), config);
+  const { y, present } = attention(p.at("attention"), layerNorm(p.at("input_layernorm"), x), attend, config);
+  if (config.parallel) return { y: add(add(x, y), mlp(x)), present };
+  x = add(x, y);
+  return { y: add(x, mlp(x)), present };
+}
+
+/** (b, t, d) → (b, t, d) */
+function attention(
+  p: Params, // query_key_value, dense
+  x: Tensor,
+  attend: Attend,
+  { heads }: GptNeoxConfig,
+): WithPresent {
+  const d = widthOf(x);
+  // Head by head: queries, keys and values of the first, then of the second, …
+  const qkv = rearrange(linear(p.at("query_key_value"), x, 3 * d), "b t (h e) -> b t h e", { h: heads }); // (b, t, h, 3·e)
+  const [queries, keys, values] = splitInto(qkv, 3, { axis: -1 }); // (b, t, h, e) each
+  const { y, present } = attend(queries, keys, values, { scale: (d / heads) ** -0.5 }); // (b, t, h, e)
+  return { y: linear(p.at("dense"), rearrange(y, "b t h e -> b t (h e)"), d), present }; // (b, t, d)
+}
+
+/** (b, t, d) → (b, t, d) */
+function feedForward(p: Params, x: Tensor, { mlpRatio }: GptNeoxConfig): Tensor {
+  const d = widthOf(x);
+  const inner = gelu(linear(p.at("dense_h_to_4h"), x, Math.round(mlpRatio * d))); // (b, t, mlpRatio·d)
+  return linear(p.at("dense_4h_to_h"), inner, d);
 }

@@ -7,11 +7,34 @@
 import type { Tensor } from "../graph/index.js";
 import type { Params } from "./layers.js";
 
+/** What attention looks at: (…, h, s, e) each, for s keys. */
+export interface KeysValues {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** Where tokens stand in their texts, counted from 0: float32. */
+export interface Positions {
+  readonly queries: Tensor; // (b, t)
+  readonly keys: Tensor; // (b, total)
+}
+
+/** A result, and the block's cache with the new tokens in it, where there is a cache. */
+export interface WithPresent {
+  readonly y: Tensor;
+  readonly present: KeysValues | undefined; // (b, h, capacity, e) each
+}
+
 /**
  * Self-attention over new tokens and what was kept of earlier ones: (b, t, h, e) three times → (b, t, h, e). It sees to
  * positions.
  */
-export type Attend = (queries: Tensor, keys: Tensor, values: Tensor, options: { scale: number }) => Tensor;
+export type Attend = (
+  queries: Tensor,
+  keys: Tensor,
+  values: Tensor,
+  options: { readonly scale: number },
+) => WithPresent;
 
 export interface LanguageModel {
   readonly layers: number;
@@ -42,12 +65,11 @@ export interface LanguageModel {
   /**
    * What is added to the scores of every block: (b, h or 1, t, total).
    *
-   * @param position float32 (b, total), of every key
    * @param mask float32 (b, t, total): 0, or −1e30 for a key that a token may not see
    */
-  attentionBias(position: Tensor, mask: Tensor): Tensor;
-  /** x (b, t, d) → (b, t, d) */
-  block(p: Params, x: Tensor, attend: Attend): Tensor;
+  attentionBias(positions: Positions, mask: Tensor): Tensor;
+  /** x (b, t, d) → y (b, t, d) */
+  block(p: Params, x: Tensor, attend: Attend): WithPresent;
   /** x (w, d) → (w, V) */
   logits(p: Params, x: Tensor): Tensor;
 }

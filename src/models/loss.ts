@@ -1,5 +1,5 @@
 /**
- * The training loss: mean cross-entropy of the next token, over the places that have a label.
+ * The training loss: mean cross-entropy of the next token, over the tokens that have a label.
  *
  * Reference: the labels' shift of the hub's MPT code, and torch's `cross_entropy` with `ignore_index` −100.
  */
@@ -10,6 +10,7 @@ import {
   logSoftmax,
   minus,
   neg,
+  sizes,
   slice,
   sub,
   sum,
@@ -23,7 +24,7 @@ import {
  * @returns a scalar; not a number if there is no label at all
  */
 export function nextTokenLoss(logits: Tensor, labels: Tensor): Tensor {
-  const t = labels.shape[1]!;
+  const { t } = sizes(labels, "b t");
   const predictions = slice(logSoftmax(logits, { axis: -1 }), { axis: 1, start: 0, end: minus(t, 1) }); // (b, t − 1, V)
   const next = slice(labels, { axis: 1, start: 1, end: t }); // (b, t − 1)
   const learnt = sum(cast(sub(1, cast(less(next, 0), { to: "int32" })), { to: "float32" }), { axes: [0, 1] });

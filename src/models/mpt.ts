@@ -5,10 +5,10 @@
  * `modeling_mpt.py`).
  * Sizes: b prompts, t tokens, d hidden size, h heads, e head dimension, w rows whose logits are wanted, V vocabulary.
  */
-import { add, gather, gelu, linear as plainLinear, rearrange, split, type Tensor } from "../graph/index.js";
+import { add, gather, gelu, linear as product, rearrange, splitInto, type Tensor } from "../graph/index.js";
 import { alibiBias, alibiSlopes } from "./alibi.js";
-import type { LanguageModel } from "./language.js";
-import { layerNorm, linear, widthOf } from "./layers.js";
+import type { Attend, LanguageModel, WithPresent } from "./language.js";
+import { layerNorm, linear, type Params, widthOf } from "./layers.js";
 import { cacheHeadDim } from "./selfAttention.js";
 
 export interface MptConfig {
@@ -43,64 +43,59 @@ const namesOfMpt: MptNames = {
   lastNorm: "norm_f",
 };
 
-export function mpt(
-  {
-    layers,
-    hiddenSize,
-    heads,
-    mlpRatio,
-    vocabulary,
-    contextLength,
-    alibiMax,
-    queryKeyNorm = false,
-  }: MptConfig,
-  names: MptNames = namesOfMpt,
-): LanguageModel {
-  const headDim = hiddenSize / heads;
+export function mpt(config: MptConfig, names: MptNames = namesOfMpt): LanguageModel {
+  const { layers, hiddenSize: d, heads, vocabulary, contextLength, alibiMax } = config;
+  const embedding = (p: Params) => p.tensor("transformer.wte.weight", [vocabulary, d]); // (V, d)
   return {
     layers,
-    hiddenSize,
+    hiddenSize: d,
     heads,
-    headDim: cacheHeadDim(headDim),
+    headDim: cacheHeadDim(d / heads),
     vocabulary,
     contextLength,
     blocks: "transformer.blocks",
     embedding: "transformer.wte.weight",
 
-    embed: (p, ids) => gather(p.tensor("transformer.wte.weight", [vocabulary, hiddenSize]), ids), // (b, t, d)
+    embed: (p, ids) => gather(embedding(p), ids), // (b, t, d)
 
-    attentionBias: (position, mask) => alibiBias(position, mask, alibiSlopes(heads, alibiMax)), // (b, h, t, total)
+    attentionBias: (positions, mask) => alibiBias(positions, mask, alibiSlopes(heads, alibiMax)), // (b, h, t, total)
 
-    block: (p, x, attend) => {
-      const attention = p.at("attn");
-      const normed = layerNorm(p.at(names.attentionNorm), x, { bias: false });
-      const joined = linear(attention.at("Wqkv"), normed, 3 * hiddenSize); // (b, t, 3·d)
-      const [queries, keys, values] = split(joined, { parts: 3, axis: -1 }) as [Tensor, Tensor, Tensor];
-      const norm = (name: string, of: Tensor) =>
-        queryKeyNorm ? layerNorm(attention.at(name), of, { bias: false }) : of;
-      const toHeads = (of: Tensor) => rearrange(of, "b t (h e) -> b t h e", { h: heads });
-      const scale = headDim ** -0.5;
-      const y = attend(toHeads(norm("q_ln", queries)), toHeads(norm("k_ln", keys)), toHeads(values), {
-        scale,
-      }); // (b, t, h, e)
-      const attended = add(
-        x,
-        linear(attention.at("out_proj"), rearrange(y, "b t h e -> b t (h e)"), hiddenSize),
-      );
-
-      const feedForward = p.at(names.feedForward);
-      const inner = linear(
-        feedForward.at(names.up),
-        layerNorm(p.at(names.feedForwardNorm), attended, { bias: false }),
-        mlpRatio * hiddenSize,
-      );
-      return add(attended, linear(feedForward.at(names.down), gelu(inner), hiddenSize)); // (b, t, d)
-    },
+    block: (p, x, attend) => block(p, x, attend, config, names), // (b, t, d)
 
     // The embedding is the output projection too.
-    logits: (p, x) => {
-      const normed = layerNorm(p.at("transformer").at(names.lastNorm), x, { bias: false }); // (w, d)
-      return plainLinear(normed, p.tensor("transformer.wte.weight", [vocabulary, widthOf(x)]), undefined); // (w, V)
-    },
+    logits: (p, x) => product(norm(p.at("transformer").at(names.lastNorm), x), embedding(p), undefined), // (w, V)
   };
+}
+
+const norm = (p: Params, x: Tensor): Tensor => layerNorm(p, x, { bias: false });
+
+/** x ← x + attention(norm(x)), then x ← x + feedForward(norm(x)): (b, t, d) → (b, t, d) */
+function block(p: Params, x: Tensor, attend: Attend, config: MptConfig, names: MptNames): WithPresent {
+  const { y, present } = attention(p.at("attn"), norm(p.at(names.attentionNorm), x), attend, config);
+  x = add(x, y);
+  x = add(x, feedForward(p.at(names.feedForward), norm(p.at(names.feedForwardNorm), x), config, names));
+  return { y: x, present };
+}
+
+/** (b, t, d) → (b, t, d) */
+function attention(
+  p: Params, // Wqkv, q_ln, k_ln, out_proj
+  x: Tensor,
+  attend: Attend,
+  { heads, queryKeyNorm = false }: MptConfig,
+): WithPresent {
+  const d = widthOf(x);
+  let [queries, keys, values] = splitInto(linear(p.at("Wqkv"), x, 3 * d), 3, { axis: -1 }); // (b, t, d) each
+  if (queryKeyNorm) [queries, keys] = [norm(p.at("q_ln"), queries), norm(p.at("k_ln"), keys)];
+
+  const toHeads = (each: Tensor) => rearrange(each, "b t (h e) -> b t h e", { h: heads });
+  const scale = (d / heads) ** -0.5;
+  const { y, present } = attend(toHeads(queries), toHeads(keys), toHeads(values), { scale }); // (b, t, h, e)
+  return { y: linear(p.at("out_proj"), rearrange(y, "b t h e -> b t (h e)"), d), present }; // (b, t, d)
+}
+
+/** (b, t, d) → (b, t, d) */
+function feedForward(p: Params, x: Tensor, { mlpRatio }: MptConfig, { up, down }: MptNames): Tensor {
+  const d = widthOf(x);
+  return linear(p.at(down), gelu(linear(p.at(up), x, mlpRatio * d)), d);
 }

@@ -10,10 +10,11 @@ import {
   attention,
   broadcastTo,
   concat,
+  type Dim,
   rearrange,
-  reshape,
+  sizes,
   slice,
-  split,
+  splitInto,
   type Tensor,
 } from "../graph/index.js";
 import { feedForward, layerNorm, linear, type Params, widthOf } from "./layers.js";
@@ -43,7 +44,7 @@ export const releasedPerceiver: PerceiverConfig = {
 
 /** x (b, T, F, v, d) → (b, T, n, d) */
 export function perceiver(p: Params, x: Tensor, config: PerceiverConfig): Tensor {
-  const [b, T] = x.shape as [never, never];
+  const { b, T } = sizes(x, "b T F v d");
   const d = widthOf(x);
   const n = config.latents;
   const features = withEmbeddings(p, x, config); // (b, T, F·v, d)
@@ -51,45 +52,43 @@ export function perceiver(p: Params, x: Tensor, config: PerceiverConfig): Tensor
   let latents = broadcastTo(p.tensor("latents", [n, d]), { shape: [b, T, n, d] });
   for (let i = 0; i < config.depth; i++) {
     const layer = p.at("layers").at(i);
-    latents = add(perceiverAttention(layer.at(0), features, latents, config), latents);
-    latents = add(feedForward(layer.at(1), latents, config), latents);
+    latents = add(perceiverAttention(layer.at(0), features, latents, config), latents); // (b, T, n, d)
+    latents = add(feedForward(layer.at(1), latents, config), latents); // (b, T, n, d)
   }
   return layerNorm(p.at("norm"), latents);
 }
 
 /** Adds the embeddings of frames and of images, where the model has them: (b, T, F, v, d) → (b, T, F·v, d) */
 function withEmbeddings(p: Params, x: Tensor, { frames, images }: PerceiverConfig): Tensor {
-  const [, T, F] = x.shape as [never, never, never];
+  const { T, F } = sizes(x, "b T F v d");
   const d = widthOf(x);
-  const first = (table: Tensor, count: never) => slice(table, { axis: 0, start: 0, end: count });
-  let features = x;
+  const first = (table: Tensor, count: Dim) => slice(table, { axis: 0, start: 0, end: count });
   if (frames !== undefined) {
-    features = add(features, reshape(first(p.tensor("frame_embs", [frames, d]), F), { shape: [F, 1, d] }));
+    const ofFrames = first(p.tensor("frame_embs", [frames, d]), F); // (F, d)
+    x = add(x, rearrange(ofFrames, "F d -> F () d"));
   }
-  features = rearrange(features, "b T F v d -> b T (F v) d");
+  const features = rearrange(x, "b T F v d -> b T (F v) d");
   if (images === undefined) return features;
-  return add(features, first(p.tensor("media_time_embs", [images, 1, d]), T));
+  return add(features, first(p.tensor("media_time_embs", [images, 1, d]), T)); // (T, 1, d)
 }
 
-/** The latents ask; image and latents answer. The caller adds the result. */
+/** The latents query, image and latents are queried. The caller adds the result. */
 function perceiverAttention(
   p: Params, // norm_media, norm_latents, to_q, to_kv, to_out
   x: Tensor, // (b, T, v, d)
   latents: Tensor, // (b, T, n, d)
   { heads, headDim }: PerceiverConfig,
 ): Tensor {
-  const inner = heads * headDim;
-  const toHeads = (t: Tensor) => rearrange(t, "b T n (h e) -> b T h n e", { h: heads });
+  x = layerNorm(p.at("norm_media"), x); // (b, T, v, d)
+  latents = layerNorm(p.at("norm_latents"), latents); // (b, T, n, d)
 
-  const features = layerNorm(p.at("norm_media"), x); // (b, T, v, d)
-  const asking = layerNorm(p.at("norm_latents"), latents); // (b, T, n, d)
+  const queries = linear(p.at("to_q"), latents, heads * headDim); // (b, T, n, h·e)
   // Latents are keys too: a latent can then keep what it already knows.
-  const seen = concat([features, asking], { axis: -2 }); // (b, T, v + n, d)
+  const kv = linear(p.at("to_kv"), concat([x, latents], { axis: -2 }), 2 * heads * headDim); // (b, T, v + n, 2·h·e)
+  const [keys, values] = splitInto(kv, 2, { axis: -1 }); // (b, T, v + n, h·e) each
 
-  const queries = linear(p.at("to_q"), asking, inner); // (b, T, n, h·e)
-  const [keys, values] = split(linear(p.at("to_kv"), seen, 2 * inner), { parts: 2, axis: -1 }); // (b, T, v + n, h·e)
-
+  const toHeads = (each: Tensor) => rearrange(each, "b T n (h e) -> b T h n e", { h: heads });
   const scale = headDim ** -0.5;
-  const y = attention(toHeads(queries), toHeads(keys!), toHeads(values!), undefined, { scale }); // (b, T, h, n, e)
-  return linear(p.at("to_out"), rearrange(y, "b T h n e -> b T n (h e)"), widthOf(x)); // (b, T, n, d)
+  const attended = attention(toHeads(queries), toHeads(keys), toHeads(values), undefined, { scale }); // (b, T, h, n, e)
+  return linear(p.at("to_out"), rearrange(attended, "b T h n e -> b T n (h e)"), widthOf(x)); // (b, T, n, d)
 }

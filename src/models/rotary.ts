@@ -4,63 +4,58 @@
  *
  * Paper: "RoFormer" (arXiv:2104.09864), Section "Rotary position embedding". Reference: transformers 4.33.3,
  * `GPTNeoXRotaryEmbedding`, `rotate_half` and `apply_rotary_pos_emb`.
- * Sizes: b prompts, t tokens, h heads, e head dimension, r numbers of it that are turned, P positions.
+ * Sizes: b prompts, t tokens, h heads, e head dimension, r numbers of it that are turned.
  */
 import {
   add,
   cast,
   concat,
   constant,
-  gather,
+  cos,
   mul,
   neg,
-  reshape,
+  rearrange,
+  sin,
   slice,
-  split,
+  splitInto,
   type Tensor,
 } from "../graph/index.js";
+import { widthOf } from "./layers.js";
 
 export interface RotaryConfig {
   readonly rotaryDim: number;
   readonly rotaryBase: number;
-  /** The longest text, P. */
-  readonly contextLength: number;
 }
 
 /**
- * @param position float32 (b, t): whole numbers from 0 to P − 1
+ * @param position float32 (b, t): whole numbers from 0
  * @returns a function that turns the first r numbers of each head: (b, t, h, e) → (b, t, h, e)
  */
 export function rotation(
   position: Tensor,
-  { rotaryDim: r, rotaryBase, contextLength }: RotaryConfig,
+  { rotaryDim: r, rotaryBase }: RotaryConfig,
 ): (x: Tensor) => Tensor {
-  const { graph } = position.node;
-  const [b, t] = position.shape as [never, never];
-  const at = cast(position, { to: "int32" });
-  const angles = anglesOf({ rotaryDim: r, rotaryBase, contextLength });
-  const ofTokens = (of: (angle: number) => number): Tensor => {
-    const table = constant(graph, angles.map(of), { shape: [contextLength, r / 2] });
-    const rows = gather(table, at); // (b, t, r/2)
-    return reshape(concat([rows, rows], { axis: -1 }), { shape: [b, t, 1, r] });
+  const frequencies = constant(position.node.graph, rotaryFrequencies(r, rotaryBase)); // (r/2)
+  const angles = mul(rearrange(position, "b t -> b t ()"), frequencies); // (b, t, r/2), in float32 as in the reference
+  // In float64 the functions give the float32 that is nearest, up to 2^24 positions; float32 kernels are off by 1.2e-7.
+  const ofAngles = (f: typeof cos) => {
+    const values = cast(f(cast(angles, { to: "float64" })), { to: position.dtype });
+    return rearrange(concat([values, values], { axis: -1 }), "b t r -> b t () r"); // (b, t, 1, r)
   };
-  const cosines = ofTokens(Math.cos);
-  const sines = ofTokens(Math.sin);
+  const [cosines, sines] = [ofAngles(cos), ofAngles(sin)];
+
   return (x) => {
-    const e = x.shape.at(-1) as number;
-    const turned = slice(x, { axis: -1, start: 0, end: r });
-    const [first, second] = split(turned, { parts: 2, axis: -1 }) as [Tensor, Tensor];
-    const crossed = concat([neg(second), first], { axis: -1 }); // a number's partner is half of r away
-    const y = add(mul(turned, cosines), mul(crossed, sines)); // (b, t, h, r)
+    const e = widthOf(x);
+    const turned = slice(x, { axis: -1, start: 0, end: r }); // (b, t, h, r)
+    const [first, second] = splitInto(turned, 2, { axis: -1 });
+    const partners = concat([neg(second), first], { axis: -1 }); // (b, t, h, r): a number's partner is r/2 away
+    const y = add(mul(turned, cosines), mul(partners, sines)); // (b, t, h, r)
     return r === e ? y : concat([y, slice(x, { axis: -1, start: r, end: e })], { axis: -1 });
   };
 }
 
-/** The angle of each position and pair, (P, r/2), rounded to float32 wherever the reference implementation rounds. */
-function anglesOf({ rotaryDim: r, rotaryBase, contextLength }: RotaryConfig): readonly number[] {
+/** How fast each pair turns, base^(−2i/r) for i = 0 … r/2 − 1, rounded to float32 wherever the reference rounds. */
+export function rotaryFrequencies(r: number, base: number): Float32Array {
   const { fround } = Math;
-  const speeds = Array.from({ length: r / 2 }, (_, i) =>
-    fround(1 / fround(rotaryBase ** fround((2 * i) / r))),
-  );
-  return Array.from({ length: contextLength }, (_, at) => speeds.map((speed) => fround(at * speed))).flat();
+  return Float32Array.from({ length: r / 2 }, (_, i) => 1 / fround(base ** fround((2 * i) / r)));
 }

@@ -13,18 +13,18 @@ import {
   iota,
   pad,
   rearrange,
-  reshape,
+  sizes,
   slice,
   sum,
   type Tensor,
   where,
 } from "../graph/index.js";
-import type { Attend, LanguageModel } from "./language.js";
+import type { Attend, KeysValues, LanguageModel, WithPresent } from "./language.js";
+import { widthOf } from "./layers.js";
 
-/** Keys and values of the tokens so far, for every block (b, h, capacity, c). */
+/** Keys and values of the tokens so far. */
 export interface Cache {
-  readonly keys: readonly Tensor[];
-  readonly values: readonly Tensor[];
+  readonly past: readonly KeysValues[]; // for each block (b, h, capacity, c)
   /** int32 (b): the cache position of each row's first new token. */
   readonly start: Tensor;
 }
@@ -43,72 +43,69 @@ export interface AttentionContext {
 
 /**
  * @param t how many tokens are new
- * @returns the attention of block i, and the cache with the new tokens in it: the blocks that attended, in their order
+ * @returns the attention of block i
  */
 export function selfAttention(
   { rotation, attentionBias }: Pick<LanguageModel, "rotation" | "attentionBias">,
   { position, mask, cache }: AttentionContext,
   t: Dim,
-): { attendIn: (i: number) => Attend; cache: Pick<Cache, "keys" | "values"> } {
-  const bias = attentionBias(position, mask); // (b, h or 1, t, total)
-  const turn = rotation?.(cache ? positionsOfNew(position, cache.start, t) : position) ?? ((x: Tensor) => x);
-  const presentKeys: Tensor[] = [];
-  const presentValues: Tensor[] = [];
+): (i: number) => Attend {
+  const ofNew = cache ? positionsOfNew(position, cache.start, t) : position; // (b, t)
+  const bias = attentionBias({ queries: ofNew, keys: position }, mask); // (b, h or 1, t, total)
+  const turn = rotation?.(ofNew) ?? ((x: Tensor) => x);
 
-  const attendIn = (i: number): Attend => {
-    if (!cache)
-      return (queries, keys, values, { scale }) => attendFull(turn(queries), turn(keys), values, bias, scale);
-    const past = { keys: cache.keys[i]!, values: cache.values[i]!, start: cache.start };
-    return (queries, keys, values, { scale }) => {
-      const [y, nextKeys, nextValues] = attendCached(turn(queries), turn(keys), values, past, bias, scale);
-      presentKeys.push(nextKeys);
-      presentValues.push(nextValues);
-      return y;
+  return (i) =>
+    (queries, keys, values, { scale }) => {
+      const past = cache?.past[i];
+      return cache && past
+        ? attendCached(turn(queries), turn(keys), values, { past, start: cache.start, bias, scale })
+        : attendFull(turn(queries), turn(keys), values, { bias, scale });
     };
-  };
-  return { attendIn, cache: { keys: presentKeys, values: presentValues } };
 }
 
-/** (b, t, h, e) → (b, t, h, e), without a cache. */
-function attendFull(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: number): Tensor {
+/** (b, t, h, e) three times → (b, t, h, e), without a cache. */
+function attendFull(
+  queries: Tensor,
+  keys: Tensor,
+  values: Tensor,
+  { bias, scale }: { bias: Tensor; scale: number },
+): WithPresent {
   const toHeads = (x: Tensor) => rearrange(x, "b t h e -> b h t e");
-  const y = attention(toHeads(queries), toHeads(keys), toHeads(values), bias, { scale });
-  return rearrange(y, "b h t e -> b t h e");
+  const y = attention(toHeads(queries), toHeads(keys), toHeads(values), bias, { scale }); // (b, h, t, e)
+  return { y: rearrange(y, "b h t e -> b t h e"), present: undefined };
 }
 
-/** (b, t, h, e) → y (b, t, h, e), and the block's keys and values with the new ones in them. */
+/** (b, t, h, e) three times → (b, t, h, e), and the block's cache with the new keys and values in it. */
 function attendCached(
   queries: Tensor,
   keys: Tensor,
   values: Tensor,
-  past: { keys: Tensor; values: Tensor; start: Tensor },
-  bias: Tensor,
-  scale: number,
-): [Tensor, Tensor, Tensor] {
-  const [e, c] = [queries, past.keys].map(({ shape }) => shape.at(-1) as number) as [number, number];
+  { past, start, bias, scale }: { past: KeysValues; start: Tensor; bias: Tensor; scale: number },
+): WithPresent {
+  const [e, c] = [widthOf(queries), widthOf(past.keys)];
   // Zeros at the end of a head change no product.
   const filled = (x: Tensor) => (e === c ? x : pad(x, { axis: -1, before: 0, after: c - e })); // (b, t, h, c)
-  const [y, nextKeys, nextValues] = cachedAttention(
+  const [y, presentKeys, presentValues] = cachedAttention(
     filled(queries),
     filled(keys),
     filled(values),
     past.keys,
     past.values,
-    past.start,
+    start,
     bias,
     { scale },
-  ) as [Tensor, Tensor, Tensor];
-  return [e === c ? y : slice(y, { axis: -1, start: 0, end: e }), nextKeys, nextValues];
+  );
+  return {
+    y: e === c ? y : slice(y, { axis: -1, start: 0, end: e }), // (b, t, h, e)
+    present: { keys: presentKeys, values: presentValues }, // (b, h, capacity, c)
+  };
 }
 
 /** The positions of the new tokens, float32 (b, t): those of their cache positions, which begin at `start`. */
 function positionsOfNew(position: Tensor, start: Tensor, t: Dim): Tensor {
   const { graph } = position.node;
-  const [b, total] = position.shape as [never, never];
-  const cachePositions = add(
-    reshape(start, { shape: [b, 1, 1] }),
-    reshape(iota(graph, t), { shape: [1, t, 1] }),
-  ); // (b, t, 1)
+  const { total } = sizes(position, "b total");
+  const cachePositions = add(rearrange(start, "b -> b () ()"), rearrange(iota(graph, t), "t -> t ()")); // (b, t, 1)
   const isOwn = equal(cachePositions, iota(graph, total)); // (b, t, total)
-  return sum(where(isOwn, reshape(position, { shape: [b, 1, total] }), 0), { axes: [-1] });
+  return sum(where(isOwn, rearrange(position, "b total -> b () total"), 0), { axes: [-1] });
 }

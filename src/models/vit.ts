@@ -11,11 +11,12 @@ import {
   broadcastTo,
   concat,
   gelu,
-  linear as plainLinear,
+  linear as product,
   quickGelu,
   rearrange,
+  sizes,
   slice,
-  split,
+  splitInto,
   type Tensor,
 } from "../graph/index.js";
 import { layerNorm, linear, type Params, widthOf } from "./layers.js";
@@ -42,19 +43,19 @@ export interface VitConfig {
  */
 export function vit(p: Params, pixels: Tensor, config: VitConfig): Tensor {
   const x = vitTokens(p, pixels, config);
-  return slice(x, { axis: 1, start: 1, end: x.shape[1]! });
+  return slice(x, { axis: 1, start: 1, end: sizes(x, "N tokens d").tokens });
 }
 
 /** Images → the last block's raw output, the class token first: (N, 3, S, S) → (N, 1 + v, d) */
 export function vitTokens(p: Params, pixels: Tensor, config: VitConfig): Tensor {
   const { patchSize, hiddenSize: d, imageSize, layers } = config;
-  const N = pixels.shape[0]!;
+  const { N } = sizes(pixels, "N c y x");
   const v = (imageSize / patchSize) ** 2;
 
   // A convolution whose stride is its size is a linear layer over the pixels of each patch.
   const patches = rearrange(pixels, "N c (y p) (x q) -> N (y x) (c p q)", { p: patchSize, q: patchSize }); // (N, v, 3·p·p)
   const kernel = p.tensor("conv1.weight", [d, 3, patchSize, patchSize]);
-  const embedded = plainLinear(patches, rearrange(kernel, "d c p q -> d (c p q)"), undefined); // (N, v, d)
+  const embedded = product(patches, rearrange(kernel, "d c p q -> d (c p q)"), undefined); // (N, v, d)
 
   const classToken = broadcastTo(p.tensor("class_embedding", [d]), { shape: [N, 1, d] });
   let x = concat([classToken, embedded], { axis: 1 }); // (N, 1 + v, d)
@@ -76,22 +77,30 @@ export function clipBlock(
   { heads, mlpRatio, activation }: Pick<VitConfig, "heads" | "mlpRatio" | "activation">,
   bias?: Tensor,
 ): Tensor {
-  const d = widthOf(x);
-  const attended = add(x, selfAttention(p.at("attn"), layerNorm(p.at("ln_1"), x), heads, bias));
-  const inner = linear(p.at("mlp").at("c_fc"), layerNorm(p.at("ln_2"), attended), Math.trunc(mlpRatio * d), {
-    bias: true,
-  });
-  const active = activation === "quickGelu" ? quickGelu(inner) : gelu(inner);
-  return add(attended, linear(p.at("mlp").at("c_proj"), active, d, { bias: true }));
+  x = add(x, selfAttention(p.at("attn"), layerNorm(p.at("ln_1"), x), heads, bias));
+  x = add(x, feedForward(p.at("mlp"), layerNorm(p.at("ln_2"), x), { mlpRatio, activation }));
+  return x;
 }
 
-/** Reference: torch's `nn.MultiheadAttention`, with one projection for queries, keys and values. */
+/** (N, tokens, d) → (N, tokens, d). Reference: torch's `nn.MultiheadAttention`. */
 function selfAttention(p: Params, x: Tensor, heads: number, bias: Tensor | undefined): Tensor {
   const d = widthOf(x);
-  const joined = plainLinear(x, p.tensor("in_proj_weight", [3 * d, d]), p.tensor("in_proj_bias", [3 * d])); // (N, tokens, 3·d)
-  const [queries, keys, values] = split(joined, { parts: 3, axis: -1 }).map((t) =>
-    rearrange(t, "N t (h e) -> N h t e", { h: heads }),
-  ) as [Tensor, Tensor, Tensor];
-  const y = attention(queries, keys, values, bias, { scale: (d / heads) ** -0.5 }); // (N, h, tokens, e)
-  return linear(p.at("out_proj"), rearrange(y, "N h t e -> N t (h e)"), d, { bias: true });
+  const qkv = product(x, p.tensor("in_proj_weight", [3 * d, d]), p.tensor("in_proj_bias", [3 * d])); // (N, tokens, 3·d)
+  const [queries, keys, values] = splitInto(qkv, 3, { axis: -1 }); // (N, tokens, d) each
+  const toHeads = (each: Tensor) => rearrange(each, "N t (h e) -> N h t e", { h: heads });
+  const scale = (d / heads) ** -0.5;
+  const attended = attention(toHeads(queries), toHeads(keys), toHeads(values), bias, { scale }); // (N, h, tokens, e)
+  return linear(p.at("out_proj"), rearrange(attended, "N h t e -> N t (h e)"), d, { bias: true });
+}
+
+/** (N, tokens, d) → (N, tokens, d) */
+function feedForward(
+  p: Params,
+  x: Tensor,
+  { mlpRatio, activation }: Pick<VitConfig, "mlpRatio" | "activation">,
+): Tensor {
+  const d = widthOf(x);
+  const inner = linear(p.at("c_fc"), x, Math.trunc(mlpRatio * d), { bias: true }); // (N, tokens, mlpRatio·d)
+  const active = activation === "quickGelu" ? quickGelu(inner) : gelu(inner);
+  return linear(p.at("c_proj"), active, d, { bias: true });
 }

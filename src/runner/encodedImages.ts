@@ -50,7 +50,7 @@ export async function createEncodedImages(
     Int32Array.from({ length: width }, (_, i) => numberOf.get(images[i] ?? filler!) ?? 0),
   );
 
-  const { heads, headDim } = config.crossAttention;
+  const { heads, headDim, onlyImmediate = true } = config.crossAttention;
   const each = heads * config.perceiver.latents * headDim;
   const shape = [Math.max(all.length, 1), heads, config.perceiver.latents, headDim];
   const feeds: Record<string, BoundTensor> = {};
@@ -69,8 +69,8 @@ export async function createEncodedImages(
     perPrompt,
     imageIdsOf: (row) => imageIds[row]!,
     seenByNext(imageIndices) {
-      // A new token sees its row's last image only, so one image is enough; seeing all needs all.
-      if (imageIndices.includes(ALL_IMAGES)) {
+      // A new token sees its row's last image only, so one image is enough; seeing others needs all.
+      if (!onlyImmediate || imageIndices.includes(ALL_IMAGES)) {
         return {
           imageIds: Int32Array.from(imageIds.flatMap((of) => [...of])),
           imageIndex: Int32Array.from(imageIndices),

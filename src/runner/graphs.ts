@@ -36,11 +36,9 @@ export function decodeGraph(config: FlamingoConfig): Graph {
       values: input(graph, numbered("values", i), "float32", shape),
     };
   });
-  const past = (name: string) =>
-    Array.from({ length: language.layers }, (_, i) =>
-      input(graph, numbered(name, i), "float32", ["b", language.heads, "capacity", language.headDim]),
-    );
-  const { logits, cache } = decode(
+  const cached = (name: string, i: number) =>
+    input(graph, numbered(name, i), "float32", ["b", language.heads, "capacity", language.headDim]);
+  const { logits, present } = decode(
     params(graph),
     {
       ids: input(graph, "ids", "int32", ["b", "t"]),
@@ -51,18 +49,18 @@ export function decodeGraph(config: FlamingoConfig): Graph {
       mask: input(graph, "mask", "float32", ["b", "t", "total"]),
       wanted: input(graph, "wanted", "int32", ["w"]),
       cache: {
-        keys: past("pastKeys"),
-        values: past("pastValues"),
+        past: Array.from({ length: language.layers }, (_, i) => ({
+          keys: cached("pastKeys", i),
+          values: cached("pastValues", i),
+        })),
         start: input(graph, "start", "int32", ["b"]),
       },
     },
     config,
   );
   output(graph, "logits", logits);
-  cache.keys.forEach((keys, i) => {
+  present.forEach(({ keys, values }, i) => {
     output(graph, numbered("presentKeys", i), keys);
-  });
-  cache.values.forEach((values, i) => {
     output(graph, numbered("presentValues", i), values);
   });
   return graph;

@@ -88,13 +88,13 @@ graph perceiver
   layers.0.0.norm_latents.weight: float32 (16) = weight
   layers.0.0.norm_latents.bias: float32 (16) = weight
   %3: float32 (b, T, 5, 16) = layerNorm %1 layers.0.0.norm_latents.weight layers.0.0.norm_latents.bias epsilon=0.00001
-  %4: float32 (b, T, v + 5, 16) = concat %2 %3 axis=-2
   layers.0.0.to_q.weight: float32 (16, 16) = weight
-  %5: float32 (b, T, 5, 16) = linear %3 layers.0.0.to_q.weight -
+  %4: float32 (b, T, 5, 16) = linear %3 layers.0.0.to_q.weight -
+  %5: float32 (b, T, v + 5, 16) = concat %2 %3 axis=-2
   layers.0.0.to_kv.weight: float32 (32, 16) = weight
-  %6: float32 (b, T, v + 5, 32) = linear %4 layers.0.0.to_kv.weight -
+  %6: float32 (b, T, v + 5, 32) = linear %5 layers.0.0.to_kv.weight -
   %7: float32 (b, T, v + 5, 16), %8: float32 (b, T, v + 5, 16) = split %6 parts=2 axis=-1
-  %9: float32 (b, T, 5, 2, 8) = reshape %5 shape=(b, T, 5, 2, 8)
+  %9: float32 (b, T, 5, 2, 8) = reshape %4 shape=(b, T, 5, 2, 8)
   %10: float32 (b, T, 2, 5, 8) = transpose %9 order=(0, 1, 3, 2, 4)
   %11: float32 (b, T, v + 5, 2, 8) = reshape %7 shape=(b, T, v + 5, 2, 8)
   %12: float32 (b, T, 2, v + 5, 8) = transpose %11 order=(0, 1, 3, 2, 4)

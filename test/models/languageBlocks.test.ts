@@ -64,8 +64,8 @@ async function whole(
   const { y } = await backend.evaluate(
     given,
     ({ x, position, mask }, graph) => {
-      const { attendIn } = selfAttention(model, { position: position!, mask: mask! }, t);
-      return { y: model.block(params(graph), x!, attendIn(0)) };
+      const attendIn = selfAttention(model, { position: position!, mask: mask! }, t);
+      return { y: model.block(params(graph), x!, attendIn(0)).y };
     },
     weights,
   );
@@ -93,11 +93,10 @@ describe.each(blocks)("$file", ({ file, model, headDim }) => {
         values: float32(values),
       };
       const write = (of: Readonly<Record<string, Tensor>>) => {
-        const past = { keys: [of.keys!], values: [of.values!], start: of.start! };
-        const seen = { position: of.position!, mask: of.mask!, cache: past };
-        const { attendIn, cache } = selfAttention(model, seen, t);
-        const y = model.block(params(of.x!.node.graph), of.x!, attendIn(0));
-        return { y, presentKeys: cache.keys[0]!, presentValues: cache.values[0]! };
+        const cache = { past: [{ keys: of.keys!, values: of.values! }], start: of.start! };
+        const attendIn = selfAttention(model, { position: of.position!, mask: of.mask!, cache }, t);
+        const { y, present } = model.block(params(of.x!.node.graph), of.x!, attendIn(0));
+        return { y, presentKeys: present!.keys, presentValues: present!.values };
       };
       return backend.evaluate(given, write, weights);
     };

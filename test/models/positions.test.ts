@@ -1,0 +1,153 @@
+/**
+ * How exact the two ways of encoding positions are where positions are high, beside the same formulas in double
+ * precision.
+ */
+import { describe, expect, test } from "vitest";
+import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
+import { createGraph, input, MASK_VALUE, output, softmax } from "../../src/graph/index.js";
+import { alibiBias, alibiSlopes } from "../../src/models/alibi.js";
+import { rotaryFrequencies, rotation } from "../../src/models/rotary.js";
+import { compile } from "../../src/onnx/compile.js";
+import { golden, goldenTest } from "../goldens.js";
+import { array, at, difference, host, noise, type Plain, sumOf } from "../graph/arrays.js";
+import { useBackend } from "../graph/evaluate.js";
+
+const backend = useBackend();
+
+describe("ALiBi", () => {
+  const heads = 32;
+  const slopes = alibiSlopes(heads, 8);
+
+  /** The largest error of softmax over the bias alone, of all heads and the queries at these positions. */
+  async function errorOf(
+    queries: readonly number[],
+    keys: readonly number[],
+    sees: (i: number, j: number) => boolean,
+  ) {
+    const [t, total] = [queries.length, keys.length];
+    const given = {
+      queries: host({ shape: [1, t], data: queries }, "float32"),
+      keys: host({ shape: [1, total], data: keys }, "float32"),
+      mask: host(
+        array([1, t, total], (_, i, j) => (sees(i!, j!) ? 0 : MASK_VALUE)),
+        "float32",
+      ),
+    };
+    const { y } = await backend.evaluate(given, ({ queries, keys, mask }) => ({
+      y: softmax(alibiBias({ queries: queries!, keys: keys! }, mask!, slopes), { axis: -1 }),
+    }));
+    let largest = 0;
+    for (let h = 0; h < heads; h++) {
+      for (let i = 0; i < t; i++) {
+        // e^bias, the query's own key being the greatest position that it sees.
+        const powers = keys.map((key, j) => (sees(i, j) ? Math.exp(slopes[h]! * (key - queries[i]!)) : 0));
+        const sum = sumOf(powers);
+        powers.forEach((power, j) => {
+          largest = Math.max(largest, Math.abs(power / sum - y!.data[(h * t + i) * total + j]!));
+        });
+      }
+    }
+    return largest;
+  }
+
+  const counted = (n: number, first = 0) => Array.from({ length: n }, (_, i) => first + i);
+
+  test("softmax is exact over 2,048 keys, for the newest query and for all before it", async () => {
+    const queries = [0, 1, 2, 100, 1023, 1500, 2046, 2047];
+    const error = await errorOf(queries, counted(2048), (i, j) => j <= queries[i]!);
+    expect(error).toBeLessThan(2e-7); // 5.6e-8; counted from the first or the last key 1.7e-5
+  });
+
+  test("and for a short row in a batch with a long one, whose cache goes on behind it", async () => {
+    expect(await errorOf([9], counted(2048), (_, j) => j <= 9)).toBeLessThan(2e-7);
+  });
+
+  test("and over 65,536 keys", async () => {
+    expect(
+      await errorOf([65_535, 40_000], counted(65_536), (i, j) => j <= [65_535, 40_000][i]!),
+    ).toBeLessThan(1e-6);
+  });
+
+  test("and for tokens of a tree, whose positions are not those of their cache", async () => {
+    const keys = [...counted(2000), 2000, 2000, 2001, 2001];
+    const parents = new Map([
+      [2000, -1],
+      [2001, -1],
+      [2002, 2000],
+      [2003, 2001],
+    ]);
+    const own = (j: number): number[] => (j < 0 ? [] : [j, ...own(parents.get(j)!)]);
+    const tokens = [2002, 2003];
+    const sees = (i: number, j: number) => j < 2000 || own(tokens[i]!).includes(j);
+    expect(await errorOf([2001, 2001], keys, sees)).toBeLessThan(2e-7);
+  });
+});
+
+describe("rotary positions", () => {
+  const files = [
+    ["gpt_neox_block_parallel", 4],
+    ["gpt_neox_block_sequential_half_rotary", 8],
+    ["gpt_neox_block_sequential", 16],
+  ] as const;
+  for (const [file, r] of files) {
+    const path = `modules/${file}.safetensors`;
+    goldenTest(path, `the speeds of ${r / 2} pairs are the reference's, to the last bit`, async () => {
+      await using checkpoint = await openCheckpoint(golden(path));
+      const expected = new Float32Array(r / 2);
+      await checkpoint.read("weights.attention.rotary_emb.inv_freq", expected);
+      expect(rotaryFrequencies(r, 10_000)).toEqual(expected);
+    });
+  }
+
+  const { fround } = Math;
+  const positions = [0, 1, 127, 2047, 2048, 40_001, 65_535, 99_999, 131_071];
+  const [e, r, base] = [80, 80, 10_000];
+  const x = noise([1, positions.length, 2, e], 1);
+  const run = async (rotaryDim: number) => {
+    const given = {
+      x: host(x, "float32"),
+      position: host({ shape: [1, positions.length], data: positions }, "float32"),
+    };
+    const { y } = await backend.evaluate(given, ({ x, position }) => ({
+      y: rotation(position!, { rotaryDim, rotaryBase: base })(x!),
+    }));
+    return y!;
+  };
+  /** The turn in double precision, by angles that are made as `angle` says. */
+  const turned = (rotaryDim: number, angle: (position: number, pair: number) => number): Plain =>
+    array(x.shape, (_, t, h, i) => {
+      const half = rotaryDim / 2;
+      if (i! >= rotaryDim) return at(x, 0, t!, h!, i!);
+      const at_ = angle(positions[t!]!, i! % half);
+      const partner = i! < half ? -at(x, 0, t!, h!, i! + half) : at(x, 0, t!, h!, i! - half);
+      return at(x, 0, t!, h!, i!) * Math.cos(at_) + partner * Math.sin(at_);
+    });
+  const speed = (rotaryDim: number, pair: number) =>
+    fround(1 / fround(base ** fround((2 * pair) / rotaryDim)));
+
+  test.each([r, 20])(
+    "angles are rounded to float32 as in the reference, up to position 2^17, %i of 80 turned",
+    async (rotaryDim) => {
+      const y = await run(rotaryDim);
+      const rounded = turned(rotaryDim, (position, pair) => fround(position * speed(rotaryDim, pair)));
+      expect(difference(y, rounded)).toBeLessThan(1.5e-7); // 8.6e-8, of the products and the sum
+      // That says something: without the rounding, or with speeds that are not rounded, the turns are others.
+      const exact = turned(rotaryDim, (position, pair) => position * speed(rotaryDim, pair));
+      const exactSpeed = turned(rotaryDim, (position, pair) =>
+        fround(position * base ** ((-2 * pair) / rotaryDim)),
+      );
+      expect(difference(y, exact)).toBeGreaterThan(1e-4);
+      expect(difference(y, exactSpeed)).toBeGreaterThan(1e-4);
+    },
+  );
+
+  test("the longest text costs nothing: a graph has no table of positions", () => {
+    const graph = createGraph("rotary");
+    const [position, x] = [
+      input(graph, "position", "float32", ["b", "t"]),
+      input(graph, "x", "float32", ["b", "t", 2, 80]),
+    ];
+    output(graph, "y", rotation(position, { rotaryDim: 80, rotaryBase: base })(x));
+    expect(compile(graph).program.bytes.length).toBeLessThan(10_000);
+  });
+});
