@@ -20,15 +20,19 @@ import { type NamedTensors, type Node, namedInputs, shapeError, type Tensor } fr
  * @throws OpenFlamingoError `shape` when the loss is no scalar of floats, does not depend on a parameter, or depends
  *   on it through an operator that has no gradient
  */
-export function grad(loss: Tensor, parameters: readonly Tensor[]): readonly Tensor[] {
+export function grad<const Parameters extends readonly Tensor[]>(
+  loss: Tensor,
+  parameters: Parameters,
+): { readonly [K in keyof Parameters]: Tensor } {
   if (loss.shape.length > 0) throw shapeError("grad", `the loss is ${showShape(loss.shape)}, not a scalar`);
   if (!loss.dtype.includes("float")) throw shapeError("grad", `the loss is ${loss.dtype}, not a float`);
   const one = constant(loss.node.graph, 1, { dtype: loss.dtype });
-  return backward([[loss, one]], parameters, "total").map((gradient, i) => {
+  const gradients = backward([[loss, one]], parameters, "total").map((gradient, i) => {
     if (gradient) return gradient;
     const name = parameters[i]!.node.attributes.called ?? `parameter ${i}`;
     throw shapeError("grad", `the loss does not depend on ${name}`);
   });
+  return gradients as { readonly [K in keyof Parameters]: Tensor };
 }
 
 /**

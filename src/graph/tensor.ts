@@ -219,6 +219,6 @@ export function shapeError(operator: string, what: string): OpenFlamingoError {
   const places = callers.flatMap((frame) => frame.match(/([\w.-]+[\\/][\w.-]+:\d+):\d+\)?$/)?.[1] ?? []);
   const place = places[0]; // not the first frame: that may be a call inside of JavaScript itself
   return new OpenFlamingoError("shape", `${operator}: ${what}${place ? ` (at ${place})` : ""}`, {
-    hint: "The model's sizes do not fit together: does its configuration belong to it?",
+    hint: "Look at the line named. Of a model that came from files: does its configuration belong to its weights?",
   });
 }

@@ -1,5 +1,6 @@
 /** From a graph to what a runtime loads, and the list of weights that it must be given. */
-import { type Dim, evaluateDim, type Graph, nameOf, type Shape, showDim } from "../graph/index.js";
+import type { DType } from "../base/dtypes.js";
+import { type Dim, evaluateDim, type Graph, nameOf, showDim, type Tensor } from "../graph/index.js";
 import type { Dimension, Port, Program } from "../runtime/runtime.js";
 import { emit } from "./emit.js";
 import { lower } from "./lower.js";
@@ -8,6 +9,7 @@ import { lower } from "./lower.js";
 export interface WeightUse {
   /** The program's name for it. */
   readonly name: string;
+  readonly dtype: DType;
   readonly shape: readonly number[];
   /** The checkpoint's name for it, and its shape there. */
   readonly tensor: string;
@@ -23,27 +25,27 @@ export interface Compiled {
 /** @throws OpenFlamingoError `internal` for an operator that has no way to ONNX */
 export function compile(graph: Graph): Compiled {
   const lowered = lower(graph);
-  const weights = [...lowered.weights].map(([name, { node, shape }]): WeightUse => {
+  const weights = [...lowered.weights].map(([name, { node, dtype, shape }]): WeightUse => {
     const { name: tensor, from } = node.attributes as { name: string; from: readonly number[] };
-    return { name, shape: shape as readonly number[], tensor, from };
+    return { name, dtype, shape: shape as readonly number[], tensor, from };
   });
   const program = {
     name: graph.name,
     bytes: emit(lowered),
-    inputs: [...graph.inputs].map(
-      ([name, { dtype, shape }]): Port => ({ name, dtype, shape: dimensionsOf(shape) }),
-    ),
-    outputs: [...graph.outputs].map(
-      ([name, { dtype, shape }]): Port => ({ name, dtype, shape: dimensionsOf(shape) }),
-    ),
+    inputs: [...graph.inputs].map(portOf),
+    outputs: [...graph.outputs].map(portOf),
     aliases: aliasesOf(graph),
   };
   return { program, weights };
 }
 
-/** A size as a runtime takes it: a number, a name, or something that it can evaluate. */
-const dimensionsOf = (shape: Shape): Dimension[] => shape.map(dimensionOf);
+const portOf = ([name, { dtype, shape }]: readonly [string, Tensor]): Port => ({
+  name,
+  dtype,
+  shape: shape.map(dimensionOf),
+});
 
+/** A size as a runtime takes it: a number, a name, or something that it can evaluate. */
 function dimensionOf(dim: Dim): Dimension {
   const shown = showDim(dim);
   if (typeof dim === "number" || /^\w+$/.test(shown)) return typeof dim === "number" ? dim : shown;

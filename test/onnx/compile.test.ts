@@ -88,9 +88,9 @@ test("weights are listed once, as the program has them and as the checkpoint doe
   output(graph, "y", linear(y, weight(graph, "square", [5, 5]), undefined));
   output(graph, "z", linear(y, weight(graph, "square", [5, 5]), weight(graph, "bias", [5])));
   expect(compile(graph).weights).toEqual([
-    { name: "conv→5x12", shape: [5, 12], tensor: "conv", from: [5, 3, 2, 2] },
-    { name: "bias", shape: [5], tensor: "bias", from: [5] },
-    { name: "square", shape: [5, 5], tensor: "square", from: [5, 5] },
+    { name: "conv→5x12", dtype: "float32", shape: [5, 12], tensor: "conv", from: [5, 3, 2, 2] },
+    { name: "bias", dtype: "float32", shape: [5], tensor: "bias", from: [5] },
+    { name: "square", dtype: "float32", shape: [5, 5], tensor: "square", from: [5, 5] },
   ]);
 });
 

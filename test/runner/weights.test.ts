@@ -19,7 +19,7 @@ function checkpoint(name: string, tensors: Readonly<Record<string, number>>): Ch
 }
 
 const tensor = `lang_encoder.${language.embedding}`;
-const embedding = { name: tensor, tensor, shape: [4, 2], from: [4, 2] };
+const embedding = { name: tensor, dtype: "float32" as const, tensor, shape: [4, 2], from: [4, 2] };
 const load = async (rows: number, trained: Readonly<Record<string, number>> = {}) => {
   const checkpoints = {
     vision: checkpoint("vision", {}),
@@ -77,7 +77,7 @@ describe("an embedding of 4 tokens", () => {
 });
 
 test("a tokenizer with many more tokens than the embedding has rows is another model's", async () => {
-  const many = { name: tensor, tensor, shape: [4000, 2], from: [4000, 2] };
+  const many = { name: tensor, dtype: "float32" as const, tensor, shape: [4000, 2], from: [4000, 2] };
   const checkpoints = {
     vision: checkpoint("vision", {}),
     language: checkpoint("language", { [language.embedding]: 4 }),
