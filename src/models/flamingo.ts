@@ -79,7 +79,7 @@ export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig):
   const { ids, encodedImages, imageIds, imageIndex, wanted } = inputs;
   const { t } = sizes(ids, "b t");
   const { s } = sizes(imageIds, "b s");
-  const mask = crossAttentionMask(imageIndex, s, config.perceiver.latents, crossAttention);
+  const imageMask = crossAttentionMask(imageIndex, s, config.perceiver.latents, crossAttention);
   const attendIn = selfAttention(language, inputs, t);
   const gated = gatedBlocks(config);
   const present: KeysValues[] = [];
@@ -90,7 +90,7 @@ export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig):
     const gatedIndex = gated.indexOf(i);
     if (gatedIndex >= 0) {
       const media = imagesOf(encodedImages[gatedIndex]!, imageIds); // (b, h, s·n, e)
-      x = gatedCrossAttention(block.at("gated_cross_attn_layer"), x, media, mask, crossAttention); // (b, t, d)
+      x = gatedCrossAttention(block.at("gated_cross_attn_layer"), x, media, imageMask, crossAttention); // (b, t, d)
     }
     const result = language.block(block, x, attendIn(i));
     x = result.y; // (b, t, d)

@@ -116,9 +116,9 @@ const wrong: Readonly<Record<string, () => unknown>> = {
   "gather: a scalar has no rows": () => gather(here(scalar), ids),
   "scatterAdd: rows are float32, not int32": () => scatterAdd(here(short), short, { count: 3 }),
   "scatterAdd: (b, 5) does not begin with (b, t)": () => scatterAdd(here(ids), short, { count: 3 }),
-  "takeAlongAxis: places are float32, not int32": () => takeAlongAxis(here(x), short),
-  "takeAlongAxis: (b, 5) has no place for each of (b, t)": () => takeAlongAxis(here(short), ids),
-  "takeAlongAxis: () has no place for each of ()": () =>
+  "takeAlongAxis: indices are float32, not int32": () => takeAlongAxis(here(x), short),
+  "takeAlongAxis: (b, 5) has no index for each of (b, t)": () => takeAlongAxis(here(short), ids),
+  "takeAlongAxis: () has no index for each of ()": () =>
     takeAlongAxis(here(scalar), constant(graph, 0, { dtype: "int32" })),
 
   "matmul: (b, 5) and (4, 5) do not multiply": () => matmul(here(short), w),

@@ -50,22 +50,22 @@ export const scatterAdd: Operator<["rows", "values"], { count: Dim }> = defineOp
   },
 });
 
-/** One value of each row: x (…, n), places int32 (…) → (…). A place outside 0 … n−1 gives 0. */
-export const takeAlongAxis: Operator<["x", "places"]> = defineOp({
+/** One value of each row: x (…, n), indices int32 (…) → (…). An index outside 0 … n−1 gives 0. */
+export const takeAlongAxis: Operator<["x", "indices"]> = defineOp({
   name: "takeAlongAxis",
-  inputs: ["x", "places"],
-  shape: ({ x, places }) => {
-    requireInt32("takeAlongAxis", "places", places);
-    if (x.shape.length === 0 || !sameShape(x.shape.slice(0, -1), places.shape)) {
+  inputs: ["x", "indices"],
+  shape: ({ x, indices }) => {
+    requireInt32("takeAlongAxis", "indices", indices);
+    if (x.shape.length === 0 || !sameShape(x.shape.slice(0, -1), indices.shape)) {
       throw shapeError(
         "takeAlongAxis",
-        `${showShape(x.shape)} has no place for each of ${showShape(places.shape)}`,
+        `${showShape(x.shape)} has no index for each of ${showShape(indices.shape)}`,
       );
     }
-    return { dtype: x.dtype, shape: places.shape };
+    return { dtype: x.dtype, shape: indices.shape };
   },
-  decomposition: ({ x, places }, _, __, graph) => {
-    const here = equal(iota(graph, x.shape.at(-1)!), reshape(places, { shape: [...places.shape, 1] }));
+  decomposition: ({ x, indices }, _, __, graph) => {
+    const here = equal(iota(graph, x.shape.at(-1)!), reshape(indices, { shape: [...indices.shape, 1] }));
     return sum(where(here, x, 0), { axes: [-1] });
   },
 });
