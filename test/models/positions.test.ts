@@ -144,6 +144,24 @@ describe("rotary positions", () => {
     },
   );
 
+  test("cosines and sines are the nearest float32, at every position and of every pair", async () => {
+    const many = Array.from({ length: 512 }, (_, i) => (i < 256 ? i : i * 256 + 255));
+    // Turned by an angle, (1, 0) is its cosine and sine.
+    const unit = array([1, many.length, 1, r], (_, __, ___, i) => (i! < r / 2 ? 1 : 0));
+    const given = {
+      x: host(unit, "float32"),
+      position: host({ shape: [1, many.length], data: many }, "float32"),
+    };
+    const { y } = await backend.evaluate(given, ({ x, position }) => ({
+      y: rotation(position!, { rotaryDim: r, rotaryBase: base })(x!),
+    }));
+    const expected = array(unit.shape, (_, t, __, i) => {
+      const angle = fround(many[t!]! * speed(r, i! % (r / 2)));
+      return fround(i! < r / 2 ? Math.cos(angle) : Math.sin(angle));
+    });
+    expect(difference(y!, expected)).toBe(0);
+  });
+
   test("the longest text costs nothing: the program is the same for every number of positions", () => {
     const programFor = (contextLength: number) =>
       compile(decodeGraph({ ...config, language: gptNeox({ ...ofNeox, contextLength }) })).program.bytes;
