@@ -1,9 +1,9 @@
 /** Runs a graph that a user has written: compiles it, gives it its weights, and checks what is fed by its own names. */
-import { bytesOf, type DType } from "../base/dtypes.js";
+import { bytesOf, type DType, type ElementsOf, elementCount } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { floatToBfloat16, floatToHalf } from "../base/halfPrecision.js";
 import type { Graph } from "../graph/index.js";
-import { type ElementsOf, elementsOf, type HostTensor, zeros } from "../runtime/hostTensor.js";
+import { type HostTensor, zeros } from "../runtime/hostTensor.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { planRun } from "../runtime/plan.js";
 import type { Program } from "../runtime/runtime.js";
@@ -104,7 +104,7 @@ export function hostTensor<D extends DType>(
   values: ArrayLike<number>,
 ): HostTensor<D> {
   const tensor = zeros(dtype, shape);
-  requireCount(`a tensor (${shape.join(", ")})`, elementsOf(shape), values);
+  requireCount(`a tensor (${shape.join(", ")})`, elementCount(shape), values);
   const elementOf = elementsBy[dtype] ?? ((value: number) => value);
   for (let i = 0; i < values.length; i++) tensor.data[i] = elementOf(values[i]!) as ElementsOf[D][number];
   return tensor;
@@ -141,10 +141,10 @@ function memoryOf(
   const missing: string[] = [];
   const tensors = new Map<string, HostTensor>();
   for (const [name, { dtype, shape }] of wanted) {
-    const values = giver({ name, dtype, shape, elements: elementsOf(shape) });
+    const values = giver({ name, dtype, shape, elements: elementCount(shape) });
     if (values === undefined) missing.push(`${name} (${shape.join(", ")})`);
     else {
-      requireCount(`${graph.name}: weight ${name} (${shape.join(", ")})`, elementsOf(shape), values);
+      requireCount(`${graph.name}: weight ${name} (${shape.join(", ")})`, elementCount(shape), values);
       tensors.set(name, hostTensor(dtype, shape, values));
     }
   }
