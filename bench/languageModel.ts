@@ -68,11 +68,14 @@ export const runnerOn = (
   config: FlamingoConfig,
 ): Pick<ModelRunner, "decoder" | "tokenTree"> => ({
   decoder: (prompts, options) =>
-    createDecoder(runtime, session, config, imageToken, prompts, {
+    createDecoder({
+      ...{ runtime, session, config, imageToken },
       ...options,
+      prompts,
       zeroImage: async () => prompts[0]!.images[0]!,
     }),
-  tokenTree: (prompt, capacity) => createTokenTree(runtime, session, config, imageToken, prompt, capacity),
+  tokenTree: (prompt, options) =>
+    createTokenTree({ runtime, session, config, imageToken, ...options, prompt }),
 });
 
 /** A session that answers at once, without computing: what is left of the time is our own code's. */

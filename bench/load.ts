@@ -101,12 +101,12 @@ try {
     peak = Math.max(peak, process.memoryUsage.rss());
   }, 5);
   const start = performance.now();
-  const backend = await openModelRunner(
+  const backend = await openModelRunner({
     runtime,
     config,
-    { vision: vision!, language: language!, flamingo: flamingo! },
-    50278,
-  );
+    checkpoints: { vision: vision!, language: language!, flamingo: flamingo! },
+    imageToken: 50278,
+  });
   const seconds = (performance.now() - start) / 1000;
   clearInterval(watch);
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;

@@ -79,7 +79,7 @@ export function tinyModel(name: string, on: BackendName = "ort.ffi"): GoldenMode
   const open: GoldenModel["open"] = async () => {
     const { config, checkpoints, close } = await model();
     const runtime = await openRuntime();
-    const runner = await openModelRunner(runtime, config, checkpoints, ids.image);
+    const runner = await openModelRunner({ runtime, config, checkpoints, imageToken: ids.image });
     await close();
     const inputs = await goldenTensors("inputs.safetensors");
     const encoded = new Map<string, Promise<EncodedImage>>();

@@ -189,7 +189,11 @@ export async function openOnRuntime(
 ): Promise<OpenModel> {
   const runtime = await platform.openRuntime(backend, onNotice);
   try {
-    const runner = await openModelRunner(runtime, config, checkpoints, tokenizer.special.image, {
+    const runner = await openModelRunner({
+      runtime,
+      config,
+      checkpoints,
+      imageToken: tokenizer.special.image,
       threads,
       signal,
       onProgress,

@@ -7,6 +7,7 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import { quoted } from "../base/quoted.js";
 import type { ImageSource } from "../images/index.js";
+import { countImageTokens } from "../runner/imageIndex.js";
 import { endOfChunkToken, type FlamingoTokenizer, imageToken } from "../text/flamingoTokens.js";
 
 /** An image inside a prompt's list. */
@@ -194,7 +195,7 @@ export function idsOf(tokenizer: FlamingoTokenizer, { content, images }: PromptC
           ),
           ...tokenizer.end,
         ];
-  const imageTokens = ids.filter((id) => id === special.image).length;
+  const imageTokens = countImageTokens(ids, special.image);
   if (imageTokens !== images.length) {
     const count = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`;
     throw new OpenFlamingoError(

@@ -1,6 +1,16 @@
 /** One run of the decode graph, what a caller says of it and how that is fed; and the runs that read a prompt. */
+import type { FlamingoConfig } from "../models/flamingo.js";
 import { type HostTensor, zeros } from "../runtime/hostTensor.js";
-import type { BoundTensor, Session } from "../runtime/runtime.js";
+import type { BoundTensor, Runtime, Session } from "../runtime/runtime.js";
+
+/** A model's decode graph, loaded. */
+export interface DecodeProgram {
+  readonly runtime: Runtime;
+  readonly session: Session;
+  readonly config: FlamingoConfig;
+  /** The id of `<image>`. */
+  readonly imageToken: number;
+}
 
 /** Sizes: b rows, t new tokens of each, s images of a row, w rows whose logits are wanted. */
 export interface Call {
@@ -51,6 +61,17 @@ export async function runDecode(
   );
 }
 
+/** Tokens of one row that are to be read, with what they see. */
+export interface RowText {
+  readonly ids: readonly number[];
+  /** Of each token: see `imageIndexOf`. */
+  readonly imageIndices: Int32Array;
+  /** Which of the encoded images the row may look at. */
+  readonly imageIds: Int32Array;
+  /** The cache position of the first token. */
+  readonly start: number;
+}
+
 /** Tokens of a prompt that are read at once. Larger pieces are hardly faster and need more memory for their scores. */
 const pieceLength = 256;
 
@@ -63,12 +84,7 @@ const pieceLength = 256;
  */
 export async function readPrompt(
   run: (call: Call) => Promise<void>,
-  {
-    ids,
-    imageIndices,
-    imageIds,
-    start,
-  }: { ids: readonly number[]; imageIndices: Int32Array; imageIds: Int32Array; start: number },
+  { ids, imageIndices, imageIds, start }: RowText,
   logitsOf: (from: number, to: number) => Pick<Call, "wanted" | "logits">,
   signal: AbortSignal | undefined,
 ): Promise<void> {

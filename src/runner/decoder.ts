@@ -5,24 +5,40 @@
  * be stopped and needs little memory; the steps are taken together. Inside, rows have no padding at the left: the
  * positions of each count from 0.
  */
-import { OpenFlamingoError } from "../base/errors.js";
-import type { FlamingoConfig } from "../models/flamingo.js";
-import type { LanguageModel } from "../models/language.js";
-import { zeros } from "../runtime/hostTensor.js";
-import type { Runtime, Session } from "../runtime/runtime.js";
-import { type Call, readPrompt, runDecode } from "./call.js";
-import { createEncodedImages, type EncodedImage, type Prompt } from "./encodedImages.js";
-import { imageIndexAfter, imageIndexOf } from "./imageIndex.js";
-import { type BoundCache, createKvCache } from "./kvCache.js";
+import { type HostTensor, zeros } from "../runtime/hostTensor.js";
+import { type Call, type DecodeProgram, readPrompt, runDecode } from "./call.js";
+import {
+  createEncodedImages,
+  type EncodedImage,
+  type EncodedImages,
+  filledImages,
+  type Prompt,
+} from "./encodedImages.js";
+import { countImageTokens, imageIndexAfter, imageIndexOf } from "./imageIndex.js";
+import { type BoundCache, createKvCache, type KvCache } from "./kvCache.js";
+import { requireCapacity, requireImages, requirePrompts } from "./promptChecks.js";
 
-export interface Decoder {
+/** Rows that grow by a token each at a time. */
+export interface RowDecoder {
   /** What is continued, a row each. */
   readonly prompts: readonly Prompt[];
-  /** Logits of each row's next token, (rows, V). The memory is written again by the next call. */
+  /** Logits of each row's next token, (rows, V), to be changed at will; the memory is written again by the next call. */
   prefill(options?: { signal?: AbortSignal | undefined }): Promise<readonly Float32Array[]>;
-  /** Adds one token to each row; then as `prefill`. */
+  /**
+   * Adds one token to each row; then as `prefill`. Undefined for a row that is no longer wanted, from then on: its
+   * logits mean nothing, or are left out.
+   */
   step(
-    tokens: readonly number[],
+    tokens: readonly (number | undefined)[],
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<readonly (Float32Array | undefined)[]>;
+  /** Gives the caches' handles back. */
+  close(): void;
+}
+
+export interface Decoder extends RowDecoder {
+  step(
+    tokens: readonly (number | undefined)[],
     options?: { signal?: AbortSignal | undefined },
   ): Promise<readonly Float32Array[]>;
   /**
@@ -30,8 +46,6 @@ export interface Decoder {
    * In place of `prefill` and `step`: the two ways do not go together.
    */
   logits(options?: ReadOptions): Promise<readonly Float32Array[]>;
-  /** Gives the caches' handles back. */
-  close(): void;
 }
 
 export interface ReadOptions {
@@ -49,144 +63,174 @@ export interface TokenSpan {
   readonly imagesBefore?: number | undefined;
 }
 
+/**
+ * What becomes of image indices when a row writes an `<image>` itself. "add": as if it had been in the prompt.
+ * "restart": it is taken for the row's first one, and for all other rows no one has been; as the reference
+ * implementation does where it keeps keys and values.
+ */
+export type WrittenImages = "add" | "restart";
+
 export interface DecoderOptions {
   /** How many tokens each row may grow by. */
   readonly capacity: number;
-  /**
-   * What becomes of image indices when a row writes an `<image>` itself. "add" (when left out): as if it had been in
-   * the prompt. "restart": it is taken for the row's first one, and for all other rows no one has been; as the
-   * reference implementation does where it keeps keys and values.
-   */
-  readonly writtenImages?: "add" | "restart" | undefined;
+  /** "add" when left out. */
+  readonly writtenImages?: WrittenImages | undefined;
+}
+
+/** What a decoder keeps between its calls. */
+interface Batch {
+  readonly program: DecodeProgram;
+  readonly prompts: readonly Prompt[];
+  readonly writtenImages: WrittenImages;
+  readonly encodedImages: EncodedImages;
+  readonly cache: KvCache;
+  /** Tokens of each row in the cache. */
+  readonly lengths: number[];
+  /** `<image>`s of each row so far. */
+  readonly imageTokens: number[];
+  /** Logits of each row's next token, (rows, V). */
+  readonly next: HostTensor<"float32">;
 }
 
 /**
- * @param zeroImage as for `createEncodedImages`
+ * @param options.zeroImage as for `filledImages`
  * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage` for an empty prompt
  */
-export async function createDecoder(
-  runtime: Runtime,
-  session: Session,
-  config: FlamingoConfig,
-  imageToken: number,
-  prompts: readonly Prompt[],
-  { capacity, writtenImages = "add", zeroImage }: DecoderOptions & { zeroImage: () => Promise<EncodedImage> },
-): Promise<Decoder> {
+export async function createDecoder({
+  prompts,
+  capacity,
+  writtenImages = "add",
+  zeroImage,
+  ...program
+}: DecodeProgram &
+  DecoderOptions & {
+    readonly prompts: readonly Prompt[];
+    readonly zeroImage: () => Promise<EncodedImage>;
+  }): Promise<Decoder> {
+  const { runtime, config, imageToken } = program;
   const { language } = config;
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
-  checkPrompts(prompts, imageToken);
+  requirePrompts(prompts, imageToken);
   requireCapacity(language, longest, capacity);
 
-  const encodedImages = await createEncodedImages(runtime, config, prompts, zeroImage);
-  const cache = createKvCache(runtime, language, prompts.length, longest + capacity);
-  let images = prompts.map(({ ids }) => ids.filter((id) => id === imageToken).length); // of each row so far
-  const lengths = prompts.map(() => 0); // tokens of each row in the cache
-  const V = language.vocabulary;
-  const nextLogits = zeros("float32", [prompts.length, V]);
-  const nextRows = prompts.map((_, row) => nextLogits.data.subarray(row * V, (row + 1) * V));
-
-  const run = (bound: BoundCache, call: Call, signal: AbortSignal | undefined) =>
-    runDecode(session, { ...encodedImages.feeds, ...bound.feeds }, bound.outputs, call, signal);
-
-  /** Reads tokens of one row, piece by piece; `logitsOf` says where the logits of a piece go, and of which rows. */
-  async function read(
-    row: number,
-    { ids, imagesBefore }: TokenSpan,
-    from: number,
-    signal: AbortSignal | undefined,
-    logitsOf: (from: number, to: number) => Pick<Call, "wanted" | "logits">,
-  ): Promise<void> {
-    const bound = prompts.length === 1 ? cache.all : cache.row(row);
-    try {
-      const imageIndices = imageIndexOf(ids, imageToken, encodedImages.perPrompt, imagesBefore);
-      const text = { ids, imageIndices, imageIds: encodedImages.imageIdsOf(row), start: from };
-      await readPrompt((call) => run(bound, call, signal), text, logitsOf, signal);
-      lengths[row] = from + ids.length;
-    } finally {
-      if (bound !== cache.all) bound.release();
-    }
-  }
-
+  const images = await filledImages(prompts, zeroImage);
+  const batch: Batch = {
+    program,
+    prompts,
+    writtenImages,
+    // The cache, which may find no room, before anything is bound.
+    cache: createKvCache(runtime, language, prompts.length, longest + capacity),
+    encodedImages: createEncodedImages(runtime, config, images),
+    lengths: prompts.map(() => 0),
+    imageTokens: prompts.map(({ ids }) => countImageTokens(ids, imageToken)),
+    next: zeros("float32", [prompts.length, language.vocabulary]),
+  };
   return {
     prompts,
-
-    async prefill({ signal } = {}) {
-      for (let row = 0; row < prompts.length; row++) {
-        const last = { dtype: "float32" as const, shape: [1, V], data: nextRows[row]! };
-        await read(row, prompts[row]!, 0, signal, (from, to) => ({
-          wanted: Int32Array.of(to - from - 1),
-          logits: last,
-        }));
-      }
-      return nextRows;
-    },
-
-    async step(tokens, { signal } = {}) {
-      if (tokens.includes(imageToken)) {
-        const earlier = writtenImages === "add" ? images : images.map(() => 0);
-        images = tokens.map((token, row) => earlier[row]! + (token === imageToken ? 1 : 0));
-      }
-      const last = images.map((count) => imageIndexAfter(count, encodedImages.perPrompt));
-      await run(
-        cache.all,
-        {
-          ids: Int32Array.from(tokens),
-          ...encodedImages.seenByNext(last),
-          start: Int32Array.from(lengths),
-          wanted: Int32Array.from(tokens.keys()),
-          logits: nextLogits,
-        },
-        signal,
-      );
-      for (let row = 0; row < lengths.length; row++) lengths[row]!++;
-      return nextRows;
-    },
-
-    async logits({ texts = prompts, from, signal } = {}) {
-      checkImages(texts, prompts, imageToken);
-      const all: Float32Array[] = [];
-      for (const [row, text] of texts.entries()) {
-        const data = new Float32Array(text.ids.length * V);
-        await read(row, text, from?.[row] ?? 0, signal, (first, end) => ({
-          wanted: Int32Array.from({ length: end - first }, (_, i) => i),
-          logits: { dtype: "float32", shape: [end - first, V], data: data.subarray(first * V, end * V) },
-        }));
-        all.push(data);
-      }
-      return all;
-    },
-
+    prefill: ({ signal } = {}) => prefill(batch, signal),
+    step: (tokens, { signal } = {}) => step(batch, tokens, signal),
+    logits: (options = {}) => logitsOf(batch, options),
     close() {
-      cache.all.release();
-      encodedImages.release();
+      batch.cache.all.release();
+      batch.encodedImages.release();
     },
   };
 }
 
-/** @throws OpenFlamingoError `usage` for an empty prompt, `image-count` for an `<image>` without any image */
-export function checkPrompts(prompts: readonly Prompt[], imageToken: number): void {
-  for (const { ids } of prompts) {
-    if (ids.length === 0)
-      throw new OpenFlamingoError("usage", "the prompt is empty", { hint: "Give it some text." });
+async function prefill(batch: Batch, signal: AbortSignal | undefined): Promise<readonly Float32Array[]> {
+  const rows = rowsOf(batch.next);
+  for (const [row, prompt] of batch.prompts.entries()) {
+    const logits = { ...batch.next, shape: [1, batch.next.shape[1]!], data: rows[row]! };
+    const last = (from: number, to: number) => ({ wanted: Int32Array.of(to - from - 1), logits });
+    await read(batch, { row, text: prompt, from: 0, logitsOf: last, signal });
   }
-  checkImages(prompts, prompts, imageToken);
+  return rows;
 }
 
-function checkImages(texts: readonly TokenSpan[], prompts: readonly Prompt[], imageToken: number): void {
-  texts.forEach(({ ids }, row) => {
-    if (prompts[row]!.images.length > 0 || !ids.includes(imageToken)) return;
-    throw new OpenFlamingoError("image-count", "the prompt has an <image> and no image", {
-      hint: "Give one image for each <image>, in their order.",
+async function step(
+  batch: Batch,
+  tokens: readonly (number | undefined)[],
+  signal: AbortSignal | undefined,
+): Promise<readonly Float32Array[]> {
+  const { program, writtenImages, encodedImages, cache, lengths, imageTokens, next } = batch;
+  const { imageToken } = program;
+  const restarts = writtenImages === "restart" && tokens.includes(imageToken);
+  for (const [row, token] of tokens.entries()) {
+    imageTokens[row] = (restarts ? 0 : imageTokens[row]!) + (token === imageToken ? 1 : 0);
+  }
+  const last = imageTokens.map((count) => imageIndexAfter(count, encodedImages.perPrompt));
+  const call = {
+    // A row that is no longer wanted goes on with any token: nobody looks at it.
+    ids: Int32Array.from(tokens, (token) => token ?? 0),
+    ...encodedImages.seenByNext(last),
+    start: Int32Array.from(lengths),
+    wanted: Int32Array.from(tokens.keys()),
+    logits: next,
+  };
+  await run(batch, cache.all, call, signal);
+  for (let row = 0; row < lengths.length; row++) lengths[row]!++;
+  return rowsOf(next);
+}
+
+async function logitsOf(
+  batch: Batch,
+  { texts = batch.prompts, from, signal }: ReadOptions,
+): Promise<readonly Float32Array[]> {
+  const { prompts, program, next } = batch;
+  const V = next.shape[1]!;
+  requireImages(texts, prompts, program.imageToken);
+  const all: Float32Array[] = [];
+  for (const [row, text] of texts.entries()) {
+    const data = new Float32Array(text.ids.length * V);
+    const every = (first: number, end: number): Pick<Call, "wanted" | "logits"> => ({
+      wanted: Int32Array.from({ length: end - first }, (_, i) => i),
+      logits: { dtype: "float32", shape: [end - first, V], data: data.subarray(first * V, end * V) },
     });
-  });
+    await read(batch, { row, text, from: from?.[row] ?? 0, logitsOf: every, signal });
+    all.push(data);
+  }
+  return all;
 }
 
-/** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
-export function requireCapacity({ contextLength }: LanguageModel, tokens: number, capacity: number): void {
-  if (tokens + capacity <= contextLength) return;
-  throw new OpenFlamingoError(
-    "prompt-too-long",
-    `the prompt has ${tokens} tokens and ${capacity} more may be generated: the model has ${contextLength} positions`,
-    { hint: "Shorten the prompt, use fewer shots, or ask for fewer new tokens." },
-  );
+interface RowReading {
+  readonly row: number;
+  readonly text: TokenSpan;
+  /** The cache position of the text's first token. */
+  readonly from: number;
+  /** Where the logits of a piece go, and of which of its rows. */
+  readonly logitsOf: (from: number, to: number) => Pick<Call, "wanted" | "logits">;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Reads tokens of one row, piece by piece. */
+async function read(batch: Batch, { row, text, from, logitsOf, signal }: RowReading): Promise<void> {
+  const { program, prompts, encodedImages, cache, lengths } = batch;
+  const { ids, imagesBefore } = text;
+  const bound = prompts.length === 1 ? cache.all : cache.row(row);
+  try {
+    const rowText = {
+      ids,
+      imageIndices: imageIndexOf(ids, program.imageToken, encodedImages.perPrompt, imagesBefore),
+      imageIds: encodedImages.imageIdsOf(row),
+      start: from,
+    };
+    await readPrompt((call) => run(batch, bound, call, signal), rowText, logitsOf, signal);
+    lengths[row] = from + ids.length;
+  } finally {
+    if (bound !== cache.all) bound.release();
+  }
+}
+
+const run = (
+  { program, encodedImages }: Batch,
+  bound: BoundCache,
+  call: Call,
+  signal: AbortSignal | undefined,
+): Promise<void> =>
+  runDecode(program.session, { ...encodedImages.feeds, ...bound.feeds }, bound.outputs, call, signal);
+
+/** The rows of (rows, V), in the same memory. */
+function rowsOf({ shape, data }: HostTensor<"float32">): readonly Float32Array[] {
+  const [rows, V] = shape as [number, number];
+  return Array.from({ length: rows }, (_, row) => data.subarray(row * V, (row + 1) * V));
 }

@@ -21,7 +21,7 @@ export interface Prompt {
 /** The images of a batch, each once, and which of them each prompt looks at. */
 export interface EncodedImages {
   readonly feeds: Readonly<Record<string, BoundTensor>>;
-  /** Images that each prompt may look at: as many as the prompt that has most. */
+  /** Images that each prompt may look at. */
   readonly perPrompt: number;
   imageIdsOf(row: number): Int32Array;
   /** Image ids and image indices for one more token of each row, given the image indices of their last ones. */
@@ -30,39 +30,36 @@ export interface EncodedImages {
 }
 
 /**
- * @param zeroImage the encoding of an image of zeros: what the reference implementation shows a prompt in whose batch
- *   another one has more images, if it comes to ask for more than its own
+ * The images of each prompt, all lists as long as the longest. A prompt with fewer images gets images of zeros: the
+ * reference implementation shows it those if it comes to ask for more than its own.
+ *
+ * @param zeroImage the encoding of an image of zeros; called only where there is need of one
  */
-export async function createEncodedImages(
-  runtime: Runtime,
-  config: FlamingoConfig,
+export async function filledImages(
   prompts: readonly Prompt[],
   zeroImage: () => Promise<EncodedImage>,
-): Promise<EncodedImages> {
-  const perPrompt = Math.max(...prompts.map(({ images }) => images.length));
-  const unequal = prompts.some(({ images }) => images.length < perPrompt);
-  const filler = unequal ? await zeroImage() : undefined;
-  const all = [...new Set([...prompts.flatMap(({ images }) => images), ...(filler ? [filler] : [])])];
-  const numberOf = new Map(all.map((image, i) => [image, i]));
-  const width = Math.max(perPrompt, 1);
-  // Places beyond a prompt's own images show the zero image, or are never looked at.
-  const imageIds = prompts.map(({ images }) =>
-    Int32Array.from({ length: width }, (_, i) => numberOf.get(images[i] ?? filler!) ?? 0),
-  );
+): Promise<readonly Prompt["images"][]> {
+  const most = Math.max(...prompts.map(({ images }) => images.length));
+  if (prompts.every(({ images }) => images.length === most)) return prompts.map(({ images }) => images);
+  const filler = await zeroImage();
+  return prompts.map(({ images }) => Array.from({ length: most }, (_, i) => images[i] ?? filler));
+}
 
-  const { heads, headDim, onlyImmediate = true } = config.crossAttention;
-  const each = heads * config.perceiver.latents * headDim;
-  const shape = [Math.max(all.length, 1), heads, config.perceiver.latents, headDim];
-  const feeds: Record<string, BoundTensor> = {};
-  gatedBlocks(config).forEach((_, block) => {
-    for (const kind of ["keys", "values"] as const) {
-      const tensor = zeros("float32", shape);
-      all.forEach(({ media }, i) => {
-        tensor.data.set(media[block]![kind], i * each);
-      });
-      feeds[numbered(kind, block)] = runtime.bind(tensor);
-    }
-  });
+/** @param images of each prompt, as many for each */
+export function createEncodedImages(
+  runtime: Runtime,
+  config: FlamingoConfig,
+  images: readonly Prompt["images"][],
+): EncodedImages {
+  const { onlyImmediate = true } = config.crossAttention;
+  const perPrompt = images[0]!.length;
+  const all = [...new Set(images.flat())];
+  const numberOf = new Map(all.map((image, i) => [image, i]));
+  // A graph wants one image at least: without any it is never looked at.
+  const imageIds = images.map((row) =>
+    perPrompt === 0 ? Int32Array.of(0) : Int32Array.from(row, (image) => numberOf.get(image)!),
+  );
+  const feeds = bindImages(runtime, config, all);
 
   return {
     feeds,
@@ -88,4 +85,25 @@ export async function createEncodedImages(
       for (const bound of Object.values(feeds)) bound.release();
     },
   };
+}
+
+/** Keys and values of all images for each gated block, (images, h, n, e). */
+function bindImages(
+  runtime: Runtime,
+  config: FlamingoConfig,
+  images: readonly EncodedImage[],
+): Readonly<Record<string, BoundTensor>> {
+  const { heads, headDim } = config.crossAttention;
+  const { latents } = config.perceiver;
+  const feeds: Record<string, BoundTensor> = {};
+  gatedBlocks(config).forEach((_, block) => {
+    for (const kind of ["keys", "values"] as const) {
+      const tensor = zeros("float32", [Math.max(images.length, 1), heads, latents, headDim]);
+      images.forEach(({ media }, i) => {
+        tensor.data.set(media[block]![kind], i * heads * latents * headDim);
+      });
+      feeds[numbered(kind, block)] = runtime.bind(tensor);
+    }
+  });
+  return feeds;
 }

@@ -1,10 +1,14 @@
 /**
- * Which image each token of a prompt sees.
+ * How many `<image>`s a text has, and which image each of its tokens sees.
  *
  * Reference: open_flamingo/src/helpers.py, `MaskedCrossAttention`: a token sees the image of the last `<image>` up to
  * and including itself.
  */
 import { ALL_IMAGES, NO_IMAGE } from "../models/crossAttention.js";
+
+/** How many `<image>`s there are among the ids. */
+export const countImageTokens = (ids: readonly number[], imageToken: number): number =>
+  ids.reduce((count, id) => (id === imageToken ? count + 1 : count), 0);
 
 /**
  * @param ids of one prompt

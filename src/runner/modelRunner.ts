@@ -7,10 +7,12 @@ import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
-import { createDecoder, type Decoder, type DecoderOptions, requireCapacity } from "./decoder.js";
+import type { DecodeProgram } from "./call.js";
+import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
 import type { EncodedImage, Prompt } from "./encodedImages.js";
 import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
-import { createTokenTree, type TokenTree, type TreeCapacity } from "./tokenTree.js";
+import { requireCapacity } from "./promptChecks.js";
+import { createTokenTree, type TokenTree, type TreeOptions } from "./tokenTree.js";
 import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
 export interface ModelRunner extends AsyncDisposable {
@@ -31,13 +33,18 @@ export interface ModelRunner extends AsyncDisposable {
    *
    * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`
    */
-  tokenTree(prompt: Prompt, capacity: TreeCapacity): Promise<TokenTree>;
+  tokenTree(prompt: Prompt, options: TreeOptions): Promise<TokenTree>;
   /** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
   requireCapacity(tokens: number, capacity: number): void;
   close(): Promise<void>;
 }
 
 export interface RunnerOptions {
+  readonly runtime: Runtime;
+  readonly config: FlamingoConfig;
+  readonly checkpoints: ModelCheckpoints;
+  /** The id of `<image>`. */
+  readonly imageToken: number;
   /** Threads of one run; all cores when left out. */
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -54,16 +61,17 @@ export const tensorNames = (config: FlamingoConfig): ReadonlySet<string> =>
 /**
  * Loads the weights and makes both programs ready.
  *
- * @param imageToken the id of `<image>`
  * @throws OpenFlamingoError what `loadWeights` and the runtime throw
  */
-export async function openModelRunner(
-  runtime: Runtime,
-  config: FlamingoConfig,
-  checkpoints: ModelCheckpoints,
-  imageToken: number,
-  { threads, signal, onProgress }: RunnerOptions = {},
-): Promise<ModelRunner> {
+export async function openModelRunner({
+  runtime,
+  config,
+  checkpoints,
+  imageToken,
+  threads,
+  signal,
+  onProgress,
+}: RunnerOptions): Promise<ModelRunner> {
   const programs = programsOf(config);
   const uses = programs.flatMap(({ weights }) => weights);
   const weights = new Map(await loadWeights(uses, checkpoints, config.language, { signal, onProgress }));
@@ -84,24 +92,9 @@ export async function openModelRunner(
   }
   const [encoding, decoding] = sessions as [Session, Session];
 
-  const encode: ModelRunner["encode"] = async (pixels, { signal } = {}) => {
-    const { imageSize } = config.vision;
-    const shape = [1, 3, imageSize, imageSize];
-    const blocks = gatedBlocks(config).map((_, i) => i);
-    const want = blocks.flatMap((i) => [numbered("keys", i), numbered("values", i)]);
-    const outputs = await encoding.run(
-      { pixels: { dtype: "float32", shape, data: pixels } },
-      { want, signal },
-    );
-    const dataOf = (name: string) => outputs[name]!.data as Float32Array;
-    return {
-      media: blocks.map((i) => ({
-        keys: dataOf(numbered("keys", i)),
-        values: dataOf(numbered("values", i)),
-      })),
-    };
-  };
-
+  const encode: ModelRunner["encode"] = (pixels, { signal } = {}) =>
+    encodeImage(encoding, config, pixels, signal);
+  const program: DecodeProgram = { runtime, session: decoding, config, imageToken };
   let zeroImage: Promise<EncodedImage> | undefined;
   return {
     config,
@@ -109,14 +102,34 @@ export async function openModelRunner(
     weights,
     encode,
     decoder: (prompts, options) =>
-      createDecoder(runtime, decoding, config, imageToken, prompts, {
+      createDecoder({
+        ...program,
         ...options,
+        prompts,
         zeroImage: () => (zeroImage ??= encode(new Float32Array(3 * config.vision.imageSize ** 2))),
       }),
-    tokenTree: (prompt, capacity) => createTokenTree(runtime, decoding, config, imageToken, prompt, capacity),
+    tokenTree: (prompt, options) => createTokenTree({ ...program, ...options, prompt }),
     requireCapacity: (tokens, capacity) => requireCapacity(config.language, tokens, capacity),
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+/** @param pixels float32 (3, S, S), normalised */
+async function encodeImage(
+  session: Session,
+  config: FlamingoConfig,
+  pixels: Float32Array,
+  signal: AbortSignal | undefined,
+): Promise<EncodedImage> {
+  const { imageSize } = config.vision;
+  const shape = [1, 3, imageSize, imageSize];
+  const blocks = gatedBlocks(config).map((_, i) => i);
+  const want = blocks.flatMap((i) => [numbered("keys", i), numbered("values", i)]);
+  const outputs = await session.run({ pixels: { dtype: "float32", shape, data: pixels } }, { want, signal });
+  const dataOf = (name: string) => outputs[name]!.data as Float32Array;
+  return {
+    media: blocks.map((i) => ({ keys: dataOf(numbered("keys", i)), values: dataOf(numbered("values", i)) })),
   };
 }
 

@@ -1,20 +1,18 @@
 /**
- * Several continuations of one prompt, as a tree of tokens in one sequence: beams, or answers to be ranked.
+ * Several continuations of one prompt, as a tree of tokens in one sequence: beams, samples, or answers to be ranked.
  *
  * The prompt and all new tokens are one row of one cache, the tokens in the order in which they were added. A mask
  * shows each of them the prompt, its own ancestors and itself; its position is its depth. So nothing is copied when
  * branches end, fork or change places, and the memory is that of the prompt and of every new token once.
  */
-import { bug } from "../base/errors.js";
 import { MASK_VALUE } from "../graph/index.js";
-import type { FlamingoConfig } from "../models/flamingo.js";
 import { zeros } from "../runtime/hostTensor.js";
-import type { Runtime, Session } from "../runtime/runtime.js";
-import { type Call, readPrompt, runDecode } from "./call.js";
-import { checkPrompts, requireCapacity } from "./decoder.js";
-import { createEncodedImages, type Prompt } from "./encodedImages.js";
-import { imageIndexAfter, imageIndexOf } from "./imageIndex.js";
+import { type Call, type DecodeProgram, readPrompt, runDecode } from "./call.js";
+import type { WrittenImages } from "./decoder.js";
+import { createEncodedImages, type EncodedImages, type Prompt } from "./encodedImages.js";
+import { countImageTokens, imageIndexAfter, imageIndexOf } from "./imageIndex.js";
 import { createKvCache } from "./kvCache.js";
+import { requireCapacity, requirePrompts } from "./promptChecks.js";
 
 /** A token after another one. Nodes are numbered from 0 in the order in which they are added. */
 export interface TreeNode {
@@ -23,11 +21,15 @@ export interface TreeNode {
   readonly token: number;
 }
 
-export interface TreeCapacity {
+export interface TreeOptions {
   /** How many nodes there may be at a time. */
   readonly nodes: number;
   /** How many tokens of them may follow each other. */
   readonly depth: number;
+  /**
+   * As for a decoder, the nodes of one call being its rows, which then may not follow each other; "add" when left out.
+   */
+  readonly writtenImages?: WrittenImages | undefined;
 }
 
 export interface TokenTree {
@@ -44,7 +46,8 @@ export interface TokenTree {
   close(): void;
 }
 
-interface Node {
+/** A node as those after it see it. */
+interface Placed {
   readonly parent: number;
   /** Tokens after the prompt, itself included. */
   readonly depth: number;
@@ -53,83 +56,60 @@ interface Node {
 }
 
 /** @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage` for an empty prompt */
-export async function createTokenTree(
-  runtime: Runtime,
-  session: Session,
-  config: FlamingoConfig,
-  imageToken: number,
-  prompt: Prompt,
-  { nodes: capacity, depth }: TreeCapacity,
-): Promise<TokenTree> {
+export async function createTokenTree({
+  prompt: { ids, images },
+  nodes: capacity,
+  depth,
+  writtenImages = "add",
+  runtime,
+  session,
+  config,
+  imageToken,
+}: DecodeProgram & TreeOptions & { readonly prompt: Prompt }): Promise<TokenTree> {
   const { language } = config;
-  const { ids } = prompt;
-  checkPrompts([prompt], imageToken);
+  const V = language.vocabulary;
+  requirePrompts([{ ids, images }], imageToken);
   requireCapacity(language, ids.length, depth);
 
-  // A prompt alone has no neighbour with more images, so that no image of zeros is shown.
-  const noOther = () => Promise.reject(bug("internal", "one prompt asks for zero images"));
-  const encodedImages = await createEncodedImages(runtime, config, [prompt], noOther);
   const cache = createKvCache(runtime, language, 1, ids.length + capacity);
-  const V = language.vocabulary;
-  const imageIndices = imageIndexOf(ids, imageToken, encodedImages.perPrompt);
-  const root: Node = { parent: -1, depth: 0, images: ids.filter((id) => id === imageToken).length };
-  let nodes: Node[] = [];
+  const encodedImages = createEncodedImages(runtime, config, [images]);
+  const root: Placed = { parent: -1, depth: 0, images: countImageTokens(ids, imageToken) };
+  let nodes: Placed[] = [];
 
   const run = (call: Call, signal: AbortSignal | undefined) =>
     runDecode(session, { ...encodedImages.feeds, ...cache.all.feeds }, cache.all.outputs, call, signal);
 
-  /** Image ids and image indices for new nodes: where they all see the same image, that one alone. */
-  function seenBy(added: readonly Node[]) {
-    const imageIndex = Int32Array.from(added, ({ images }) =>
-      imageIndexAfter(images, encodedImages.perPrompt),
-    );
-    if (imageIndex.some((each) => each !== imageIndex[0]))
-      return { imageIds: encodedImages.imageIdsOf(0), imageIndex };
-    const one = encodedImages.seenByNext([imageIndex[0]!]);
-    return { imageIds: one.imageIds, imageIndex: imageIndex.fill(one.imageIndex[0]!) };
-  }
-
-  /** What each of the nodes from `first` on may see: the prompt, its ancestors, itself. */
-  function maskFrom(first: number): Float32Array {
-    const total = ids.length + nodes.length;
-    const mask = new Float32Array((nodes.length - first) * total);
-    for (let node = first; node < nodes.length; node++) {
-      const row = mask.subarray((node - first) * total, (node - first + 1) * total);
-      row.fill(MASK_VALUE, ids.length);
-      for (let seen = node; seen >= 0; seen = nodes[seen]!.parent) row[ids.length + seen] = 0;
+  function place(children: readonly TreeNode[]): void {
+    const restarts = writtenImages === "restart" && children.some(({ token }) => token === imageToken);
+    for (const { parent, token } of children) {
+      const before = nodes[parent] ?? root;
+      const images = (restarts ? 0 : before.images) + (token === imageToken ? 1 : 0);
+      nodes.push({ parent, depth: before.depth + 1, images });
     }
-    return mask;
   }
 
   return {
     async prefill({ signal } = {}) {
       const logits = zeros("float32", [1, V]);
-      const read = { ids, imageIndices, imageIds: encodedImages.imageIdsOf(0), start: 0 };
+      const imageIndices = imageIndexOf(ids, imageToken, encodedImages.perPrompt);
+      const text = { ids, imageIndices, imageIds: encodedImages.imageIdsOf(0), start: 0 };
       const last = (from: number, to: number) => ({ wanted: Int32Array.of(to - from - 1), logits });
-      await readPrompt((call) => run(call, signal), read, last, signal);
+      await readPrompt((call) => run(call, signal), text, last, signal);
       return logits.data;
     },
 
     async add(children, { signal } = {}) {
       const first = nodes.length;
-      for (const { parent, token } of children) {
-        const { depth, images } = nodes[parent] ?? root;
-        nodes.push({ parent, depth: depth + 1, images: images + (token === imageToken ? 1 : 0) });
-      }
-      const position = Float32Array.from({ length: ids.length + nodes.length }, (_, cachePosition) =>
-        cachePosition < ids.length
-          ? cachePosition
-          : ids.length - 1 + nodes[cachePosition - ids.length]!.depth,
-      );
+      place(children);
       const logits = zeros("float32", [children.length, V]);
       const call = {
         ids: Int32Array.from(children, ({ token }) => token),
-        ...seenBy(nodes.slice(first)),
+        ...seenBy(nodes.slice(first), encodedImages),
         start: Int32Array.of(ids.length + first),
         wanted: Int32Array.from(children.keys()),
         logits,
-        position,
-        mask: maskFrom(first),
+        position: positionsOf(nodes, ids.length),
+        mask: maskOf(nodes, first, ids.length),
       };
       await run(call, signal);
       return children.map((_, i) => logits.data.subarray(i * V, (i + 1) * V));
@@ -144,4 +124,33 @@ export async function createTokenTree(
       encodedImages.release();
     },
   };
+}
+
+/** Image ids and image indices for new nodes: where they all see the same image, that one alone. */
+function seenBy(added: readonly Placed[], encodedImages: EncodedImages) {
+  const imageIndex = Int32Array.from(added, ({ images }) => imageIndexAfter(images, encodedImages.perPrompt));
+  if (imageIndex.some((each) => each !== imageIndex[0]))
+    return { imageIds: encodedImages.imageIdsOf(0), imageIndex };
+  const one = encodedImages.seenByNext([imageIndex[0]!]);
+  return { imageIds: one.imageIds, imageIndex: imageIndex.fill(one.imageIndex[0]!) };
+}
+
+/** The positions of all tokens so far: of a node, that of its depth. */
+const positionsOf = (nodes: readonly Placed[], promptLength: number): Float32Array =>
+  Float32Array.from({ length: promptLength + nodes.length }, (_, cachePosition) =>
+    cachePosition < promptLength
+      ? cachePosition
+      : promptLength - 1 + nodes[cachePosition - promptLength]!.depth,
+  );
+
+/** What each of the nodes from `first` on may see: the prompt, its ancestors, itself. (nodes, total) */
+function maskOf(nodes: readonly Placed[], first: number, promptLength: number): Float32Array {
+  const total = promptLength + nodes.length;
+  const mask = new Float32Array((nodes.length - first) * total);
+  for (let node = first; node < nodes.length; node++) {
+    const row = mask.subarray((node - first) * total, (node - first + 1) * total);
+    row.fill(MASK_VALUE, promptLength);
+    for (let seen = node; seen >= 0; seen = nodes[seen]!.parent) row[promptLength + seen] = 0;
+  }
+  return mask;
 }

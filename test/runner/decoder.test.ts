@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => runtime.close());
 
 const open = (prompts: readonly Prompt[], capacity = 0) =>
-  createDecoder(runtime, session, config, imageToken, prompts, { capacity, zeroImage });
+  createDecoder({ runtime, session, config, imageToken, prompts, capacity, zeroImage });
 
 describe("which image a token sees", () => {
   test.each([

@@ -5,7 +5,7 @@ import { compile } from "../../src/onnx/compile.js";
 import { createDecoder } from "../../src/runner/decoder.js";
 import type { Prompt } from "../../src/runner/encodedImages.js";
 import { decodeGraph } from "../../src/runner/graphs.js";
-import { createTokenTree, type TreeCapacity, type TreeNode } from "../../src/runner/tokenTree.js";
+import { createTokenTree, type TreeNode, type TreeOptions } from "../../src/runner/tokenTree.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
 import { largestDifference } from "../tinyModel.js";
@@ -25,16 +25,17 @@ beforeAll(async () => {
 });
 afterAll(() => runtime.close());
 
-const open = (of: Prompt, capacity: TreeCapacity) =>
-  createTokenTree(runtime, session, config, imageToken, of, capacity);
+const open = (of: Prompt, options: TreeOptions) =>
+  createTokenTree({ runtime, session, config, imageToken, prompt: of, ...options });
 
 /** The logits after the prompt and further tokens, read as one text. */
 async function alone(tokens: readonly number[]): Promise<Float32Array> {
   const whole = { ...prompt, ids: [...prompt.ids, ...tokens] };
   const zeroImage = async () => image(0);
-  const decoder = await createDecoder(runtime, session, config, imageToken, [whole], {
-    capacity: 0,
-    zeroImage,
+  const prompts = [whole];
+  const decoder = await createDecoder({
+    ...{ runtime, session, config, imageToken },
+    ...{ prompts, capacity: 0, zeroImage },
   });
   const [logits] = await decoder.prefill();
   decoder.close();

@@ -1,0 +1,37 @@
+/** What the model runner asks of prompts, before it reads any. */
+import { OpenFlamingoError } from "../base/errors.js";
+import type { LanguageModel } from "../models/language.js";
+import type { Prompt } from "./encodedImages.js";
+
+/** @throws OpenFlamingoError `usage` for an empty prompt, `image-count` for an `<image>` without any image */
+export function requirePrompts(prompts: readonly Prompt[], imageToken: number): void {
+  for (const { ids } of prompts) {
+    if (ids.length === 0)
+      throw new OpenFlamingoError("usage", "the prompt is empty", { hint: "Give it some text." });
+  }
+  requireImages(prompts, prompts, imageToken);
+}
+
+/** @throws OpenFlamingoError `image-count` for an `<image>` in a row without any image */
+export function requireImages(
+  texts: readonly Pick<Prompt, "ids">[],
+  prompts: readonly Prompt[],
+  imageToken: number,
+): void {
+  texts.forEach(({ ids }, row) => {
+    if (prompts[row]!.images.length > 0 || !ids.includes(imageToken)) return;
+    throw new OpenFlamingoError("image-count", "the prompt has an <image> and no image", {
+      hint: "Give one image for each <image>, in their order.",
+    });
+  });
+}
+
+/** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
+export function requireCapacity({ contextLength }: LanguageModel, tokens: number, capacity: number): void {
+  if (tokens + capacity <= contextLength) return;
+  throw new OpenFlamingoError(
+    "prompt-too-long",
+    `the prompt has ${tokens} tokens and ${capacity} more may be generated: the model has ${contextLength} positions`,
+    { hint: "Shorten the prompt, use fewer shots, or ask for fewer new tokens." },
+  );
+}
