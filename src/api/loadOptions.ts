@@ -1,10 +1,19 @@
 /** What a caller may say of loading a model, for both APIs. */
-import { boolean, integer, number, object, oneOf, optional, type Reader } from "../base/fields.js";
+import {
+  anyFunction,
+  boolean,
+  integer,
+  number,
+  object,
+  oneOf,
+  optional,
+  type Reader,
+} from "../base/fields.js";
 import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ImageLimits } from "../images/index.js";
 import type { LoadProgress } from "../runner/weights.js";
 import { mostThreads } from "../runtime/threads.js";
-import { anyFunction, signal } from "./readOptions.js";
+import { signal } from "./readOptions.js";
 
 /** What can compute on Node. */
 export type BackendName = "ort.ffi" | "ort.binding";

@@ -3,7 +3,6 @@ import { OpenFlamingoError } from "../base/errors.js";
 import {
   type Fault,
   faultList,
-  integer,
   object,
   optional,
   type Read,
@@ -21,12 +20,6 @@ type Readers = Readonly<Record<string, Reader<unknown>>>;
 export const signal: Reader<AbortSignal | undefined> = optional(
   valueThat<AbortSignal>((value) => value instanceof AbortSignal, "an AbortSignal"),
 );
-
-export const anyFunction = <T>(): Reader<T> =>
-  valueThat<T>((value) => typeof value === "function", "a function");
-
-/** An integer from `min` on, with the usual wording for one without an upper end. */
-export const count = (min: number): Reader<number> => integer(min, Number.MAX_SAFE_INTEGER);
 
 /**
  * The options of a call, checked. A misspelt name would silently be without effect: it is an error too.

@@ -60,8 +60,11 @@ const wrong = (value: unknown, what: string) =>
 export const integer = (min: number, max: number): Reader<number> =>
   valueThat(
     (value) => Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max,
-    `an integer from ${min} to ${max}`,
+    max === Number.MAX_SAFE_INTEGER ? `an integer ≥ ${min}` : `an integer from ${min} to ${max}`,
   );
+
+/** An integer from `min` on. */
+export const count = (min: number): Reader<number> => integer(min, Number.MAX_SAFE_INTEGER);
 
 /** A number from `min` to `max`; `above`: `min` itself is not among them. */
 export const number = (min: number, max: number, { above = false } = {}): Reader<number> =>
@@ -79,6 +82,9 @@ export const text: Reader<string> = valueThat(
   (value) => typeof value === "string" && value !== "",
   "a string that is not empty",
 );
+
+export const anyFunction = <T>(): Reader<T> =>
+  valueThat<T>((value) => typeof value === "function", "a function");
 
 export const jsonObject: Reader<JsonObject> = valueThat(isObject, "an object");
 
@@ -116,7 +122,14 @@ export const nullable =
 export const listOf =
   <T>(item: Reader<T>, min = 0, max = Number.POSITIVE_INFINITY): Reader<readonly T[]> =>
   (value, at, report) => {
-    const sized = min === max ? `a list of ${min}` : min === 0 ? "a list" : `a list of ${min} or more`;
+    const sized =
+      min === max
+        ? `a list of ${min}`
+        : max !== Number.POSITIVE_INFINITY
+          ? `a list of ${min} to ${max}`
+          : min === 0
+            ? "a list"
+            : `a list of ${min} or more`;
     if (!Array.isArray(value) || value.length < min || value.length > max) {
       report({ at, what: wrong(value, sized), unsupported: false });
       return [];

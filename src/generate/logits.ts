@@ -29,6 +29,35 @@ export function argmax(logits: Float32Array): number {
   });
 }
 
+/** The greatest logit. @throws OpenFlamingoError as `argmax` */
+export const greatestOf = (logits: Float32Array): number => logits[argmax(logits)]!;
+
+/**
+ * The k-th of the logits from the greatest down, equal ones counted each. Hoare's selection: the part that holds it is
+ * halved, more or less, until it is alone; the whole is never sorted.
+ */
+export function kthGreatest(logits: Float32Array, k: number): number {
+  const values = logits.slice();
+  const wanted = values.length - k; // its place in ascending order
+  let [low, high] = [0, values.length - 1];
+  while (low < high) {
+    const pivot = values[(low + high) >> 1]!;
+    let [i, j] = [low, high];
+    while (i <= j) {
+      while (values[i]! < pivot) i++;
+      while (values[j]! > pivot) j--;
+      if (i > j) break;
+      [values[i], values[j]] = [values[j]!, values[i]!];
+      i++;
+      j--;
+    }
+    if (wanted <= j) high = j;
+    else if (wanted >= i) low = i;
+    else break;
+  }
+  return values[wanted]!;
+}
+
 /** log softmax(logits)[token] */
 export function logProbability(logits: Float32Array, token: number): number {
   return logits[token]! - logSumOfExponentials(logits);
@@ -44,7 +73,7 @@ export function logProbabilities(logits: Float32Array): Float32Array {
 
 /** log Σ exp(logits): what is taken from a logit to make it a log-probability. */
 export function logSumOfExponentials(logits: Float32Array): number {
-  const greatest = logits[argmax(logits)]!;
+  const greatest = greatestOf(logits);
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - greatest);
   return greatest + Math.log(sum);
@@ -53,5 +82,7 @@ export function logSumOfExponentials(logits: Float32Array): number {
 /** softmax(logits) */
 export function probabilities(logits: Float32Array): Float64Array {
   const whole = logSumOfExponentials(logits);
-  return Float64Array.from(logits, (value) => Math.exp(value - whole));
+  const result = new Float64Array(logits.length);
+  for (let i = 0; i < logits.length; i++) result[i] = Math.exp(logits[i]! - whole);
+  return result;
 }

@@ -25,6 +25,22 @@ test.each([
   expect(philox(counter, key)).toEqual(words);
 });
 
+/**
+ * From the words of a counter made of step (lower word first), lane and FNV-1a of the purpose, under the seed as key:
+ * computed apart from this program, with integers of any size. A uniform number is the upper 27 bits of the first word
+ * and the upper 26 of the second, over 2^53; a normal one is Box and Muller's of words 1 and 2, and 3 and 4.
+ */
+test.each([
+  [0, "sample", 0, 0, 4829273973051331, -0.16094050377545854],
+  [7, "sample", 3, 2, 6623033275428388, 1.2053012992645038],
+  [2 ** 53 - 1, "sample", 2 ** 32 + 5, 2 ** 32 - 1, 4768820810124711, -0.7124232700640828],
+  [123456789012, "lang_encoder.transformer.wte.weight", 1000, 0, 6857237002625842, -1.1415510154482627],
+])("known numbers of seed %d, %s, step %d, lane %d", (seed, purpose, step, lane, uniform, normal) => {
+  const stream = randomStream(seed, purpose);
+  expect(stream.uniform(step, lane)).toBe(uniform / 2 ** 53);
+  expect(stream.normal(step, lane)).toBeCloseTo(normal, 14);
+});
+
 test("a stream is given by seed and purpose, and no order of asking matters", () => {
   const stream = randomStream(7, "sampling");
   const forwards = [0, 1, 2].map((step) => stream.uniform(step));

@@ -1,6 +1,7 @@
 /** Processors and warpers beside the reference implementation's: goldens/README.md, `modules/sampling`; and draws. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { randomStream } from "../../src/base/random.js";
 import { probabilities } from "../../src/generate/logits.js";
 import { createProcessor } from "../../src/generate/processors.js";
 import { draw } from "../../src/generate/sample.js";
@@ -77,12 +78,70 @@ describe("a draw", () => {
   });
 });
 
-test.each<[string, Warping, string]>([
-  ["a temperature of 0", { temperature: 0 }, "temperature is 0: it must be above 0"],
-  ["half a token", { topK: 0.5 }, "topK is 0.5: it must be a whole number, 1 or more"],
-  ["no probability", { topP: 0 }, "topP is 0: it must be above 0 and at most 1"],
-  ["a share above 1", { minP: 1.5 }, "minP is 1.5: it must be from 0 to 1"],
-  ["no number", { temperature: Number.NaN }, "temperature is NaN: it must be above 0"],
-])("%s is rejected", (_, settings, message) => {
-  expect(() => createWarper(settings)).toThrow(expect.objectContaining({ code: "usage", message }));
+describe("tokens that are left out", () => {
+  /** Which tokens stay. */
+  const left = (values: readonly number[], settings: Warping): readonly number[] => {
+    const logits = Float32Array.from(values);
+    createWarper(settings)(logits);
+    return [...logits.keys()].filter((token) => logits[token] !== Number.NEGATIVE_INFINITY);
+  };
+  const logsOf = (p: readonly number[]) => p.map(Math.log);
+
+  test("top-k keeps all that are as probable as the last of them", () => {
+    expect(left([3, 1, 2, 3, 2, 0], { topK: 1 })).toEqual([0, 3]);
+    expect(left([3, 1, 2, 3, 2, 0], { topK: 3 })).toEqual([0, 2, 3, 4]);
+    expect(left([3, 1, 2], { topK: 3 })).toEqual([0, 1, 2]);
+    expect(left([3, 1, 2], { topK: 9 })).toEqual([0, 1, 2]);
+  });
+
+  test("top-p keeps what is more than the improbable rest, and of equal tokens the last", () => {
+    expect(left(logsOf([0.5, 0.25, 0.15, 0.1]), { topP: 0.7 })).toEqual([0, 1]);
+    expect(left(logsOf([0.5, 0.25, 0.15, 0.1]), { topP: 0.76 })).toEqual([0, 1, 2]);
+    expect(left([1, 1, 1, 1], { topP: 0.7 })).toEqual([1, 2, 3]);
+    expect(left([1, 1, 1, 1], { topP: 1e-9 })).toEqual([3]);
+    expect(left([0, 5, -Infinity, 5], { topP: 1e-9 })).toEqual([3]);
+    expect(left([-0, 0, -0, 0, -40], { topP: 0.6 })).toEqual([1, 2, 3]);
+  });
+
+  test("min-p keeps the most probable token and those of its share", () => {
+    expect(left(logsOf([0.5, 0.25, 0.15, 0.1]), { minP: 0.45 })).toEqual([0, 1]);
+    expect(left([2, 1, 2, 2], { minP: 1 })).toEqual([0, 2, 3]);
+  });
+
+  test("top-p leaves out what adding up sorted tokens one by one leaves out, ties and impossible tokens included", () => {
+    const random = randomStream(0, "rows");
+    for (let row = 0; row < 300; row++) {
+      const values = Float32Array.from({ length: 40 }, (_, i) => {
+        const steps = 1 + (row % 5) * 8; // few steps: many are equal
+        const value = Math.round(3 * steps * random.normal(row, i)) / steps;
+        return row % 7 === 0 && i % 3 === 0 ? -Infinity : value;
+      });
+      const topP = 0.02 + 0.96 * random.uniform(row, 40);
+      const p = probabilities(values);
+      const order = [...values.keys()].sort((a, b) => values[a]! - values[b]! || a - b);
+      const kept = new Set([order.pop()!]);
+      let below = 0;
+      for (const token of order) {
+        below += p[token]!;
+        if (below > 1 - topP) kept.add(token);
+      }
+      expect(left([...values], { topP })).toEqual([...kept].sort((a, b) => a - b));
+    }
+  });
+
+  test("top-k leaves out what is below the k-th of the sorted logits", () => {
+    const random = randomStream(1, "rows");
+    for (let row = 0; row < 300; row++) {
+      const values = Array.from({ length: 40 }, (_, i) => Math.round(4 * random.normal(row, i)));
+      const topK = 1 + Math.floor(39 * random.uniform(row, 40));
+      const smallest = values.toSorted((a, b) => b - a)[topK - 1]!;
+      expect(left(values, { topK })).toEqual([...values.keys()].filter((i) => values[i]! >= smallest));
+    }
+  });
+
+  test("a temperature at its lowest is greedy, and no logit becomes infinite", () => {
+    const logits = Float32Array.of(900, -900, 901);
+    createWarper({ temperature: 1e-6 })(logits);
+    expect([...probabilities(logits)]).toEqual([0, 0, 1]);
+  });
 });

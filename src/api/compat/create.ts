@@ -5,7 +5,7 @@
  */
 import { withClosing } from "../../base/dispose.js";
 import { OpenFlamingoError } from "../../base/errors.js";
-import { optional, text } from "../../base/fields.js";
+import { count, optional, text } from "../../base/fields.js";
 import { quoted } from "../../base/quoted.js";
 import type { ImageSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
@@ -22,7 +22,7 @@ import {
 } from "../load.js";
 import { type LoadOptions, loadReaders } from "../loadOptions.js";
 import type { ImagePart } from "../prompt.js";
-import { count, readOptions } from "../readOptions.js";
+import { readOptions } from "../readOptions.js";
 import type { LanguageDefaults } from "./generationArguments.js";
 import { type CompatibleModel, createCompatibleModel } from "./model.js";
 import type { TensorData } from "./tensorData.js";

@@ -4,12 +4,12 @@
  * Reference: transformers 4.33.3, `PreTrainedTokenizerBase.__call__` with `return_tensors="pt"`.
  */
 import { OpenFlamingoError } from "../../base/errors.js";
-import { boolean, oneOf, optional } from "../../base/fields.js";
+import { boolean, count, oneOf, optional } from "../../base/fields.js";
 import { quoted } from "../../base/quoted.js";
 import { cleanUp } from "../../text/cleanUp.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import { padRows } from "../../text/padding.js";
-import { count, readOptions } from "../readOptions.js";
+import { readOptions } from "../readOptions.js";
 import { type Ids, type NumberRow, plainRows, usage } from "./inputs.js";
 
 export interface TokenizeOptions {
