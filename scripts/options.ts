@@ -39,7 +39,14 @@ const tables: readonly (readonly [heading: string, takes: string, types: readonl
 ];
 
 const files = [
-  ...["api/options.ts", "api/flamingo.ts", "api/loadOptions.ts", "api/embed.ts", "images/image.ts"],
+  ...[
+    "api/options.ts",
+    "api/flamingo.ts",
+    "api/loadOptions.ts",
+    "api/embed.ts",
+    "generate/rank.ts",
+    "images/image.ts",
+  ],
   ...[
     "checkpoints/limits.ts",
     "api/compat/create.ts",

@@ -35,7 +35,6 @@ export type {
   Classification,
   ClassifyOptions,
   Flamingo,
-  RankOptions,
   RankPromptOptions,
   TemplateOptions,
 } from "./api/flamingo.js";
@@ -64,5 +63,6 @@ export { type ErrorCode, type ErrorData, OpenFlamingoError } from "./base/errors
 export type { ReaderLimits } from "./checkpoints/limits.js";
 export type { Answer } from "./generate/answers.js";
 export type { LogitsProcessor, RowState } from "./generate/processors.js";
+export type { RankOptions } from "./generate/rank.js";
 export type { FinishReason, Piece } from "./generate/stream.js";
 export type { ImageLimits, ImageSource } from "./images/index.js";

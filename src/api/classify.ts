@@ -1,17 +1,16 @@
-/** From the scores of labels to classifications. */
-import { OpenFlamingoError } from "../base/errors.js";
-import { quoted } from "../base/quoted.js";
+/** Labels as they are given, and from their scores to classifications. */
+import { answersReader } from "../generate/rank.js";
 import type { Classification } from "./flamingo.js";
+import { readOptions } from "./readOptions.js";
 
-/** @throws OpenFlamingoError `usage` unless it is a list of texts */
-export function requireLabels(labels: unknown): asserts labels is readonly string[] {
-  const wrong = (what: string) =>
-    new OpenFlamingoError("usage", `classify: ${what}`, { hint: 'Labels are a list: ["a cat", "a dog"].' });
-  if (!Array.isArray(labels)) throw wrong(`the labels are ${quoted(labels)}; they must be a list of texts`);
-  if (labels.length === 0) throw wrong("there are no labels");
-  for (const [i, label] of labels.entries()) {
-    if (typeof label !== "string") throw wrong(`label ${i} is ${quoted(label)}; it must be a text`);
-  }
+/**
+ * The answers, or labels, of a call as a program gives them.
+ *
+ * @param call its name, and the name of what it takes, for messages
+ * @throws OpenFlamingoError `usage` unless it is a list of texts, at least one and not too many
+ */
+export function readAnswers(call: "classify" | "rank", name: string, answers: unknown): readonly string[] {
+  return readOptions(call, { [name]: answersReader }, { [name]: answers })[name]!;
 }
 
 /** Labels with their log-probabilities, best first; of equal ones in the order that they were given in. */
@@ -19,7 +18,7 @@ export function classificationsOf<Label extends string>(
   labels: readonly Label[],
   logProbs: readonly number[],
 ): readonly Classification<Label>[] {
-  const best = Math.max(...logProbs);
+  const best = logProbs.reduce((most, logProb) => Math.max(most, logProb), Number.NEGATIVE_INFINITY);
   const sum = logProbs.reduce((total, logProb) => total + Math.exp(logProb - best), 0);
   return labels
     .map((label, i) => {

@@ -1,19 +1,9 @@
 /** Makes the high-level API of a model runner and what reads images and texts for it. */
 import { asyncDispose } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import {
-  anything,
-  boolean,
-  integer,
-  listOf,
-  optional,
-  type Read,
-  type Reader,
-  string,
-} from "../base/fields.js";
-import { quoted } from "../base/quoted.js";
+import { anything, integer, listOf, optional, type Read, type Reader, string } from "../base/fields.js";
 import { type Answer, collectAnswers, generatePieces, type Settings } from "../generate/answers.js";
-import { rank } from "../generate/rank.js";
+import { longestOf, rank, rankingReaders, requireTokens } from "../generate/rank.js";
 import type { Piece } from "../generate/stream.js";
 import type { ImageSource } from "../images/index.js";
 import type { EncodedImage, Prompt } from "../runner/encodedImages.js";
@@ -22,7 +12,7 @@ import type { Features } from "../runner/features.js";
 import type { ModelRunner } from "../runner/modelRunner.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { captionAll } from "./captionAll.js";
-import { classificationsOf, requireLabels } from "./classify.js";
+import { classificationsOf, readAnswers } from "./classify.js";
 import { type ClipTokenizer, createEmbed } from "./embed.js";
 import type {
   AskOptions,
@@ -68,7 +58,7 @@ const promptReaders = { shots: optional(shotsReader("caption")), prompt: optiona
 const captionReaders = { ...generationReaders, ...promptReaders };
 const askPromptReaders = { shots: optional(shotsReader("ask")) };
 const templateReaders = { ...generationReaders, images: optional(listOf(anything as Reader<ImageSource>)) };
-const rankReaders = { normalize: optional(boolean), signal };
+const rankReaders = { ...rankingReaders, signal };
 
 export function createFlamingo(parts: FlamingoParts): Flamingo {
   const { runner, tokenizer, readImage } = parts;
@@ -172,8 +162,8 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     const tokens = answers.map((answer) =>
       tokenizer.encode(answer, { specialTokens: false, startAndEnd: false }),
     );
-    const longest = tokens.reduce((most, { length }) => Math.max(most, length), 0);
-    return rank(runner, await encode(content, longest, signal), tokens, { normalize, signal });
+    requireTokens(tokens);
+    return rank(runner, await encode(content, longestOf(tokens), signal), tokens, { normalize, signal });
   }
 
   const embed = createEmbed(parts.features, readImage, parts.clipTokenizer);
@@ -200,12 +190,12 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
         prompt: promptReaders.prompt,
       };
       const { shots, prompt = parts.prompt, ...ranking } = readOptions("classify", readers, options);
-      requireLabels(labels);
+      const texts = readAnswers("classify", "labels", labels);
       const content = classifyPrompt(image, {
         ...(shots && { shots }),
         ...(prompt !== undefined && { prompt }),
       });
-      return classificationsOf(labels, await score(content, labels, ranking));
+      return classificationsOf(labels, await score(content, texts, ranking));
     },
     async rank(prompt, answers, options) {
       const { images, ...ranking } = readOptions(
@@ -213,8 +203,8 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
         { ...rankReaders, images: templateReaders.images },
         options,
       );
-      requireAnswers(answers);
-      return score(contentOf(prompt, images), answers, ranking);
+      const texts = readAnswers("rank", "answers", answers);
+      return score(contentOf(prompt, images), texts, ranking);
     },
     async embed(input, options) {
       requireOpen();
@@ -229,17 +219,4 @@ export function createFlamingo(parts: FlamingoParts): Flamingo {
     close,
     [asyncDispose]: close,
   };
-}
-
-/** @throws OpenFlamingoError `usage` unless it is a list of texts */
-function requireAnswers(answers: unknown): asserts answers is readonly string[] {
-  if (Array.isArray(answers) && answers.length > 0 && answers.every((each) => typeof each === "string"))
-    return;
-  throw new OpenFlamingoError(
-    "usage",
-    `rank: the answers are ${quoted(answers)}; they must be a list of texts`,
-    {
-      hint: 'rank("<image>Is it a cat?", ["yes", "no"], { images })',
-    },
-  );
 }

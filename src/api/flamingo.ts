@@ -1,6 +1,7 @@
 /** The high-level API: what a loaded model offers. `createFlamingo` makes one. */
 import type { OpenFlamingoError } from "../base/errors.js";
 import type { Answer } from "../generate/answers.js";
+import type { RankOptions } from "../generate/rank.js";
 import type { Piece } from "../generate/stream.js";
 import type { ImageSource } from "../images/index.js";
 import type { EmbedInput, EmbedOptions } from "./embed.js";
@@ -41,13 +42,6 @@ export type AskOptions = GenerateOptions & {
   /** Examples: images with questions and answers. Default: none. */
   readonly shots?: readonly QuestionShot[] | undefined;
 };
-
-export interface RankOptions {
-  /** The mean log-probability of an answer's tokens (true), or their sum (false). Default: true. */
-  readonly normalize?: boolean | undefined;
-  /** Stops the work; the promise is then rejected with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 export type RankPromptOptions = RankOptions & Pick<TemplateOptions, "images">;
 

@@ -56,7 +56,7 @@ interface SamplingSettings {
   readonly minP?: number | undefined;
   /** The same seed gives the same draws on every machine: an integer from 0 to 2^53 − 1. Default: 0. */
   readonly seed?: number | undefined;
-  /** How many answers to draw. Default: 1. */
+  /** How many answers to draw, up to 256. Default: 1. */
   readonly returnSequences?: number | undefined;
 }
 

@@ -1,31 +1,29 @@
 /** What the options of a generating call come to: the one strategy that they mean, and the limits of the answer. */
 import { OpenFlamingoError } from "../base/errors.js";
-import { boolean, integer, listOf, number, oneOf, optional, string } from "../base/fields.js";
+import { boolean, count, optional } from "../base/fields.js";
 import type { Settings } from "../generate/answers.js";
-import type { LogitsProcessor } from "../generate/processors.js";
-import type { Strategy } from "../generate/strategy.js";
+import { beamReaders } from "../generate/beams.js";
+import { processingReaders } from "../generate/processors.js";
+import { samplingReaders } from "../generate/sample.js";
+import { type Strategy, sequencesReader } from "../generate/strategy.js";
+import { stopReader } from "../generate/stream.js";
+import { temperatureOrZero } from "../generate/warpers.js";
 import type { ModelDefaults } from "./options.js";
-import { anyFunction, count, signal } from "./readOptions.js";
+import { signal } from "./readOptions.js";
 
 /** The options of all three ways to generate; which of them go together is for `strategyOf` to say. */
 export const generationReaders = {
   maxNewTokens: optional(count(0)),
-  minNewTokens: optional(count(0)),
-  stop: optional(listOf(string)),
-  repetitionPenalty: optional(number(0, 1e6, { above: true })),
-  noRepeatNgramSize: optional(count(0)),
-  processors: optional(listOf(anyFunction<LogitsProcessor>())),
+  minNewTokens: processingReaders.minNewTokens,
+  stop: stopReader,
+  repetitionPenalty: processingReaders.repetitionPenalty,
+  noRepeatNgramSize: processingReaders.noRepeatNgramSize,
+  processors: processingReaders.processors,
   logProbs: optional(boolean),
-  beams: optional(integer(1, 64)),
-  lengthPenalty: optional(number(-1e3, 1e3)),
-  earlyStopping: optional(oneOf<boolean | "never">(true, false, "never")),
-  beamLength: optional(oneOf("total", "generated")),
-  returnSequences: optional(integer(1, 1024)),
-  temperature: optional(number(0, 1e6)),
-  topK: optional(count(1)),
-  topP: optional(number(0, 1, { above: true })),
-  minP: optional(number(0, 1)),
-  seed: optional(count(0)),
+  ...beamReaders,
+  ...samplingReaders,
+  temperature: temperatureOrZero,
+  returnSequences: sequencesReader,
   signal,
 };
 

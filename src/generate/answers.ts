@@ -4,6 +4,7 @@ import type { Prompt } from "../runner/encodedImages.js";
 import type { ModelRunner } from "../runner/modelRunner.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { beamSearch } from "./beams.js";
+import { openBranches } from "./branches.js";
 import { greedy } from "./greedy.js";
 import type { Processing } from "./processors.js";
 import type { GeneratedToken } from "./rows.js";
@@ -79,24 +80,25 @@ export async function* generatePieces(
     return;
   }
 
-  const decoder = await runner.decoder(
-    answers.map(() => prompt),
-    { capacity: maxNewTokens },
-  );
+  const capacity = maxNewTokens;
+  const decoder =
+    answers.length > 1
+      ? await openBranches(runner, prompt, answers.length, { capacity })
+      : await runner.decoder([prompt], { capacity });
   const open = new Set(answers.keys());
+  const isDone = (sequence: number) => !open.has(sequence);
   try {
     const steps =
       strategy.kind === "sample"
-        ? sample(decoder, { ...limits, ...strategy, logProbs })
-        : greedy(decoder, { ...limits, logProbs });
+        ? sample(decoder, { ...limits, ...strategy, logProbs, isDone })
+        : greedy(decoder, { ...limits, logProbs, isDone });
     for await (const tokens of steps) {
       for (const [sequence, token] of tokens.entries()) {
-        if (!token || !open.has(sequence)) continue;
+        if (!token) continue;
         const piece = answers[sequence]!.push(token);
         if (piece.finishReason) open.delete(sequence);
         yield { ...piece, sequence };
       }
-      if (open.size === 0) return;
     }
   } finally {
     decoder.close();

@@ -3,7 +3,7 @@
  *
  * Reference: transformers 4.33.3, `beam_search` and `BeamSearchScorer`; with `beamLength: "generated"` as from 4.36 on.
  */
-import { OpenFlamingoError } from "../base/errors.js";
+import { integer, number, oneOf, optional } from "../base/fields.js";
 import type { Prompt } from "../runner/encodedImages.js";
 import type { ModelRunner } from "../runner/modelRunner.js";
 import { logProbabilities } from "./logits.js";
@@ -26,6 +26,23 @@ export interface BeamSettings {
   /** How many sequences to give, at most `beams`; 1. */
   readonly returnSequences?: number | undefined;
 }
+
+/**
+ * The published numbers are of 3 beams, and searches above 10 are rare: twice the most that anybody uses is enough. The
+ * memory and, once answers are long, the time grow with the square of it.
+ */
+const mostBeams = 64;
+
+/** Within these bounds a length to this power is a finite number that is not 0, whatever a model's positions. */
+const lengthPenalties = number(-50, 50);
+
+/** What each of these settings may be, for those who read them. */
+export const beamReaders = {
+  beams: optional(integer(1, mostBeams)),
+  lengthPenalty: optional(lengthPenalties),
+  earlyStopping: optional(oneOf<boolean | "never">(true, false, "never")),
+  beamLength: optional(oneOf("total", "generated")),
+};
 
 export interface BeamOptions extends BeamSettings, Processing {
   readonly maxNewTokens: number;
@@ -66,6 +83,7 @@ interface Beam {
 }
 
 /**
+ * @param options with settings that `beamReaders` and `processingReaders` let through
  * @returns the best sequences, best first
  * @throws OpenFlamingoError `usage`, `prompt-too-long`, `image-count`, `logits-not-finite`, `backend`;
  *   `signal.reason` when stopped
@@ -76,7 +94,6 @@ export async function beamSearch(
   options: BeamOptions,
 ): Promise<readonly Sequence[]> {
   const { beams: count, maxNewTokens, endTokens, before = prompt.ids, signal } = options;
-  check(options);
   const process = createProcessor(options, options);
   const finished = createFinished(options, before.length);
   const keep = Math.max(2, 1 + endTokens.length) * count;
@@ -191,24 +208,4 @@ function createFinished(
 
     best: (): readonly Sequence[] => sequences.slice(-returnSequences).reverse(),
   };
-}
-
-function check({ beams, returnSequences = 1, lengthPenalty = 1, maxNewTokens }: BeamOptions): void {
-  for (const [name, value] of Object.entries({ beams, returnSequences, maxNewTokens })) {
-    if (!(Number.isInteger(value) && value >= 1)) {
-      throw new OpenFlamingoError("usage", `${name} is ${value}: it must be a whole number, 1 or more`, {
-        hint: "1 beam is greedy generation.",
-      });
-    }
-  }
-  if (returnSequences > beams) {
-    throw new OpenFlamingoError("usage", `${returnSequences} sequences are asked for, of ${beams} beams`, {
-      hint: "Ask for at most as many as there are beams.",
-    });
-  }
-  if (!Number.isFinite(lengthPenalty)) {
-    throw new OpenFlamingoError("usage", `lengthPenalty is ${lengthPenalty}: it must be a finite number`, {
-      hint: "1 divides by the length, 0 by nothing.",
-    });
-  }
 }

@@ -3,10 +3,10 @@
  *
  * Reference: transformers 4.33.3, `greedy_search`.
  */
-import type { Decoder } from "../runner/decoder.js";
+import type { RowDecoder } from "../runner/decoder.js";
 import { argmax } from "./logits.js";
 import { type GenerationLimits, generateRows } from "./rows.js";
 
 /** As `generateRows`. */
-export const greedy = (decoder: Decoder, limits: GenerationLimits) =>
+export const greedy = (decoder: RowDecoder, limits: GenerationLimits) =>
   generateRows(decoder, limits, ({ logits }) => argmax(logits));

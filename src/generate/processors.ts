@@ -5,6 +5,7 @@
  * generation and sampling give them logits, beam search log-probabilities.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import { anyFunction, count, listOf, number, optional } from "../base/fields.js";
 import { ban } from "./logits.js";
 
 /** One row at one step. */
@@ -37,19 +38,29 @@ export interface Processing {
   readonly processors?: readonly LogitsProcessor[] | undefined;
 }
 
+/** What each of these settings may be, for those who read them. */
+export const processingReaders = {
+  // Beyond these bounds it could make a logit infinite in float32.
+  repetitionPenalty: optional(number(0.001, 1000)),
+  noRepeatNgramSize: optional(count(0)),
+  badWords: optional(listOf(listOf(count(0), 1))),
+  minLength: optional(count(0)),
+  minNewTokens: optional(count(0)),
+  processors: optional(listOf(anyFunction<LogitsProcessor>())),
+};
+
 /**
  * All that is asked for, as one processor.
  *
+ * @param settings that `processingReaders` let through
  * @param endTokens tokens that end a row; banning one of them alone as a bad word has no effect, as in the reference
  *   implementation
  * @param banned tokens that are never generated, whatever the processors say
- * @throws OpenFlamingoError `usage` for settings that make no sense
  */
 export function createProcessor(
   settings: Processing,
   { endTokens, banned = [] }: { endTokens: readonly number[]; banned?: readonly number[] | undefined },
 ): LogitsProcessor {
-  check(settings);
   const { repetitionPenalty = 1, noRepeatNgramSize = 0, badWords = [], processors = [] } = settings;
   const { minLength = 0, minNewTokens = 0 } = settings;
   const words = badWords.filter((word) => !(word.length === 1 && endTokens.includes(word[0]!)));
@@ -122,30 +133,4 @@ function lastTokens(words: readonly (readonly number[])[], ids: readonly number[
     .filter((word) => word.length === 1 || word.length <= ids.length)
     .filter((word) => word.slice(0, -1).every((id, i) => ids[ids.length - (word.length - 1) + i] === id))
     .map((word) => word.at(-1)!);
-}
-
-function check({
-  repetitionPenalty = 1,
-  noRepeatNgramSize = 0,
-  badWords = [],
-  minLength = 0,
-  minNewTokens = 0,
-}: Processing): void {
-  if (!(repetitionPenalty > 0 && Number.isFinite(repetitionPenalty))) {
-    throw new OpenFlamingoError("usage", `repetitionPenalty is ${repetitionPenalty}: it must be above 0`, {
-      hint: "1 changes nothing; 1.2 makes repetitions less probable.",
-    });
-  }
-  for (const [name, value] of Object.entries({ noRepeatNgramSize, minLength, minNewTokens })) {
-    if (!(Number.isInteger(value) && value >= 0)) {
-      throw new OpenFlamingoError("usage", `${name} is ${value}: it must be a whole number, 0 or more`, {
-        hint: "0 is no such rule.",
-      });
-    }
-  }
-  if (badWords.some((word) => word.length === 0)) {
-    throw new OpenFlamingoError("usage", "badWords holds a word without tokens", {
-      hint: "Leave it out, or give its tokens.",
-    });
-  }
 }

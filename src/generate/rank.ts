@@ -5,25 +5,45 @@
  * answer is read alone; here the prompt is read once, and so are tokens with which several answers begin.
  */
 import { OpenFlamingoError } from "../base/errors.js";
+import { boolean, listOf, optional, text } from "../base/fields.js";
 import type { Prompt } from "../runner/encodedImages.js";
 import type { ModelRunner } from "../runner/modelRunner.js";
 import type { TreeNode } from "../runner/tokenTree.js";
 import { logSumOfExponentials } from "./logits.js";
 
 export interface RankOptions {
-  /** Whether to give the mean over an answer's tokens (true, when left out) or their sum. */
+  /** The mean log-probability of an answer's tokens (true), or their sum (false). Default: true. */
   readonly normalize?: boolean | undefined;
+  /** Stops the work; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** More than twice the classes of the largest set of labels in use (ImageNet-21k's 21,841). */
+const mostAnswers = 50_000;
+
+/** What answers, or labels, may be as texts. */
+export const answersReader = listOf(text, 1, mostAnswers);
+
+/** What this setting may be, for those who read it. */
+export const rankingReaders = { normalize: optional(boolean) };
+
+/** @throws OpenFlamingoError `usage` for an answer without tokens, after which nothing could be said of it */
+export function requireTokens(answers: readonly (readonly number[])[]): void {
+  const empty = answers.findIndex((tokens) => tokens.length === 0);
+  if (empty < 0) return;
+  throw new OpenFlamingoError("usage", `answer ${empty + 1} of ${answers.length} has no tokens`, {
+    hint: "An answer must have at least one token.",
+  });
 }
 
 /** Tokens that are read at once: enough to fill the machine, few enough that each is not masked from most others. */
 const chunkLength = 64;
 
 /**
- * @param answers the tokens of each
+ * @param answers the tokens of each, at least one
  * @returns the mean or sum of the log-probabilities of each answer's tokens
- * @throws OpenFlamingoError `usage` for no answers or one without tokens; `prompt-too-long`, `image-count`,
- *   `logits-not-finite`, `backend`; `signal.reason` when stopped
+ * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage` for an empty prompt, `logits-not-finite`,
+ *   `backend`; `signal.reason` when stopped
  */
 export async function rank(
   runner: Pick<ModelRunner, "tokenTree">,
@@ -31,16 +51,15 @@ export async function rank(
   answers: readonly (readonly number[])[],
   { normalize = true, signal }: RankOptions = {},
 ): Promise<readonly number[]> {
-  check(answers);
-  const longest = Math.max(...answers.map(({ length }) => length));
-  const chunks = chunksOf(answers);
-  const most = Math.max(...chunks.map(({ nodes }) => nodes.length));
+  const longest = longestOf(answers);
+  // A chunk is closed once it is full, so the last answer in it may reach beyond.
+  const nodes = chunkLength - 1 + longest - 1;
   const sums = answers.map(() => 0);
 
-  const tree = await runner.tokenTree(prompt, { nodes: most, depth: longest - 1 });
+  const tree = await runner.tokenTree(prompt, { nodes, depth: longest - 1 });
   try {
     const first = await tree.prefill({ signal });
-    for (const { nodes, tokens } of chunks) {
+    for (const { nodes, tokens } of chunksOf(answers)) {
       signal?.throwIfAborted();
       const logits = nodes.length > 0 ? await tree.add(nodes, { signal }) : [];
       tree.clear();
@@ -56,22 +75,30 @@ export async function rank(
   return normalize ? sums.map((sum, i) => sum / answers[i]!.length) : sums;
 }
 
+/** The most tokens that an answer has. Of very many answers: a call with each as an argument would be too much. */
+export const longestOf = (answers: readonly (readonly number[])[]): number =>
+  answers.reduce((most, { length }) => Math.max(most, length), 0);
+
 /** Tokens that are read at once, and those whose probabilities are then known. */
 interface Chunk {
   readonly nodes: TreeNode[];
   readonly tokens: { readonly answer: number; readonly after: number; readonly token: number }[];
 }
 
-/** Answers that begin alike come together. What follows an answer's last token is not asked for: it is never read. */
-function chunksOf(answers: readonly (readonly number[])[]): readonly Chunk[] {
-  const chunks: Chunk[] = [];
-  let known = new Map<string, number>(); // beginnings of answers that are nodes of the last chunk
+/**
+ * Answers that begin alike come together. What follows an answer's last token is not asked for: it is never read. One
+ * chunk at a time, so that the memory does not grow with the number of answers.
+ */
+function* chunksOf(answers: readonly (readonly number[])[]): Generator<Chunk, void> {
+  let chunk: Chunk = { nodes: [], tokens: [] };
+  let known = new Map<string, number>(); // beginnings of answers that are nodes of the chunk
   for (const answer of sorted(answers)) {
-    if (chunks.length === 0 || chunks.at(-1)!.nodes.length >= chunkLength) {
-      chunks.push({ nodes: [], tokens: [] });
+    if (chunk.nodes.length >= chunkLength) {
+      yield chunk;
+      chunk = { nodes: [], tokens: [] };
       known = new Map();
     }
-    const { nodes, tokens } = chunks.at(-1)!;
+    const { nodes, tokens } = chunk;
     let parent = -1;
     for (const [i, token] of answers[answer]!.entries()) {
       tokens.push({ answer, after: parent, token });
@@ -82,7 +109,7 @@ function chunksOf(answers: readonly (readonly number[])[]): readonly Chunk[] {
       parent = node;
     }
   }
-  return chunks;
+  yield chunk;
 }
 
 /** The numbers of the answers in the order of their tokens. */
@@ -91,16 +118,5 @@ function sorted(answers: readonly (readonly number[])[]): readonly number[] {
     const [one, other] = [answers[a]!, answers[b]!];
     const at = one.findIndex((token, i) => token !== other[i]);
     return at < 0 ? one.length - other.length : one[at]! - (other[at] ?? -1);
-  });
-}
-
-function check(answers: readonly (readonly number[])[]): void {
-  if (answers.length === 0) {
-    throw new OpenFlamingoError("usage", "there are no answers to rank", { hint: "Give at least one." });
-  }
-  const empty = answers.findIndex((tokens) => tokens.length === 0);
-  if (empty < 0) return;
-  throw new OpenFlamingoError("usage", `answer ${empty + 1} of ${answers.length} is empty`, {
-    hint: "An answer must have at least one token.",
   });
 }

@@ -3,7 +3,7 @@
  *
  * Reference: transformers 4.33.3, `greedy_search` and `sample`.
  */
-import type { Decoder } from "../runner/decoder.js";
+import type { RowDecoder } from "../runner/decoder.js";
 import { logProbability } from "./logits.js";
 import { createProcessor, type Processing, type RowState } from "./processors.js";
 
@@ -20,6 +20,8 @@ export interface GenerationLimits extends Processing {
   readonly before?: readonly (readonly number[])[] | undefined;
   /** Is shown the scores of each row at each step as they are chosen from, after processors and warpers. */
   readonly onScores?: ((state: RowState) => void) | undefined;
+  /** Asked of each row before a step: whether enough of it is known. It is then no longer computed. */
+  readonly isDone?: ((row: number) => boolean) | undefined;
   /** Whether to give the log-probability of each token, after processors. */
   readonly logProbs?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -43,7 +45,7 @@ export type Choice = (state: RowState) => number;
  * @throws OpenFlamingoError `usage`, `logits-not-finite`, and what a decoder throws; `signal.reason` when stopped
  */
 export async function* generateRows(
-  decoder: Decoder,
+  decoder: RowDecoder,
   limits: GenerationLimits,
   choose: Choice,
 ): AsyncGenerator<readonly (GeneratedToken | undefined)[], void> {
@@ -51,25 +53,29 @@ export async function* generateRows(
   const process = createProcessor(limits, limits);
   if (maxNewTokens === 0) return;
   const texts = (limits.before ?? decoder.prompts.map(({ ids }) => ids)).map((ids) => [...ids]);
-  // A row that has ended goes through the remaining steps with its last token: what it says is not looked at.
-  const ended = texts.map(() => false);
-  let logits = await decoder.prefill({ signal });
+  const isDone = limits.isDone ?? (() => false);
+  /** Undefined before a row's end, then its step. */
+  const ends = texts.map((): number | undefined => undefined);
+  let logits: readonly (Float32Array | undefined)[] = await decoder.prefill({ signal });
   for (let step = 0; ; step++) {
     const tokens = logits.map((row, i): GeneratedToken | undefined => {
-      if (ended[i]) return undefined;
+      if (ends[i] !== undefined || row === undefined || isDone(i)) return undefined;
       const state = { row: i, step, ids: texts[i]!, logits: row };
       process(state);
       const id = choose(state);
       limits.onScores?.(state);
       const finished = endTokens.includes(id) ? "end" : step + 1 === maxNewTokens ? "length" : undefined;
-      ended[i] = finished !== undefined;
+      if (finished) ends[i] = step;
       texts[i]!.push(id);
       return { id, ...(logProbs && { logProb: logProbability(row, id) }), ...(finished && { finished }) };
     });
     yield tokens;
-    if (ended.every(Boolean)) return;
+    if (ends.every((end, row) => end !== undefined || isDone(row))) return;
     signal?.throwIfAborted();
-    const last = texts.map((ids) => ids.at(-1)!);
-    logits = await decoder.step(last, { signal });
+    // The token that ended a row is read too: it may be an `<image>`, which can count for the others.
+    const next = texts.map((ids, row) =>
+      (ends[row] ?? step) < step || isDone(row) ? undefined : ids.at(-1)!,
+    );
+    logits = await decoder.step(next, { signal });
   }
 }

@@ -3,29 +3,27 @@
  *
  * Reference: transformers 4.33.3, `sample`; the draws are our own, so that a seed means the same everywhere.
  */
-import { OpenFlamingoError } from "../base/errors.js";
+import { count, optional } from "../base/fields.js";
 import { randomStream } from "../base/random.js";
-import type { Decoder } from "../runner/decoder.js";
+import type { RowDecoder } from "../runner/decoder.js";
 import { probabilities } from "./logits.js";
 import { type GenerationLimits, generateRows } from "./rows.js";
-import { createWarper, type Warping } from "./warpers.js";
+import { createWarper, type Warping, warpingReaders } from "./warpers.js";
 
 export interface SampleSettings extends Warping {
-  /** A whole number from 0; the same one gives the same tokens. */
+  /** An integer from 0 on; the same one gives the same tokens. */
   readonly seed: number;
 }
+
+/** What each of these settings may be, for those who read them. */
+export const samplingReaders = { ...warpingReaders, seed: optional(count(0)) };
 
 /**
  * As `generateRows`; log-probabilities are those after temperature and left-out tokens.
  *
- * @throws OpenFlamingoError also `usage` for settings that make no sense
+ * @param limits with settings that `samplingReaders` let through
  */
-export function sample(decoder: Decoder, limits: GenerationLimits & SampleSettings) {
-  if (!(Number.isSafeInteger(limits.seed) && limits.seed >= 0)) {
-    throw new OpenFlamingoError("usage", `seed is ${limits.seed}: it must be a whole number, 0 or more`, {
-      hint: "The same seed gives the same tokens.",
-    });
-  }
+export function sample(decoder: RowDecoder, limits: GenerationLimits & SampleSettings) {
   const warp = createWarper(limits);
   const random = randomStream(limits.seed, "sample");
   return generateRows(decoder, limits, ({ row, step, logits }) => {

@@ -1,4 +1,5 @@
 /** From generated tokens to text as it becomes certain: whole characters only, cut before a stop string. */
+import { listOf, optional, text } from "../base/fields.js";
 import { createStopMatcher } from "../text/stopStrings.js";
 import { createStreamDecoder } from "../text/streamDecoder.js";
 import type { Tokenizer } from "../text/tokenizer.js";
@@ -21,10 +22,10 @@ export interface AnswerText {
   push(token: GeneratedToken): Piece;
 }
 
-/**
- * @param stop strings that end the answer; they are not part of it
- * @throws OpenFlamingoError `usage` for an empty stop string
- */
+/** What stop strings may be: an empty one would end every answer at once. */
+export const stopReader = optional(listOf(text));
+
+/** @param stop strings that end the answer, that `stopReader` lets through; they are not part of it */
 export function createAnswerText(tokenizer: Tokenizer, stop: readonly string[]): AnswerText {
   const decoder = createStreamDecoder(tokenizer, { skipSpecialTokens: true });
   const matcher = createStopMatcher(stop);

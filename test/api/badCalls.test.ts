@@ -114,7 +114,7 @@ const rows: readonly Row[] = [
   ["top-p above 1", caption({ topP: 1.5 }), "topP is 1.5"],
   ["top-k of 0", caption({ topK: 0 }), "topK is 0"],
   ["a seed below 0", caption({ temperature: 1, seed: -1 }), "seed is -1"],
-  ["an empty stop string", caption({ stop: [""] }), "a stop string is empty"],
+  ["an empty stop string", caption({ stop: [""] }), 'stop[0] is ""; it must be a string'],
   ["a stop string that is no list", caption({ stop: "." }), 'stop is "."; it must be a list'],
   [
     "a processor that is no function",
@@ -166,8 +166,8 @@ const rows: readonly Row[] = [
     () => flamingo.embed({ images: [photo] }, any({ signal: {} })),
     "signal is {}; it must be an AbortSignal",
   ],
-  ["no labels", () => flamingo.classify(photo, []), "there are no labels"],
-  ["an empty label", () => flamingo.classify(photo, ["a", ""]), "answer 2 of 2 is empty"],
+  ["no labels", () => flamingo.classify(photo, []), "labels is []; it must be a list of 1 to 50000"],
+  ["an empty label", () => flamingo.classify(photo, ["a", ""]), 'labels[1] is ""; it must be a string'],
   [
     "a label that does not fit",
     () => flamingo.classify(photo, ["a ".repeat(500)]),
@@ -186,6 +186,71 @@ test.each(calls)("$what", async ({ what, call, message, code }) => {
   expect(error).toBeInstanceOf(OpenFlamingoError);
   expect(error).toMatchObject({ code, message: expect.stringContaining(message), hint: expect.any(String) });
   rejected("Calls of the library", what, code);
+});
+
+/** Settings that are wrong, in a call whose image is not there: what is wrong with the image must not come first. */
+const absent = "no such image.jpg";
+const captions: readonly (readonly [object, string])[] = [
+  [{ beams: 100_000 }, "beams is 100000; it must be an integer from 1 to 64"],
+  [{ beams: "2" }, 'beams is "2"; it must be an integer from 1 to 64'],
+  [{ beams: Number.NaN }, "beams is NaN"],
+  [{ beams: 2, returnSequences: 3 }, "returnSequences is 3, more than beams, which is 2"],
+  [
+    { temperature: 1, returnSequences: 1e5 },
+    "returnSequences is 100000; it must be an integer from 1 to 256",
+  ],
+  [{ beams: 2, earlyStopping: "sometimes" }, 'earlyStopping is "sometimes"'],
+  [{ beams: 2, earlyStopping: "Never" }, 'earlyStopping is "Never"'],
+  [{ beams: 2, earlyStopping: 1 }, "earlyStopping is 1"],
+  [{ beams: 2, beamLength: "foo" }, 'beamLength is "foo"'],
+  [{ beams: 2, beamLength: "gen" }, 'beamLength is "gen"'],
+  [{ beams: 2, lengthPenalty: Number.POSITIVE_INFINITY }, "lengthPenalty is Infinity"],
+  [{ temperature: -1 }, "temperature is -1"],
+  [{ temperature: 1e-300 }, "temperature is 1e-300"],
+  [{ temperature: null }, "temperature is null"],
+  [{ topK: 1.5 }, "topK is 1.5"],
+  [{ topP: 0 }, "topP is 0"],
+  [{ minP: 2 }, "minP is 2"],
+  [{ temperature: 1, seed: 0.5 }, "seed is 0.5"],
+  [{ seed: "7" }, 'seed is "7"'],
+  [{ repetitionPenalty: 0 }, "repetitionPenalty is 0"],
+  [{ repetitionPenalty: 1e-300 }, "repetitionPenalty is 1e-300"],
+  [{ noRepeatNgramSize: -1 }, "noRepeatNgramSize is -1"],
+  [{ minNewTokens: "2" }, 'minNewTokens is "2"'],
+  [{ minNewTokens: 9, maxNewTokens: 8 }, "minNewTokens is 9, more than maxNewTokens, which is 8"],
+  [{ maxNewTokens: Number.NaN }, "maxNewTokens is NaN; it must be an integer ≥ 0"],
+  [{ maxNewTokens: null }, "maxNewTokens is null; it must be an integer ≥ 0"],
+  [{ stop: [""] }, 'stop[0] is ""; it must be a string that is not empty'],
+  [{ stop: [5] }, "stop[0] is 5; it must be a string that is not empty"],
+  [{ processors: {} }, "processors is {}; it must be a list"],
+  [{ logProbs: "yes" }, 'logProbs is "yes"; it must be true or false'],
+];
+const rankings: readonly (readonly [string, () => Promise<unknown>, string])[] = [
+  ["normalize", () => flamingo.classify(absent, ["a"], any({ normalize: "false" })), 'normalize is "false"'],
+  ["normalize", () => flamingo.rank("a", ["a"], any({ normalize: 0 })), "normalize is 0"],
+  ["labels", () => flamingo.classify(absent, any("abc")), 'labels is "abc"; it must be a list'],
+  ["labels", () => flamingo.classify(absent, any(["a", 1])), "labels[1] is 1"],
+  ["labels", () => flamingo.classify(absent, new Array(60_000).fill("a")), "it must be a list of 1 to 50000"],
+  ["answers", () => flamingo.rank("a", any("b")), 'answers is "b"; it must be a list'],
+  ["answers", () => flamingo.rank("a", any(undefined)), "answers is missing; it must be a list"],
+  ["a misspelling", () => flamingo.rank("a", ["b"], any({ normalise: true })), "rank has no option"],
+  ["a misspelling", () => flamingo.classify(absent, ["b"], any({ shot: [] })), "classify has no option"],
+];
+const early = [
+  ...captions.map(([options, message]) => ({
+    what: Object.keys(options).join(" and "),
+    call: () => flamingo.caption(absent, any(options)),
+    message,
+  })),
+  ...rankings.map(([what, call, message]) => ({ what, call, message })),
+];
+test.each(early)("$what: $message, before an image is looked at", async ({ call, message }) => {
+  await expect(call()).rejects.toMatchObject({
+    name: "OpenFlamingoError",
+    code: "usage",
+    message: expect.stringContaining(message),
+    hint: expect.any(String),
+  });
 });
 
 describe("what is strange and not wrong is answered", () => {

@@ -44,15 +44,3 @@ test("an own processor comes after the others, sees row, step and ids, and chang
   expect(seen).toEqual([{ row: 2, step: 5, ids: [0, 0], logits: Float32Array.of(0, -Infinity, 0, 0) }]);
   expect(logits).toEqual(Float32Array.of(0, -Infinity, 7, -Infinity));
 });
-
-test.each<[Processing, string]>([
-  [{ repetitionPenalty: 0 }, "repetitionPenalty is 0: it must be above 0"],
-  [{ noRepeatNgramSize: -1 }, "noRepeatNgramSize is -1: it must be a whole number, 0 or more"],
-  [{ minLength: 1.5 }, "minLength is 1.5: it must be a whole number, 0 or more"],
-  [{ minNewTokens: Number.NaN }, "minNewTokens is NaN: it must be a whole number, 0 or more"],
-  [{ badWords: [[1], []] }, "badWords holds a word without tokens"],
-])("%j is rejected", (settings, message) => {
-  expect(() => createProcessor(settings, { endTokens: [] })).toThrow(
-    expect.objectContaining({ code: "usage", message }),
-  );
-});

@@ -8,10 +8,11 @@
 import { anything, boolean, optional } from "../../base/fields.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
 import type { EncodedImage, Prompt } from "../../runner/encodedImages.js";
+import { countImageTokens } from "../../runner/imageIndex.js";
 import type { ModelRunner } from "../../runner/modelRunner.js";
-
 import { readOptions, signal } from "../readOptions.js";
 import {
+  errorsComeLater,
   type Ids,
   type Mask,
   type PlainRows,
@@ -86,12 +87,14 @@ export function createForward({ config, imageToken, conditioning, runner, encode
 
   async function forward(args: ForwardArguments): Promise<ForwardResult> {
     const { clearConditionedLayers, useCache, signal } = readOptions("forward", forwardReaders, args);
+    errorsComeLater(args.visionX);
     const langX = plainRows("langX", args.langX);
     const mask = args.attentionMask && plainRows("attentionMask", args.attentionMask);
     const labels = args.labels && plainRows("labels", args.labels);
     const rows = textRows(langX, mask, { vocabulary, padding: "either" });
     if (labels) requireLabels(labels, rows, { length: langX[0]!.length, vocabulary });
     const model = runner();
+    if (!args.pastKeyValues) model.requireCapacity(Math.max(...rows.map(({ ids }) => ids.length)), 0);
     const shown = await show(await args.visionX, langX, signal);
     const call: Call = { langX, rows, shown, useCache, signal };
     const { logits: ofRows, pastKeyValues } = args.pastKeyValues
@@ -149,7 +152,7 @@ export function createForward({ config, imageToken, conditioning, runner, encode
       );
     }
     // A text with an <image> in any row counts its own; another one comes after those that were counted last.
-    const imageTokens = countImageTokens(langX, imageToken);
+    const imageTokens = langX.map((ids) => countImageTokens(ids, imageToken));
     if (imageTokens.every((count) => count === 0))
       return { images: media.images, before: media.imageTokens, media };
     media.imageTokens = imageTokens;
@@ -242,7 +245,3 @@ interface Shown {
 
 const textsOf = (rows: readonly TextRow[], before: readonly number[]) =>
   rows.map(({ ids }, row) => ({ ids, imagesBefore: before[row] }));
-
-/** How many `<image>`s each row has. */
-export const countImageTokens = (rows: PlainRows, imageToken: number): readonly number[] =>
-  rows.map((ids) => ids.filter((id) => id === imageToken).length);

@@ -3,14 +3,16 @@
  *
  * Reference: open_flamingo/src/flamingo.py, `Flamingo.generate`, on transformers 4.33.3, `GenerationMixin.generate`.
  */
-import { beamSearch } from "../../generate/beams.js";
+import { beamSearch, type Sequence } from "../../generate/beams.js";
+import { openBranches } from "../../generate/branches.js";
 import { greedy } from "../../generate/greedy.js";
 import type { RowState } from "../../generate/processors.js";
 import type { GenerationLimits } from "../../generate/rows.js";
 import { sample } from "../../generate/sample.js";
+import type { Strategy } from "../../generate/strategy.js";
 import type { Prompt } from "../../runner/encodedImages.js";
 import type { ModelRunner } from "../../runner/modelRunner.js";
-import type { Plan } from "./generationArguments.js";
+import type { GenerationPlan } from "./generationArguments.js";
 import type { PlainRows } from "./inputs.js";
 
 export interface GeneratedSequences {
@@ -25,6 +27,9 @@ export interface GeneratedSequences {
   readonly sequencesScores?: readonly number[];
 }
 
+/** What is seen of the scores while sequences are generated, by the numbers of their rows. */
+type Recorder = ((state: RowState, row: number) => void) | undefined;
+
 /**
  * @param langX the rows as they were given, padding included
  * @param prompts the same without padding, with their images
@@ -34,64 +39,79 @@ export async function generateSequences(
   runner: ModelRunner,
   langX: PlainRows,
   prompts: readonly Prompt[],
-  plan: Plan,
+  plan: GenerationPlan,
 ): Promise<GeneratedSequences> {
-  const { doSample, numBeams, numReturnSequences, maxNewTokens, endTokens, padding } = plan;
   const scores: (Float32Array | undefined)[][] = [];
-  const record = (state: RowState, row = state.row) => {
-    scores[state.step] ??= [];
-    scores[state.step]![row] = state.logits.slice();
-  };
-  const recording = plan.outputScores;
-  const limits = { ...plan.processing, maxNewTokens, endTokens, signal: plan.signal };
-
-  if (numBeams > 1) {
-    const found = [];
-    for (const [b, prompt] of prompts.entries()) {
-      const rowOf = ({ row }: { readonly row: number }) => b * numBeams + row;
-      found.push(
-        ...(await beamSearch(runner, prompt, {
-          ...limits,
-          processors: limits.processors.map((process) => (state) => process({ ...state, row: rowOf(state) })),
-          ...(recording && { onScores: (state) => record(state, rowOf(state)) }),
-          beams: numBeams,
-          lengthPenalty: plan.lengthPenalty,
-          earlyStopping: plan.earlyStopping,
-          beamLength: plan.beamLength,
-          returnSequences: numReturnSequences,
-          before: langX[b],
-        })),
-      );
-    }
-    const sequences = found.map(({ ids }, i) => [...langX[Math.floor(i / numReturnSequences)]!, ...ids]);
-    return {
-      sequences: filled(sequences, padding),
-      scores,
-      sequencesScores: found.map(({ score }) => score),
-    };
+  const record: Recorder = plan.outputScores
+    ? ({ step, logits }, row) => {
+        scores[step] ??= [];
+        scores[step]![row] = logits.slice();
+      }
+    : undefined;
+  if (plan.strategy.kind === "beam") {
+    const found = await byBeams(runner, langX, prompts, plan, plan.strategy, record);
+    const sequences = found.map(({ ids }, i) => [...langX[Math.floor(i / plan.sequences)]!, ...ids]);
+    const sequencesScores = found.map(({ score }) => score);
+    return { sequences: filled(sequences, plan.padding), scores, sequencesScores };
   }
+  const sequences = await byRows(runner, langX, prompts, plan, plan.strategy, record);
+  return { sequences: filled(sequences, plan.padding), scores };
+}
 
-  const rows = prompts.flatMap((prompt) => Array.from({ length: numReturnSequences }, () => prompt));
-  const before = langX.flatMap((row) => Array.from({ length: numReturnSequences }, () => row));
-  const decoder = await runner.decoder(rows, {
-    capacity: maxNewTokens,
-    writtenImages: plan.useCache ? "restart" : "add",
-  });
+async function byBeams(
+  runner: ModelRunner,
+  langX: PlainRows,
+  prompts: readonly Prompt[],
+  { processing, maxNewTokens, endTokens, signal }: GenerationPlan,
+  strategy: Extract<Strategy, { kind: "beam" }>,
+  record: Recorder,
+): Promise<readonly Sequence[]> {
+  const found: Sequence[] = [];
+  for (const [b, prompt] of prompts.entries()) {
+    const rowOf = ({ row }: { readonly row: number }) => b * strategy.beams + row;
+    const { processors, ...rules } = processing;
+    found.push(
+      ...(await beamSearch(runner, prompt, {
+        ...rules,
+        ...strategy,
+        ...{ maxNewTokens, endTokens, signal },
+        processors: processors.map((process) => (state) => process({ ...state, row: rowOf(state) })),
+        ...(record && { onScores: (state) => record(state, rowOf(state)) }),
+        before: langX[b],
+      })),
+    );
+  }
+  return found;
+}
+
+async function byRows(
+  runner: ModelRunner,
+  langX: PlainRows,
+  prompts: readonly Prompt[],
+  { processing, maxNewTokens, endTokens, sequences: count, writtenImages, signal }: GenerationPlan,
+  strategy: Exclude<Strategy, { kind: "beam" }>,
+  record: Recorder,
+): Promise<readonly number[][]> {
+  const options = { capacity: maxNewTokens, writtenImages };
+  // Several sequences are of one prompt: `strategyOf`.
+  const decoder =
+    count > 1
+      ? await openBranches(runner, prompts[0]!, count, options)
+      : await runner.decoder(prompts, options);
   try {
+    const before = langX.flatMap((row) => Array.from({ length: count }, () => row));
     const sequences = before.map((row) => [...row]);
-    const rowLimits: GenerationLimits = {
-      ...limits,
-      before,
-      ...(recording && { onScores: (state) => record(state) }),
+    const limits: GenerationLimits = {
+      ...processing,
+      ...{ maxNewTokens, endTokens, signal, before },
+      ...(record && { onScores: (state) => record(state, state.row) }),
     };
-    const { temperature, topK, topP, minP, seed } = plan;
-    const steps = doSample
-      ? sample(decoder, { ...rowLimits, temperature, topK, topP, minP, seed })
-      : greedy(decoder, rowLimits);
+    const steps =
+      strategy.kind === "sample" ? sample(decoder, { ...limits, ...strategy }) : greedy(decoder, limits);
     for await (const tokens of steps) {
       for (const [row, token] of tokens.entries()) if (token) sequences[row]!.push(token.id);
     }
-    return { sequences: filled(sequences, padding), scores };
+    return sequences;
   } finally {
     decoder.close();
   }

@@ -4,18 +4,14 @@
  *
  * Reference: transformers 4.33.3, `GenerationMixin.generate` and `GenerationConfig`.
  */
-import {
-  boolean,
-  integer,
-  listOf,
-  nullable,
-  number,
-  oneOf,
-  optional,
-  type Reader,
-} from "../../base/fields.js";
-import type { LogitsProcessor, Processing } from "../../generate/processors.js";
-import { anyFunction, count, signal } from "../readOptions.js";
+import { anyFunction, boolean, count, listOf, nullable, optional, type Reader } from "../../base/fields.js";
+import { beamReaders } from "../../generate/beams.js";
+import { type LogitsProcessor, type Processing, processingReaders } from "../../generate/processors.js";
+import { samplingReaders } from "../../generate/sample.js";
+import { type Strategy, sequencesReader } from "../../generate/strategy.js";
+import { temperatureOrZero } from "../../generate/warpers.js";
+import type { WrittenImages } from "../../runner/decoder.js";
+import { signal } from "../readOptions.js";
 import { type PlainRows, usage } from "./inputs.js";
 
 /** Sees a row's scores at one step and changes them in place. */
@@ -51,7 +47,7 @@ export interface GenerationArguments {
   readonly earlyStopping?: boolean | "never" | undefined;
   /** What a beam's length counts: "total" (default) as the published version, "generated" as later ones. */
   readonly beamLength?: "total" | "generated" | undefined;
-  /** How many sequences to give for a prompt: the best beams, or as many samples. Default: 1. */
+  /** How many sequences to give for a prompt: the best beams, or as many samples, up to 256. Default: 1. */
   readonly numReturnSequences?: number | undefined;
   /**
    * What ends a row, one id or several. Default: `<|endofchunk|>`. −1 is for nothing, and so is null where the language
@@ -67,7 +63,7 @@ export interface GenerationArguments {
   readonly useCache?: boolean | undefined;
   /** Logits are divided by it when sampling. Default: 1. */
   readonly temperature?: number | undefined;
-  /** Only so many of the most probable tokens are kept when sampling. Default: 50. */
+  /** Only so many of the most probable tokens are kept when sampling; 0 keeps all. Default: 50. */
   readonly topK?: number | undefined;
   /** Only the most probable tokens are kept whose probabilities reach this sum, when sampling. Default: 1, all. */
   readonly topP?: number | undefined;
@@ -108,29 +104,27 @@ const functions: Reader<ScoresProcessor | readonly ScoresProcessor[]> = (value, 
 
 /** The arguments by their own names; what only sampling or beams use is checked, and without effect, without them. */
 export const generationReaders = {
-  maxLength: optional(count(1), 20),
-  minLength: optional(count(0)),
+  maxLength: optional(count(1)),
+  minLength: processingReaders.minLength,
   maxNewTokens: optional(count(1)),
-  minNewTokens: optional(count(0)),
-  doSample: optional(boolean, false),
-  numBeams: optional(integer(1, 64), 1),
-  lengthPenalty: optional(number(-1e3, 1e3)),
-  earlyStopping: optional(oneOf<boolean | "never">(true, false, "never")),
-  beamLength: optional(oneOf("total", "generated")),
-  numReturnSequences: optional(integer(1, 1024), 1),
+  minNewTokens: processingReaders.minNewTokens,
+  doSample: optional(boolean),
+  numBeams: beamReaders.beams,
+  lengthPenalty: beamReaders.lengthPenalty,
+  earlyStopping: beamReaders.earlyStopping,
+  beamLength: beamReaders.beamLength,
+  numReturnSequences: sequencesReader,
   eosTokenId: optional(nullable(tokenIds)),
   padTokenId: optional(count(0)),
   useCache: optional(boolean),
-  temperature: optional(number(0, 1e6, { above: true })),
-  topK: optional(count(1), 50),
-  topP: optional(number(0, 1, { above: true })),
-  minP: optional(number(0, 1)),
-  seed: optional(count(0), 0),
-  repetitionPenalty: optional(number(0, 1e6, { above: true })),
-  noRepeatNgramSize: optional(count(0)),
-  badWordsIds: optional(listOf(listOf(count(0), 1))),
+  ...samplingReaders,
+  temperature: temperatureOrZero, // 0 is how many say that they do not sample
+  topK: optional(count(0)), // 0 is transformers' "all"
+  repetitionPenalty: processingReaders.repetitionPenalty,
+  noRepeatNgramSize: processingReaders.noRepeatNgramSize,
+  badWordsIds: processingReaders.badWords,
   logitsProcessor: optional(functions),
-  outputScores: optional(boolean, false),
+  outputScores: optional(boolean),
   signal,
 };
 
@@ -139,12 +133,18 @@ type ReadArguments = {
 };
 
 /** What a call's arguments come to. */
-export interface Plan extends ReadArguments {
+export interface GenerationPlan {
+  readonly strategy: Strategy;
   readonly maxNewTokens: number;
   readonly endTokens: readonly number[];
+  /** What rows that have ended are filled with. */
   readonly padding: number;
-  readonly useCache: boolean;
+  /** How many of each prompt. */
+  readonly sequences: number;
+  readonly writtenImages: WrittenImages;
   readonly processing: Processing & { readonly processors: readonly LogitsProcessor[] };
+  readonly outputScores: boolean;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -153,8 +153,8 @@ export interface Plan extends ReadArguments {
  * @param langX the rows as they were given, padding included
  * @throws OpenFlamingoError `usage`
  */
-export function planOf(langX: PlainRows, options: ReadArguments, defaults: LanguageDefaults): Plan {
-  const { doSample, numBeams, numReturnSequences, maxLength } = options;
+export function planOf(langX: PlainRows, options: ReadArguments, defaults: LanguageDefaults): GenerationPlan {
+  const { maxLength = 20, outputScores = false, signal } = options;
   const length = langX[0]!.length;
   const maxNewTokens = options.maxNewTokens ?? maxLength - length;
   if (maxNewTokens < 1) {
@@ -163,43 +163,63 @@ export function planOf(langX: PlainRows, options: ReadArguments, defaults: Langu
       "Give maxNewTokens: maxLength counts the prompt too.",
     );
   }
-  if (numBeams > 1 && doSample) {
-    throw usage(
-      `numBeams is ${numBeams} and doSample true: there is no sampling of beams`,
-      "Give one of the two.",
-    );
-  }
-  if (numBeams > 1 && numReturnSequences > numBeams) {
-    throw usage(
-      `numReturnSequences is ${numReturnSequences}, more than numBeams, which is ${numBeams}`,
-      "Ask for at most as many as there are beams.",
-    );
-  }
-  if (numReturnSequences > 1 && numBeams === 1) {
-    if (!doSample) {
-      throw usage(
-        `numReturnSequences is ${numReturnSequences}, and there is one most probable sequence`,
-        "Give numBeams, or doSample.",
-      );
-    }
-    if (langX.length > 1) {
-      throw usage(
-        `numReturnSequences is ${numReturnSequences} with ${langX.length} prompts: the images are not repeated`,
-        "Give one prompt at a time, or repeat rows and images.",
-      );
-    }
-  }
-  const useCache = options.useCache ?? defaults.useCache;
+  const { useCache = defaults.useCache, numReturnSequences: sequences = 1 } = options;
   return {
-    ...options,
+    strategy: strategyOf(options, langX.length),
     maxNewTokens,
-    useCache,
     ...ends(options, defaults),
+    sequences,
+    writtenImages: useCache ? "restart" : "add",
     processing: processingOf(options),
+    outputScores,
+    signal,
   };
 }
 
-function processingOf(options: ReadArguments): Plan["processing"] {
+function strategyOf(options: ReadArguments, prompts: number): Strategy {
+  const { doSample = false, numBeams = 1, numReturnSequences: sequences = 1 } = options;
+  if (numBeams > 1) {
+    if (doSample) {
+      throw usage(
+        `numBeams is ${numBeams} and doSample true: there is no sampling of beams`,
+        "Give one of the two.",
+      );
+    }
+    if (sequences > numBeams) {
+      throw usage(
+        `numReturnSequences is ${sequences}, more than numBeams, which is ${numBeams}`,
+        "Ask for at most as many as there are beams.",
+      );
+    }
+    const { lengthPenalty, earlyStopping, beamLength } = options;
+    return {
+      kind: "beam",
+      ...{ beams: numBeams, lengthPenalty, earlyStopping, beamLength, returnSequences: sequences },
+    };
+  }
+  if (sequences > 1 && !doSample) {
+    throw usage(
+      `numReturnSequences is ${sequences}, and there is one most probable sequence`,
+      "Give numBeams, or doSample.",
+    );
+  }
+  if (sequences > 1 && prompts > 1) {
+    throw usage(
+      `numReturnSequences is ${sequences} with ${prompts} prompts: the images are not repeated`,
+      "Give one prompt at a time, or repeat rows and images.",
+    );
+  }
+  return doSample ? samplingOf(options) : { kind: "greedy" };
+}
+
+function samplingOf({ temperature, topK = 50, topP, minP, seed = 0 }: ReadArguments): Strategy {
+  if (temperature === 0) {
+    throw usage("temperature is 0 and doSample true: nothing would be drawn", "Leave doSample out.");
+  }
+  return { kind: "sample", temperature, topK: topK === 0 ? undefined : topK, topP, minP, seed };
+}
+
+function processingOf(options: ReadArguments): GenerationPlan["processing"] {
   const { repetitionPenalty, noRepeatNgramSize, badWordsIds, minLength, minNewTokens } = options;
   const processors = [options.logitsProcessor ?? []].flat().map(
     (process): LogitsProcessor =>

@@ -26,6 +26,14 @@ export type VisionX = MaybePromise<TensorData>;
 /** Rows as plain arrays of numbers. */
 export type PlainRows = readonly (readonly number[])[];
 
+/**
+ * What is wrong with other arguments is reported before an image that may still be on its way is waited for. If it fails
+ * then, nobody is there to hear of it, and that must not end the process.
+ */
+export function errorsComeLater(visionX: VisionX | null | undefined): void {
+  Promise.resolve(visionX).catch(() => {});
+}
+
 /** A row without its padding. */
 export interface TextRow {
   readonly ids: readonly number[];

@@ -11,17 +11,12 @@ import type { Checkpoint } from "../../checkpoints/checkpoint.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
 import type { EncodedImage, Prompt } from "../../runner/encodedImages.js";
 import { encodeOnce } from "../../runner/encodeOnce.js";
+import { countImageTokens } from "../../runner/imageIndex.js";
 import { type ModelRunner, tensorNames } from "../../runner/modelRunner.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import type { OpenModel } from "../load.js";
 import { readOptions, signal } from "../readOptions.js";
-import {
-  type Conditioning,
-  countImageTokens,
-  createForward,
-  type ForwardArguments,
-  type ForwardResult,
-} from "./forward.js";
+import { type Conditioning, createForward, type ForwardArguments, type ForwardResult } from "./forward.js";
 import { type GeneratedSequences, generateSequences } from "./generation.js";
 import {
   type GenerationArguments,
@@ -29,7 +24,16 @@ import {
   type LanguageDefaults,
   planOf,
 } from "./generationArguments.js";
-import { type Ids, type Mask, pixelsOf, plainRows, textRows, usage, type VisionX } from "./inputs.js";
+import {
+  errorsComeLater,
+  type Ids,
+  type Mask,
+  pixelsOf,
+  plainRows,
+  textRows,
+  usage,
+  type VisionX,
+} from "./inputs.js";
 import { compareKeys, type LoadedKeys, withoutUnexpected } from "./stateDict.js";
 import type { TensorData } from "./tensorData.js";
 
@@ -176,6 +180,7 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
   async function generate(args: GenerateArguments): Promise<number[][]>;
   async function generate(args: GenerateArguments): Promise<GeneratedSequences | number[][]> {
     const { visionX, langX, attentionMask, ...generation } = readOptions("generate", generateReaders, args);
+    errorsComeLater(visionX);
     const text = plainRows("langX", langX);
     const mask = attentionMask === undefined ? undefined : plainRows("attentionMask", attentionMask);
     const rows = textRows(text, mask, { vocabulary: config.language.vocabulary, padding: "left" });
@@ -215,9 +220,10 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
     generate,
     async cacheMedia(args) {
       const { inputIds, visionX, signal } = readOptions("cacheMedia", cacheReaders, args);
+      errorsComeLater(visionX);
       const rows = plainRows("inputIds", inputIds);
       const images = await encode((await visionX)!, rows.length, signal);
-      conditioning.media = { images, imageTokens: countImageTokens(rows, imageToken) };
+      conditioning.media = { images, imageTokens: rows.map((ids) => countImageTokens(ids, imageToken)) };
     },
     uncacheMedia() {
       conditioning.media = undefined;

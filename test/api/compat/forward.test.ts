@@ -207,6 +207,70 @@ describe.each(tinyModelsWith("forward.json", "the compatible API's forward"))("$
   });
 });
 
+describe("labels", () => {
+  const [golden] = tinyModelsWith("forward.json", "labels").filter(({ name }) => name.endsWith("9b"));
+  let opened: OpenedTinyModel;
+  beforeAll(async () => {
+    opened = await openTinyModelByName(golden!);
+    opened.tokenizer.paddingSide = "left";
+  });
+  afterAll(() => opened.model.close());
+
+  /** Two rows, the first with padding at the left, and labels of a row's tokens without padding; −100 elsewhere. */
+  const labelled = (given: Readonly<Record<string, number>>) => {
+    const texts = ["<image>a", "<image>Output:a dog"];
+    const { inputIds, attentionMask } = opened.tokenizer(texts, { padding: true });
+    const start = Array.from(attentionMask[0]!).indexOf(1);
+    expect(start).toBeGreaterThan(1);
+    const labels = inputIds.map((row, r) =>
+      Array.from(row, (_, t) => given[`${r} ${t - (r === 0 ? start : 0)}`] ?? -100),
+    );
+    return { start, args: { langX: inputIds, attentionMask, labels } };
+  };
+  const visionX = () => opened.visionX([["p0"], ["p1"]]);
+  const late = () => Promise.reject(new Error("the image comes too late"));
+
+  test("of the first token after padding at the left is rejected: nothing predicts it", async () => {
+    const { start, args } = labelled({ "0 0": 40 });
+    await expect(opened.model.forward({ ...args, visionX: visionX() })).rejects.toMatchObject({
+      code: "usage",
+      message: `labels: row 0 has 40 at position ${start}`,
+    });
+  });
+
+  test("of the second is what the first predicts; of the first of a row without padding left out", async () => {
+    const { start, args } = labelled({ "0 1": 40, "1 0": 41 });
+    const { logits, loss } = await opened.model.forward({ ...args, visionX: visionX() });
+    const first = logits.data.subarray(start * ids.size, (start + 1) * ids.size);
+    expect(loss).toBeCloseTo(-logProbability(first, 40), 5);
+  });
+
+  test.each([
+    ["on padding", { "0 -1": 40 }, "labels: row 0 has 40 at position"],
+    ["of no token", { "1 2": 518 }, "labels: row 1 has 518 at position 2"],
+    ["that is a fraction", { "1 2": 0.5 }, "labels: row 1 has 0.5 at position 2"],
+    ["below 0", { "1 2": -1 }, "labels: row 1 has -1 at position 2"],
+  ])("%s is rejected before an image is looked at", async (_, given, message) => {
+    const { args } = labelled(given);
+    await expect(opened.model.forward({ ...args, visionX: late() })).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test("of another shape, and texts that are too long, are rejected before an image is looked at", async () => {
+    const { args } = labelled({});
+    const labels = args.labels.map((row) => row.slice(1));
+    await expect(opened.model.forward({ ...args, labels, visionX: late() })).rejects.toThrow(
+      "labels are not (2, ",
+    );
+    const langX = [Array.from({ length: 133 }, () => 40)];
+    await expect(opened.model.forward({ langX, visionX: late() })).rejects.toMatchObject({
+      code: "prompt-too-long",
+    });
+  });
+});
+
 describe("cached media", () => {
   const [golden] = tinyModelsWith("forward.json", "cached media").filter(({ name }) => name.endsWith("9b"));
   let opened: OpenedTinyModel;

@@ -3,6 +3,7 @@
  * tiny model.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { GeneratedSequences } from "../../../src/index.js";
 import { type GenerationCase, generationCases } from "../../generate/cases.js";
 import { compared } from "../../parity.js";
 import { tinyModelsWith } from "../../tinyModel.js";
@@ -145,7 +146,8 @@ describe.each(tinyModelsWith("generation.json", "the compatible API's generate")
     [{ numReturnSequences: 2 }, "there is one most probable sequence"],
     [{ numBeams: 2, numReturnSequences: 3 }, "numReturnSequences is 3, more than numBeams, which is 2"],
     [{ maxNewTokens: undefined, maxLength: 4 }, "maxLength is 4"],
-    [{ doSample: true, topK: 0 }, "topK is 0"],
+    [{ doSample: true, topK: -1 }, "topK is -1"],
+    [{ doSample: true, temperature: 0 }, "temperature is 0 and doSample true"],
     [{ numBeams: 0 }, "numBeams is 0"],
     [{ numReturnSequences: 0 }, "numReturnSequences is 0"],
     [{ signal: {} }, "signal is {}; it must be an AbortSignal"],
@@ -153,6 +155,77 @@ describe.each(tinyModelsWith("generation.json", "the compatible API's generate")
     [{ visionX: null }, "generate has no visionX"],
   ])("%j is rejected with a specific error", async (extra, message) => {
     await expect(ask(1, extra)).rejects.toThrow(message);
+  });
+
+  test.each([
+    [{ doSample: "no" }, 'doSample is "no"; it must be true or false'],
+    [{ outputScores: 0 }, "outputScores is 0; it must be true or false"],
+    [{ numBeams: 100_000 }, "numBeams is 100000; it must be an integer from 1 to 64"],
+    [{ numReturnSequences: 1e6 }, "numReturnSequences is 1000000; it must be an integer from 1 to 256"],
+    [{ numBeams: 2, numReturnSequences: 3 }, "numReturnSequences is 3, more than numBeams"],
+    [{ earlyStopping: "Never" }, 'earlyStopping is "Never"'],
+    [{ beamLength: "gen" }, 'beamLength is "gen"'],
+    [{ lengthPenalty: "long" }, 'lengthPenalty is "long"'],
+    [{ temperature: 1e-300 }, "temperature is 1e-300"],
+    [{ doSample: true, temperature: 0 }, "temperature is 0 and doSample true"],
+    [{ repetitionPenalty: 0 }, "repetitionPenalty is 0"],
+    [{ maxNewTokens: 2.5 }, "maxNewTokens is 2.5; it must be an integer ≥ 1"],
+    [{ maxNewTokens: undefined, maxLength: 4 }, "maxLength is 4"],
+    [{ maxNewTokens: 1e9 }, "the model has 128 positions"],
+    [{ badWordsIds: [[1], []] }, "badWordsIds[1] is []; it must be a list of 1 or more"],
+    [{ eosTokenId: [1, 2.5] }, "eosTokenId[1] is 2.5; it must be an integer ≥ -1"],
+    [{ padTokenId: -1 }, "padTokenId is -1; it must be an integer ≥ 0"],
+    [{ logitsProcessor: "x" }, 'logitsProcessor is "x"'],
+  ])("%j is rejected before an image is looked at", async (extra, message) => {
+    // An image that fails on its way, and one that the model cannot take: both would be errors of their own.
+    const late = Promise.reject(new Error("the image comes too late"));
+    for (const visionX of [late, { shape: [1], data: new Float32Array(1) }]) {
+      await expect(ask(1, { ...extra, visionX })).rejects.toMatchObject({
+        name: "OpenFlamingoError",
+        code: message.includes("positions") ? "prompt-too-long" : "usage",
+        message: expect.stringContaining(message),
+      });
+    }
+  });
+
+  test("what only sampling uses is ignored without it, a temperature of 0 too, and a top-k of 0 keeps all tokens", async () => {
+    const greedy = await ask(1, {});
+    expect(await ask(1, { temperature: 0, topK: 0, topP: 0.5, minP: 0.5, seed: 3 })).toEqual(greedy);
+    const drawn = { doSample: true, seed: 5, maxNewTokens: 12 };
+    expect(await ask(1, { ...drawn, topK: 0 })).toEqual(await ask(1, { ...drawn, topK: 518 }));
+    expect(await ask(1, { ...drawn, topK: 0 })).not.toEqual(await ask(1, { ...drawn, topK: 2 }));
+  });
+
+  test("an own processor sees the number of its row: of a beam prompt · beams + beam, of a sample its own", async () => {
+    const seen = async (rows: number, extra: object) => {
+      const numbers: number[] = [];
+      const logitsProcessor = ({ row, step }: { row: number; step: number }) => {
+        if (step === 1) numbers.push(row);
+      };
+      await ask(rows, { ...extra, logitsProcessor, eosTokenId: -1 });
+      return numbers;
+    };
+    expect(await seen(2, { numBeams: 3 })).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(await seen(1, { doSample: true, numReturnSequences: 3 })).toEqual([0, 1, 2]);
+    expect(await seen(2, {})).toEqual([0, 1]);
+  });
+
+  test("scores stand by the numbers of their rows", async () => {
+    const recorded = { maxNewTokens: 2, eosTokenId: -1, outputScores: true };
+    const widths = async (rows: number, extra: object) => {
+      const found = (await ask(rows, { ...recorded, ...extra })) as unknown as GeneratedSequences;
+      return found.scores.map((step) => step.map((scores) => scores?.length));
+    };
+    const V = 518;
+    expect(await widths(2, { numBeams: 2 })).toEqual([
+      [V, V, V, V],
+      [V, V, V, V],
+    ]);
+    expect(await widths(1, { doSample: true, numReturnSequences: 3 })).toEqual([
+      [V, V, V],
+      [V, V, V],
+    ]);
+    expect(await widths(1, { maxNewTokens: 1 })).toEqual([[V]]);
   });
 });
 
