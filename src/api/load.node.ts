@@ -1,9 +1,8 @@
 /** Loading on Node: files of the disk, sharp for images, ONNX Runtime for the work. */
-import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
 import { requireNode } from "../base/nodeVersion.node.js";
 import { quoted } from "../base/quoted.js";
+import { readText } from "../checkpoints/file.node.js";
 import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
@@ -31,28 +30,20 @@ export async function load(model: string = bundledModel(), options: LoadOptions 
     throw new OpenFlamingoError(
       "usage",
       `load: the model is ${quoted(model)}; it must be the path of a folder`,
-      {
-        hint: "Leave it out for the model that comes with the package.",
-      },
+      { hint: "Leave it out for the model that comes with the package." },
     );
   }
-  return loadModel(node, await readModelFolder(model), options);
+  return loadModel(node, await readModelFolder(model, options.signal), options);
 }
 
 export const node: Platform = {
-  async readText(path) {
-    try {
-      return await readFile(path, "utf8");
-    } catch (cause) {
-      throw new OpenFlamingoError("model-missing", `${path}: cannot be read`, {
-        hint: "Is the model whole?",
-        cause,
-      });
-    }
+  async readText(at, signal) {
+    const read = await readText(at, { signal });
+    if ("text" in read) return read.text;
+    if (read.absent) return undefined;
+    const { fault, hint, cause } = read;
+    throw new OpenFlamingoError("model-invalid", `${at.path}: cannot be read: it ${fault}`, { hint, cause });
   },
-  readOptionalText: (path) => readFile(path, "utf8").catch(() => undefined),
-  beside: (path, name) => join(dirname(path), name),
-  inside: join,
   openCheckpoint,
   warn: (text) => process.emitWarning(text),
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),

@@ -6,6 +6,7 @@ import { quoted } from "../base/quoted.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { defaultLimits, type OpenOptions, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ModelDescription } from "../checkpoints/modelFolder.js";
+import { beside, type ModelPath } from "../checkpoints/modelPath.js";
 import {
   type ImageLimits,
   type ImageSource,
@@ -30,15 +31,13 @@ import type { LoadOptions } from "./loadOptions.js";
 
 /** What loading needs of the system that it runs on. */
 export interface Platform {
-  /** The bytes of a file of the model, as text. @throws OpenFlamingoError `model-missing` */
-  readText(path: string): Promise<string>;
-  /** The same for a file that need not be there. */
-  readOptionalText(path: string): Promise<string | undefined>;
-  /** A file with this name in the folder of another. */
-  beside(path: string, name: string): string;
-  /** A file with this name in a folder. */
-  inside(folder: string, name: string): string;
-  openCheckpoint(path: string, options: OpenOptions): Promise<Checkpoint>;
+  /**
+   * A file of the model, as text; undefined where it is not there.
+   *
+   * @throws OpenFlamingoError `model-invalid` where it cannot be read, is too long, or leaves its folder
+   */
+  readText(at: ModelPath, signal: AbortSignal | undefined): Promise<string | undefined>;
+  openCheckpoint(at: ModelPath, options: OpenOptions): Promise<Checkpoint>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
   /** What notices go to unless the caller takes them. */
   warn(text: string): void;
@@ -49,45 +48,48 @@ export interface Platform {
 }
 
 /**
- * Opens the model that a description names, its paths being such as the platform reads.
+ * Opens the model that a description names, its paths being such as the platform reads, and in its folder.
  *
  * @throws OpenFlamingoError `model-…`, `checkpoint-…`, `tokenizer-invalid`, `weights-not-finite`, `backend`, `memory`
  */
 export async function loadModel(
   platform: Platform,
-  description: ModelDescription,
+  description: ModelDescription & { readonly folder: string },
   options: LoadOptions,
 ): Promise<Flamingo> {
-  options.signal?.throwIfAborted();
-  const { vision, language, flamingo } = description;
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const { folder, vision, language, flamingo } = description;
   const trained = description.words === "trained";
   const notify = options.onNotice ?? platform.warn;
   if (!trained) notify(`${quoted(description.name)} is untrained: its words mean nothing`);
-  const visual = visionConfiguration(vision.config, await readJson(platform, vision.config));
+  const at = (path: string): ModelPath => ({ folder, path });
+  const visual = visionConfiguration(vision.config, await readJson(platform, at(vision.config), signal));
   const parts = await readParts(platform, {
     visual,
-    languageConfig: language.config,
-    tokenizer: language.tokenizer,
+    languageConfig: at(language.config),
+    tokenizer: at(language.tokenizer),
     crossAttentionEvery: flamingo.crossAttentionEvery,
+    signal,
   });
   const open = checkpointOpener(platform, options);
   const model = await withClosing(async (closing) => {
     const checkpoints = {
-      vision: closing(await open(vision.weights)),
-      language: closing(await open(language.weights)),
-      flamingo: closing(await open(flamingo.checkpoint)),
+      vision: closing(await open(at(vision.weights))),
+      language: closing(await open(at(language.weights))),
+      flamingo: closing(await open(at(flamingo.checkpoint))),
     };
     return openOnRuntime(platform, parts, checkpoints, options);
   });
-  const openVision = () => checkpointOpener(platform, { limits: options.limits })(vision.weights);
+  const openVision = () => checkpointOpener(platform, { limits: options.limits })(at(vision.weights));
   return createFlamingo({
     ...parts,
     ...model,
     features: createFeatures(model.runner, visual, openVision, { threads: options.threads }),
     async clipTokenizer() {
       const text = visual.text();
-      const path = platform.beside(vision.config, "tokenizer.json");
-      return createClipTokenizer(path, await readOptionalJson(platform, path), text);
+      const file = beside(at(vision.config), "tokenizer.json");
+      return createClipTokenizer(file.path, await readOptionalJson(platform, file, undefined), text);
     },
     name: description.name,
     trained,
@@ -102,9 +104,9 @@ export const checkpointOpener =
   (
     platform: Pick<Platform, "openCheckpoint">,
     { limits, signal }: Pick<LoadOptions, "limits" | "signal">,
-  ): ((path: string) => Promise<Checkpoint>) =>
-  (path) =>
-    platform.openCheckpoint(path, { signal, limits: withDefaults(limits?.checkpoints) });
+  ): ((at: ModelPath) => Promise<Checkpoint>) =>
+  (at) =>
+    platform.openCheckpoint(at, { signal, limits: withDefaults(limits?.checkpoints) });
 
 const withDefaults = (limits: NonNullable<LoadOptions["limits"]>["checkpoints"] = {}): ReaderLimits => {
   const entries = Object.entries(defaultLimits) as [keyof ReaderLimits, number][];
@@ -142,24 +144,22 @@ export async function readParts(
     languageConfig,
     tokenizer: tokenizerFile,
     crossAttentionEvery,
+    signal,
   }: {
     readonly visual: VisionConfiguration;
-    readonly languageConfig: string;
-    readonly tokenizer: string;
+    readonly languageConfig: ModelPath;
+    readonly tokenizer: ModelPath;
     readonly crossAttentionEvery: number;
+    readonly signal: AbortSignal | undefined;
   },
 ): Promise<ModelParts> {
-  const tokenizer = createFlamingoTokenizer(await readJson(platform, tokenizerFile), {
-    specialTokensMap: await readOptionalJson(
-      platform,
-      platform.beside(tokenizerFile, "special_tokens_map.json"),
-    ),
-    tokenizerConfig: await readOptionalJson(
-      platform,
-      platform.beside(tokenizerFile, "tokenizer_config.json"),
-    ),
+  const readBeside = (name: string) => readOptionalJson(platform, beside(tokenizerFile, name), signal);
+  const tokenizer = createFlamingoTokenizer(await readJson(platform, tokenizerFile, signal), {
+    specialTokensMap: await readBeside("special_tokens_map.json"),
+    tokenizerConfig: await readBeside("tokenizer_config.json"),
   });
-  const language = languageModel(languageConfig, await readJson(platform, languageConfig), tokenizer.size);
+  const languageJson = await readJson(platform, languageConfig, signal);
+  const language = languageModel(languageConfig.path, languageJson, tokenizer.size);
   return {
     config: {
       vision: visual.vit,
@@ -209,12 +209,27 @@ export async function openOnRuntime(
   }
 }
 
-export const readJson = async (platform: Platform, path: string): Promise<unknown> =>
-  parse(path, await platform.readText(path));
+/** @throws OpenFlamingoError `model-missing`, and what `Platform.readText` throws */
+export async function readJson(
+  platform: Platform,
+  at: ModelPath,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  const text = await platform.readText(at, signal);
+  if (text !== undefined) return parse(at.path, text);
+  throw new OpenFlamingoError("model-missing", `${at.path}: cannot be read: it is not there`, {
+    hint: "Is the model whole?",
+  });
+}
 
-export async function readOptionalJson(platform: Platform, path: string): Promise<unknown> {
-  const text = await platform.readOptionalText(path);
-  return text === undefined ? undefined : parse(path, text);
+/** The same for a file that need not be there. */
+export async function readOptionalJson(
+  platform: Platform,
+  at: ModelPath,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  const text = await platform.readText(at, signal);
+  return text === undefined ? undefined : parse(at.path, text);
 }
 
 const parse = (path: string, text: string): unknown =>

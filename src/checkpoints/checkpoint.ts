@@ -3,6 +3,7 @@
  */
 import type { DType } from "../base/dtypes.js";
 import { bug, type OpenFlamingoError } from "../base/errors.js";
+import { withPlainNames } from "./plainNames.js";
 import type { ByteSource } from "./source.js";
 import { readView, type TensorView } from "./view.js";
 
@@ -22,6 +23,7 @@ export interface TensorInfo {
 export interface Checkpoint extends AsyncDisposable {
   /** The path of the file or folder. */
   readonly name: string;
+  /** By their plain names: see `plainNames.ts`. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /**
    * Reads one tensor, converted to float32, row by row. Needs a few MiB beside `into`.
@@ -33,8 +35,9 @@ export interface Checkpoint extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** The checkpoint of one open file whose tensors were found at `views`; it closes the file. */
-export function checkpointOf(source: ByteSource, views: ReadonlyMap<string, TensorView>): Checkpoint {
+/** The checkpoint of one open file whose tensors were found at `found`; it closes the file. */
+export function checkpointOf(source: ByteSource, found: ReadonlyMap<string, TensorView>): Checkpoint {
+  const views = withPlainNames(found, source.name);
   return {
     name: source.name,
     tensors: views,

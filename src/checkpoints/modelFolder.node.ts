@@ -1,12 +1,12 @@
 /** A model folder on disk: its `openflamingo.json`, with every path found. Contract: "openflamingo.json". */
-import { stat } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
 import { quoted } from "../base/json.js";
-import { readTextFile } from "./file.node.js";
-import { findInside } from "./insideFolder.node.js";
+import { readText } from "./file.node.js";
+import { type Fault, findInside, kindFault } from "./insideFolder.node.js";
 import { listed } from "./messages.js";
 import { type ModelDescription, parseModelDescription } from "./modelFolder.js";
+import { inside } from "./modelPath.js";
 
 /** A description whose paths are absolute, exist, and lie in the folder. */
 export interface ModelFolder extends ModelDescription {
@@ -22,32 +22,37 @@ const fileName = "openflamingo.json";
  * @throws OpenFlamingoError "model-missing" where there is no folder; "model-invalid" or "model-unsupported"
  * with all that is wrong in its openflamingo.json
  */
-export async function readModelFolder(folder: string): Promise<ModelFolder> {
+export async function readModelFolder(folder: string, signal?: AbortSignal): Promise<ModelFolder> {
   const invalid = (what: string, hint: string, cause?: unknown) =>
     new OpenFlamingoError("model-invalid", `${folder}: ${what}`, { hint, cause });
-  const found = await stat(folder).catch(() => undefined);
-  if (!found?.isDirectory()) {
-    const what = found ? "is not a folder" : "there is no such folder";
+  const found = await findInside({ path: folder });
+  if ("fault" in found || !found.stats.isDirectory()) {
+    const { fault, absent, cause }: Partial<Fault> = "fault" in found ? found : { fault: "is not a folder" };
     const hint = `A model is a folder with an ${fileName}.`;
-    throw new OpenFlamingoError("model-missing", `${folder}: ${what}`, { hint });
+    const what = absent ? "there is no such folder" : fault;
+    throw new OpenFlamingoError("model-missing", `${folder}: ${what}`, { hint, cause });
   }
   const root = resolve(folder);
-  const file = await findInside(root, fileName);
-  if ("fault" in file) {
-    const hint = `Put this file there, with what fits this model:\n${await suggestion(root)}`;
-    throw invalid(`${fileName} ${file.fault}`, hint);
+  const file = inside({ path: root }, fileName);
+  const read = await readText(file, { signal });
+  if ("fault" in read) {
+    const fits = read.absent && `Put this file there, with what fits this model:\n${await suggestion(root)}`;
+    throw invalid(`${fileName} ${read.fault}`, fits || read.hint, read.cause);
   }
-  const text = await readTextFile(file.path, (what, cause) =>
-    invalid(`${fileName} ${what}`, "Is it the file that belongs there?", cause),
-  );
-  const description = parseModelDescription(text, file.path);
+  const description = parseModelDescription(read.text, file.path);
 
   const faults: string[] = [];
+  const hints = new Set<string>();
   const find = async (key: string, path: string): Promise<string> => {
-    const found = await findInside(root, path);
-    if ("path" in found) return found.path;
-    faults.push(`${key} ${quoted(path)} ${found.fault}`);
-    return path;
+    const at = { folder: root, path: join(root, path) };
+    const found = await findInside(at);
+    const mayBeFolder = /weights|checkpoint/.test(key) && "real" in found && found.stats.isDirectory();
+    const fault = "fault" in found ? found : mayBeFolder ? undefined : kindFault(found.stats);
+    if (fault) {
+      faults.push(`${key} ${quoted(path)} ${fault.fault}`);
+      hints.add(fault.absent ? "Is the folder whole? Paths are relative to it." : fault.hint);
+    }
+    return at.path;
   };
   const { vision, language, flamingo, card } = description;
   const model: ModelFolder = {
@@ -66,7 +71,7 @@ export async function readModelFolder(folder: string): Promise<ModelFolder> {
     ...(card === undefined ? {} : { card: await find("card", card) }),
   };
   if (faults.length > 0) {
-    throw invalid(`${fileName}: ${listed(faults, "; ")}`, "Is the folder whole? Paths are relative to it.");
+    throw invalid(`${fileName}: ${listed(faults, "; ")}`, [...hints].join(" "));
   }
   return model;
 }
@@ -74,7 +79,7 @@ export async function readModelFolder(folder: string): Promise<ModelFolder> {
 /** An openflamingo.json for a folder that has none: the hub's names for what is there. */
 async function suggestion(folder: string): Promise<string> {
   const first = async (...names: [string, ...string[]]): Promise<string> => {
-    for (const name of names) if ("path" in (await findInside(folder, name))) return name;
+    for (const name of names) if ("real" in (await findInside(inside({ path: folder }, name)))) return name;
     return names[0];
   };
   const name = basename(folder);

@@ -4,16 +4,17 @@
  * Reference: transformers 4.33.3, modeling_utils.py, `from_pretrained` (names and their order) and
  * `load_sharded_checkpoint` (`weight_map`: tensor → file).
  */
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
-import { OpenFlamingoError } from "../base/errors.js";
 import { isObject, parseJsonObject, quoted } from "../base/json.js";
 import { type Checkpoint, noSuchTensor, type TensorInfo } from "./checkpoint.js";
-import { openFile, readTextFile } from "./file.node.js";
+import { missing, openFile, readText } from "./file.node.js";
 import { findInside } from "./insideFolder.node.js";
 import type { OpenOptions } from "./limits.js";
 import { damaged, listed } from "./messages.js";
+import { inside, type ModelPath } from "./modelPath.js";
 import { openSource } from "./openSource.js";
+import { withPlainNames } from "./plainNames.js";
+import { pathFault } from "./relativePath.js";
+import type { ByteSource } from "./source.js";
 
 /** The files of a folder that may hold its weights, the first found being taken. */
 const candidates = [
@@ -26,37 +27,41 @@ const candidates = [
 /**
  * Opens a file (.safetensors, .bin, .pt: distinguished by content), or a folder with an index or a single file.
  *
+ * @param path a text: as the caller named it
  * @throws OpenFlamingoError "checkpoint-missing", "checkpoint-damaged" or "checkpoint-rejected"
  * @example
  * await using checkpoint = await openCheckpoint("lang");
  */
-export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
-  if (!(await isFolder(path))) return openSource(await openFile(path), options);
+export async function openCheckpoint(
+  path: string | ModelPath,
+  options: OpenOptions = {},
+): Promise<Checkpoint> {
+  const at = typeof path === "string" ? { path } : path;
+  const found = await findInside(at);
+  if ("fault" in found) throw missing(at, found);
+  if (!found.stats.isDirectory()) return openSource(await openFile(at), options);
   for (const candidate of candidates) {
-    const found = await findInside(path, candidate);
+    const file = inside(at, candidate);
+    const found = await findInside(file);
     if ("fault" in found) {
-      if (found.fault === "is not there") continue;
-      throw missing(`${path}: ${candidate} ${found.fault}`);
+      if (found.absent) continue;
+      throw missing(at, { ...found, fault: `${candidate} ${found.fault}` });
     }
-    if (candidate.endsWith(".json")) return openShards(path, candidate, options);
-    return openSource(await openFile(found.path), options);
+    if (candidate.endsWith(".json")) return openShards(at, candidate, options);
+    return openSource(await openFile(file), options);
   }
-  throw missing(`${path}: holds none of ${candidates.join(", ")}`);
+  const hint = "Is the model's folder whole?";
+  throw missing(at, { fault: `holds none of ${candidates.join(", ")}`, hint });
 }
 
-const missing = (what: string) =>
-  new OpenFlamingoError("checkpoint-missing", what, { hint: "Is the model's folder whole?" });
-
-const isFolder = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-
 /** All shards that the index names, each opened once, as one checkpoint. */
-async function openShards(folder: string, index: string, options: OpenOptions): Promise<Checkpoint> {
-  const fail = (what: string, cause?: unknown) => damaged(join(folder, index), what, cause);
-  const shardOf = weightMapIn(await readTextFile(join(folder, index), fail, options.limits), fail);
+async function openShards(at: ModelPath, index: string, options: OpenOptions): Promise<Checkpoint> {
+  const { path: folder } = at;
+  const file = inside(at, index);
+  const fail = (what: string, cause?: unknown) => damaged(file.path, what, cause);
+  const read = await readText(file, { limit: options.limits?.headerBytes, signal: options.signal });
+  if ("fault" in read) throw fail(read.fault, read.cause);
+  const shardOf = weightMapIn(read.text, file.path, fail);
   const shards = new Map<string, Checkpoint>();
   const close = async () => {
     for (const shard of shards.values()) await shard.close();
@@ -64,11 +69,7 @@ async function openShards(folder: string, index: string, options: OpenOptions): 
   try {
     for (const file of new Set(shardOf.values())) {
       options.signal?.throwIfAborted();
-      const found = await findInside(folder, file);
-      if ("fault" in found) {
-        throw missing(`${folder}: the shard ${quoted(file)}, named in ${index}, ${found.fault}`);
-      }
-      shards.set(file, await openSource(await openFile(found.path), options));
+      shards.set(file, await openSource(await openShard(at, file, index), options));
     }
     const tensors = joined(shardOf, shards, fail);
     return {
@@ -86,6 +87,15 @@ async function openShards(folder: string, index: string, options: OpenOptions): 
     await close();
     throw error;
   }
+}
+
+async function openShard(at: ModelPath, name: string, index: string): Promise<ByteSource> {
+  const shard = inside(at, name);
+  const fault = pathFault(name);
+  const found = fault === undefined ? await findInside(shard) : { fault, hint: "Take another index." };
+  if (!("fault" in found)) return openFile(shard);
+  const what = `the shard ${quoted(name)}, named in ${index}, ${found.fault}`;
+  throw missing(at, { ...found, fault: what });
 }
 
 /** The tensors of all shards, each being where the index says. */
@@ -112,10 +122,14 @@ function joined(
 }
 
 /** An index's `weight_map`: tensor → file. */
-function weightMapIn(text: string, fail: (what: string, cause?: unknown) => Error): Map<string, string> {
+function weightMapIn(
+  text: string,
+  file: string,
+  fail: (what: string, cause?: unknown) => Error,
+): Map<string, string> {
   const map = parseJsonObject(text, fail).weight_map;
   const entries = isObject(map) ? Object.entries(map) : [];
   const isWhole = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === "string";
   if (entries.length === 0 || !entries.every(isWhole)) throw fail("has no weight_map from tensors to files");
-  return new Map(entries);
+  return withPlainNames(new Map(entries), file);
 }

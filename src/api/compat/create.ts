@@ -7,6 +7,7 @@ import { withClosing } from "../../base/dispose.js";
 import { OpenFlamingoError } from "../../base/errors.js";
 import { count, optional, text } from "../../base/fields.js";
 import { quoted } from "../../base/quoted.js";
+import { inside } from "../../checkpoints/modelPath.js";
 import type { ImageSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
 import { generationConfiguration } from "../../models/generationConfiguration.js";
@@ -83,26 +84,32 @@ export async function createOnPlatform(
       { hint: "Weights are not fetched by their name: give the path of the file." },
     );
   }
+  const { signal } = load;
   const parts = await readParts(platform, {
-    visual: await visionEncoder(platform, clipVisionEncoderPath),
-    languageConfig: platform.inside(langEncoderPath, "config.json"),
-    tokenizer: platform.inside(tokenizerPath, "tokenizer.json"),
+    visual: await visionEncoder(platform, clipVisionEncoderPath, signal),
+    languageConfig: inside({ path: langEncoderPath }, "config.json"),
+    tokenizer: inside({ path: tokenizerPath }, "tokenizer.json"),
     crossAttentionEvery: crossAttnEveryNLayers,
+    signal,
   });
+  // Read in `loadStateDict`; that they are there and of a kind that is read is known before.
+  for (const path of [clipVisionEncoderPretrained, langEncoderPath]) {
+    await (await checkpointOpener(platform, load)({ path })).close();
+  }
   const { config, tokenizer, preprocessing } = parts;
   const readImage = imageReader(platform, parts, load);
   const model = createCompatibleModel({
     config,
     tokenizer,
-    defaults: await languageDefaults(platform, langEncoderPath, tokenizer),
+    defaults: await languageDefaults(platform, langEncoderPath, tokenizer, signal),
     openCheckpoint: (path, signal) =>
-      checkpointOpener(platform, { ...load, signal: signal ?? load.signal })(path),
+      checkpointOpener(platform, { ...load, signal: signal ?? load.signal })({ path }),
     async open([flamingo, ...further], signal) {
       const stopped = { ...load, signal: signal ?? load.signal };
       const open = checkpointOpener(platform, stopped);
       return withClosing(async (closing) => {
-        const vision = closing(await open(clipVisionEncoderPretrained));
-        const language = closing(await open(langEncoderPath));
+        const vision = closing(await open({ path: clipVisionEncoderPretrained }));
+        const language = closing(await open({ path: langEncoderPath }));
         const checkpoints = { vision, language, flamingo: flamingo!, further };
         return openOnRuntime(platform, parts, checkpoints, stopped);
       });
@@ -127,10 +134,14 @@ const vitL14 = {
   quick_gelu: true,
 };
 
-async function visionEncoder(platform: Platform, path: string): Promise<VisionConfiguration> {
+async function visionEncoder(
+  platform: Platform,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<VisionConfiguration> {
   if (path === "ViT-L-14") return visionConfiguration(path, { model_cfg: vitL14 });
-  const file = path.endsWith(".json") ? path : platform.inside(path, "open_clip_config.json");
-  return visionConfiguration(file, await readJson(platform, file));
+  const file = path.endsWith(".json") ? { path } : inside({ path }, "open_clip_config.json");
+  return visionConfiguration(file.path, await readJson(platform, file, signal));
 }
 
 /** What the language model's files say of generation. */
@@ -138,10 +149,11 @@ async function languageDefaults(
   platform: Platform,
   folder: string,
   { size, special }: FlamingoTokenizer,
+  signal: AbortSignal | undefined,
 ): Promise<LanguageDefaults> {
   const read = async (name: string) => {
-    const file = platform.inside(folder, name);
-    return { file, json: await readOptionalJson(platform, file) };
+    const file = inside({ path: folder }, name);
+    return { file: file.path, json: await readOptionalJson(platform, file, signal) };
   };
   const files = [await read("config.json"), await read("generation_config.json")] as const;
   return { ...generationConfiguration(...files, size), endOfChunk: special.endOfChunk };

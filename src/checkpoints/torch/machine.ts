@@ -2,7 +2,7 @@
 import { quoted } from "../../base/json.js";
 import type { ReaderLimits } from "../limits.js";
 import { readPickle } from "./pickleReader.js";
-import { findGlobal, kindOf, type PickleValue } from "./records.js";
+import { findGlobal, isList, kindOf, type PickleValue } from "./records.js";
 
 export type PickleMachine = ReturnType<typeof startMachine>;
 
@@ -64,7 +64,7 @@ export function startMachine(bytes: Uint8Array, name: string, limits: ReaderLimi
     },
     append(items: PickleValue[]): void {
       const list = top();
-      if (!Array.isArray(list)) throw faults.damaged(`appends to ${kindOf(list)}`);
+      if (!isList(list)) throw faults.damaged(`appends to ${kindOf(list)}`);
       nest(list, items);
       for (const item of items) list.push(item);
     },

@@ -56,7 +56,7 @@ const opcodes: ReadonlyMap<number, (m: PickleMachine) => void> = new Map([
   [0x8e, (m) => m.push(m.bytes(m.u64()))],          // BINBYTES8
 
   [0x28, (m) => m.mark()],                          // MARK
-  [0x29, (m) => m.pushContainer([], [])],           // EMPTY_TUPLE
+  [0x29, (m) => tuple(m, [])],                      // EMPTY_TUPLE
   [0x85, (m) => tuple(m, m.popLast(1))],            // TUPLE1
   [0x86, (m) => tuple(m, m.popLast(2))],            // TUPLE2
   [0x87, (m) => tuple(m, m.popLast(3))],            // TUPLE3
@@ -95,7 +95,7 @@ function frame(m: PickleMachine): void {
 }
 
 function tuple(m: PickleMachine, items: PickleValue[]): void {
-  m.pushContainer(items, items);
+  m.pushContainer(Object.freeze(items), items);
 }
 
 function stackGlobal(m: PickleMachine): void {

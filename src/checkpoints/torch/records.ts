@@ -10,7 +10,7 @@ import type { OpenFlamingoError } from "../../base/errors.js";
 import { quoted } from "../../base/json.js";
 
 /**
- * Tuples and lists are arrays, dictionaries are maps (a key such as `__proto__` is then a key like any
+ * Lists are arrays, tuples frozen arrays, dictionaries are maps (a key such as `__proto__` is then a key like any
  * other).
  */
 export type PickleValue =
@@ -20,7 +20,7 @@ export type PickleValue =
   | bigint
   | string
   | Uint8Array
-  | PickleValue[]
+  | readonly PickleValue[]
   | Map<PickleValue, PickleValue>
   | GlobalRecord
   | StorageRecord
@@ -193,6 +193,10 @@ function overlaps(shape: readonly number[], strides: readonly number[]): boolean
 
 export const isTensor = (value: PickleValue | undefined): value is TensorRecord => isRecord(value, "tensor");
 
+/** Whether items can be appended to `value`: to a tuple they cannot. */
+export const isList = (value: PickleValue): value is PickleValue[] =>
+  Array.isArray(value) && !Object.isFrozen(value);
+
 export const isModule = (value: PickleValue | undefined): value is ModuleRecord => isRecord(value, "module");
 
 function isRecord<Kind extends string>(
@@ -213,8 +217,9 @@ const isNaturals = (value: PickleValue | undefined): value is number[] =>
 export function kindOf(value: PickleValue | undefined): string {
   if (value === null || value === undefined) return "nothing";
   if (value instanceof Uint8Array) return "bytes";
-  if (Array.isArray(value)) return "a list";
+  if (Array.isArray(value)) return Object.isFrozen(value) ? "a tuple" : "a list";
   if (value instanceof Map) return "a dictionary";
-  if (typeof value === "object") return value.kind === "global" ? quoted(value.name) : `a ${value.kind}`;
+  if (typeof value === "object" && "kind" in value)
+    return value.kind === "global" ? quoted(value.name) : `a ${value.kind}`;
   return typeof value === "string" ? "text" : typeof value === "boolean" ? "a truth value" : "a number";
 }
