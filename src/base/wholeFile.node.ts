@@ -1,8 +1,12 @@
 /**
  * Writing a file atomically: it is written under another name beside its own, brought to the disk, and
  * renamed. Whoever reads the name, also after a kill or a full disk, finds the old file or the new one.
+ *
+ * Who may read the file is as before, for a new file as the system's defaults (umask) say, and nobody else may while
+ * it is written. A link is replaced by the file: what it leads to stays as it is.
  */
-import { access, constants, type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { access, constants, type FileHandle, lstat, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OpenFlamingoError } from "./errors.js";
 
@@ -14,10 +18,14 @@ import { OpenFlamingoError } from "./errors.js";
 export async function writeWhole(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
   const unfinished = `${unfinishedOf(path)}${process.pid}-${Math.random().toString(36).slice(2)}`;
   try {
+    const old = await findTarget(path);
     await removeLeftovers(path);
-    const file = await open(unfinished, "wx");
+    const file = await open(unfinished, "wx", old ? 0o600 : 0o666);
     try {
+      const { mode } = await file.stat(); // what the system gives to new files
+      await setMode(file, 0o600);
       await write(file);
+      await (old ? keepAccess(file, old) : setMode(file, mode));
       await file.sync();
     } finally {
       await file.close();
@@ -38,14 +46,45 @@ export async function writeWhole(path: string, write: (file: FileHandle) => Prom
 export async function requireWritable(path: string): Promise<void> {
   try {
     const folder = await stat(dirname(path));
-    if (!folder.isDirectory()) throw Object.assign(new Error(path), { code: "ENOTDIR", syscall: "stat" });
+    if (!folder.isDirectory()) throw systemError("ENOTDIR");
     await access(dirname(path), constants.W_OK);
-    const there = await stat(path).catch(() => undefined);
-    if (there?.isDirectory()) throw Object.assign(new Error(path), { code: "EISDIR", syscall: "stat" });
+    await findTarget(path);
   } catch (error) {
     throw explained(path, error);
   }
 }
+
+/** The file that is to be replaced; undefined where there is none, or a link. */
+async function findTarget(path: string): Promise<Stats | undefined> {
+  const isThere = (error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+    return undefined;
+  };
+  const found = await lstat(path).catch(isThere);
+  // A link to a device is one that the system set up, such as /dev/stdout: it is not replaced.
+  const end = found?.isSymbolicLink() ? await stat(path).catch(() => undefined) : found;
+  if (end?.isDirectory()) throw systemError("EISDIR");
+  if (end && !end.isFile()) throw systemError("not a file");
+  return found?.isFile() ? found : undefined;
+}
+
+/** Gives a file the owner and the permissions of the one that it replaces, and nobody more than that. */
+async function keepAccess(file: FileHandle, { uid, gid, mode }: Stats): Promise<void> {
+  const own = await file.stat();
+  const isKept =
+    (own.uid === uid && own.gid === gid) ||
+    (await file.chown(uid, gid).then(
+      () => true,
+      () => false,
+    ));
+  const group = isKept ? 0o070 : (mode & 0o007) << 3; // another group may do what everybody may
+  await setMode(file, mode & (0o707 | group));
+}
+
+/** A disk without permissions rejects: then there are none to keep. */
+const setMode = (file: FileHandle, mode: number): Promise<void> => file.chmod(mode & 0o777).catch(() => {});
+
+const systemError = (code: string) => Object.assign(new Error(code), { code, syscall: "stat" });
 
 /** How the names of unfinished files begin; the writing process's number follows. */
 const unfinishedOf = (path: string): string => join(dirname(path), `.${basename(path)}.unfinished-`);
@@ -85,6 +124,7 @@ const reasons: Readonly<Record<string, readonly [what: string, hint: string]>> =
   ENOENT: ["there is no such folder", "Make the folder first."],
   ENOTDIR: ["what should be its folder is a file", "Check the path."],
   EISDIR: ["there is a folder of that name", "Give another name."],
+  "not a file": ["there is a pipe, a socket or a device of that name", "Give the name of a file."],
   EFBIG: ["the disk takes no files of that size", "Write to another disk."],
 };
 

@@ -1,6 +1,19 @@
 /** A file is written atomically. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -53,6 +66,97 @@ test("two writers at once: the last one's file is whole", async () => {
   expect(readdirSync(folder)).toEqual(["a.bin"]);
 });
 
+const hasModes = process.platform !== "win32";
+const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8);
+const unfinishedIn = (at: string) => readdirSync(at).find((name) => name.includes(".unfinished-"))!;
+
+test.skipIf(!hasModes).each(["600", "640", "644", "666", "755", "400"])(
+  "a file of mode %s keeps it, and is its owner's alone while it is written",
+  async (mode) => {
+    const path = join(folder, "a.bin");
+    writeFileSync(path, "old");
+    chmodSync(path, Number.parseInt(mode, 8));
+    await writeWhole(path, async (file) => {
+      expect(modeOf(join(folder, unfinishedIn(folder)))).toBe("600");
+      await file.writeFile("new");
+      expect(modeOf(join(folder, unfinishedIn(folder)))).toBe("600");
+    });
+    expect(modeOf(path)).toBe(mode);
+    expect(readFileSync(path, "utf8")).toBe("new");
+  },
+);
+
+test.skipIf(!hasModes)("a file that ran as its owner does not so with another's content", async () => {
+  const path = join(folder, "a.bin");
+  writeFileSync(path, "old");
+  chmodSync(path, 0o4755);
+  await writeWhole(path, (file) => file.writeFile("new"));
+  expect(modeOf(path)).toBe("755");
+});
+
+test.skipIf(!hasModes).each([
+  ["022", "644"],
+  ["077", "600"],
+  ["002", "664"],
+])("under the umask %s a new file is of mode %s, as any program's", async (umask, mode) => {
+  const before = process.umask(Number.parseInt(umask, 8));
+  try {
+    const path = join(folder, "a.bin");
+    await writeWhole(path, async () => expect(modeOf(join(folder, unfinishedIn(folder)))).toBe("600"));
+    expect(modeOf(path)).toBe(mode);
+  } finally {
+    process.umask(before);
+  }
+});
+
+const isRoot = process.getuid?.() === 0;
+if (!hasModes) console.log("skipped, as this system has no permissions of files: what they become");
+if (!isRoot) console.log("skipped, as only root can act as others: files of other users");
+
+test.skipIf(!isRoot)("a file of another user stays that user's", async () => {
+  const path = join(folder, "a.bin");
+  writeFileSync(path, "old");
+  chownSync(path, 1234, 5678);
+  await writeWhole(path, (file) => file.writeFile("new"));
+  expect(statSync(path)).toMatchObject({ uid: 1234, gid: 5678 });
+});
+
+test.skipIf(!isRoot).each([
+  ["640", "600"],
+  ["660", "600"],
+  ["664", "644"],
+  ["646", "646"],
+  ["755", "755"],
+])("a file of mode %s whose owner cannot be kept becomes %s: its new group is another", async (old, mode) => {
+  const path = join(folder, "a.bin");
+  writeFileSync(path, "old");
+  chmodSync(path, Number.parseInt(old, 8));
+  chmodSync(folder, 0o777);
+  process.seteuid!(1234);
+  try {
+    await writeWhole(path, (file) => file.writeFile("new"));
+  } finally {
+    process.seteuid!(0);
+  }
+  expect(modeOf(path)).toBe(mode);
+  expect(statSync(path).uid).toBe(1234);
+});
+
+test.skipIf(!hasModes)("a link is replaced by the file; what it led to stays as it was", async () => {
+  for (const target of ["secret", "none"]) {
+    const path = join(folder, `to-${target}`);
+    if (target === "secret") writeFileSync(join(folder, target), "old", { mode: 0o600 });
+    symlinkSync(target, path);
+    await requireWritable(path);
+    await writeWhole(path, (file) => file.writeFile("new"));
+    expect(lstatSync(path).isFile()).toBe(true);
+    expect(readFileSync(path, "utf8")).toBe("new");
+  }
+  expect(readFileSync(join(folder, "secret"), "utf8")).toBe("old");
+  expect(modeOf(join(folder, "secret"))).toBe("600");
+  expect(readdirSync(folder).sort()).toEqual(["secret", "to-none", "to-secret"]);
+});
+
 const content = Buffer.alloc(200_000, "x");
 const write = (path: string) => writeWhole(path, (file) => file.writeFile(content));
 
@@ -83,6 +187,26 @@ test.each([
       hint: expect.any(String),
     });
   }
+  rejected("Files that are written", what, "disk");
+});
+
+test.skipIf(!hasModes).each([
+  ["a pipe", (at: string) => execFileSync("mkfifo", [at])],
+  ["a socket", (at: string) => new Promise<void>((done) => void createServer().listen(at, done).unref())],
+  ["a link to a device", (at: string) => symlinkSync("/dev/null", at)],
+  ["a link to a pipe", (at: string) => execFileSync("sh", ["-c", 'mkfifo "$0.p" && ln -s "$0.p" "$0"', at])],
+  ["a link to a folder", (at: string) => symlinkSync(".", at)],
+])("%s is not replaced", async (what, make) => {
+  const path = join(folder, "a.bin");
+  await make(path);
+  const before = lstatSync(path).ino;
+  for (const call of [write, requireWritable]) {
+    await expect(call(path)).rejects.toMatchObject({
+      code: "disk",
+      message: expect.stringMatching(/cannot be written: there is a (pipe|folder)/),
+    });
+  }
+  expect(lstatSync(path).ino).toBe(before);
   rejected("Files that are written", what, "disk");
 });
 
