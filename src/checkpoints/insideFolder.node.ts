@@ -31,7 +31,8 @@ export async function findInside({ path, folder }: ModelPath): Promise<Found | F
   try {
     const real = await realpath(path);
     if (folder !== undefined && !isAllowed(real, await realpath(folder))) return leaves;
-    return { real, stats: await lstat(real, { bigint: true }) };
+    const stats = await lstat(real, { bigint: true });
+    return stats.isSymbolicLink() ? replaced : { real, stats };
   } catch (error) {
     const fault = faultOf(error, folder === undefined);
     const isLink = async () => (await lstat(path).catch(() => undefined))?.isSymbolicLink();

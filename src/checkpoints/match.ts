@@ -90,7 +90,9 @@ export function matchTensors(
       part("of another shape", [...misshaped.values()]) +
       part("unexpected", unexpected),
     {
-      hint: "Does one of these files belong to another model? Check the configuration and the interval of cross-attention (crossAttentionEvery, crossAttnEveryNLayers).",
+      hint:
+        "Does one of these files belong to another model? Check the configuration and the interval of gated blocks " +
+        "(crossAttentionEvery in openflamingo.json, crossAttnEveryNLayers of createModelAndTransforms).",
     },
   );
 }

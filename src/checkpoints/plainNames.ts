@@ -31,6 +31,7 @@ function plainName(name: string): string {
  */
 export function withPlainNames<Of>(tensors: ReadonlyMap<string, Of>, file: string): Map<string, Of> {
   const plain = new Map<string, Of>();
+  const saved = new Map<string, string>(); // plain name → as it was saved
   for (const [name, tensor] of tensors) {
     if (/(^|\.)_?flat_param(_\d+)?$/.test(name)) {
       const hint =
@@ -38,12 +39,12 @@ export function withPlainNames<Of>(tensors: ReadonlyMap<string, Of>, file: strin
       throw rejected(file, `holds ${quoted(name)}, many tensors in one, as FSDP flattens them`, hint);
     }
     const own = plainName(name);
-    if (plain.has(own)) {
-      throw damaged(
-        file,
-        `holds the tensor ${quoted(own)} twice, once as a wrapped model's, ${quoted(name)}`,
-      );
+    const other = saved.get(own);
+    if (other !== undefined) {
+      const names = `as ${quoted(other)} and as ${quoted(name)}`;
+      throw damaged(file, `holds the tensor ${quoted(own)} twice, ${names}`);
     }
+    saved.set(own, name);
     plain.set(own, tensor);
   }
   return plain;

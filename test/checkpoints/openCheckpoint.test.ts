@@ -66,6 +66,21 @@ test("the shards of an index are one checkpoint", async () => {
   await expectError(() => read(checkpoint, "a"), "checkpoint-damaged", "reading 4 bytes");
 });
 
+test("names lose what wrapped the model, in safetensors, in shards and in their index", async () => {
+  const wrapped = numbersFile({ "module.a": 1, "b._orig_mod.w": 2 });
+  await using single = await openCheckpoint(folderOf({ "model.safetensors": wrapped }));
+  expect([...single.tensors.keys()]).toEqual(["a", "b.w"]);
+  await using shards = await openCheckpoint(
+    folderOf({
+      "pytorch_model.bin.index.json": index({ "module.a": "1", "b._orig_mod.w": "1", "module.w": "2" }),
+      1: wrapped,
+      2: torchFile(dictionary({ "module.w": tensor({ size: 1, shape: [1], strides: [1] }) }), [float32(7)]),
+    }),
+  );
+  expect([...shards.tensors.keys()]).toEqual(["a", "b.w", "w"]);
+  expect([await read(shards, "b.w"), await read(shards, "w")]).toEqual([[2], [7]]);
+});
+
 const badFolders: [what: string, files: Record<string, string>, message: string, code?: ErrorCode][] = [
   [
     "a folder without weights",
@@ -100,6 +115,22 @@ const badFolders: [what: string, files: Record<string, string>, message: string,
     "an index that leaves out a tensor of a shard",
     { "model.safetensors.index.json": index({ a: "1" }), "1": numbersFile({ a: 1, b: 2 }) },
     'leaves out tensors of its shards: "b" in "1"',
+  ],
+  [
+    "an index of two names that are one",
+    { "model.safetensors.index.json": index({ a: "1", "module.a": "2" }), "1": "", "2": "" },
+    'holds the tensor "a" twice, as "a" and as "module.a"',
+  ],
+  [
+    "a file of two names that are one",
+    { "model.safetensors": numbersFile({ "_orig_mod.a": 1, a: 2 }) },
+    'holds the tensor "a" twice',
+  ],
+  [
+    "flat parameters",
+    { "model.safetensors": numbersFile({ _flat_param: 1 }) },
+    'holds "_flat_param", many tensors in one, as FSDP flattens them',
+    "checkpoint-rejected",
   ],
   [
     "a shard that is damaged",

@@ -277,13 +277,13 @@ const opcodes: Table = [
     "BUILD on a tensor",
     "call the tensor's __setstate__",
     `${tensor({ size: 1, shape: [1], strides: [1] })}${tuple("N", "N")}b`,
-    "sets attributes of a tensor from a list",
+    "sets attributes of a tensor from a tuple",
   ),
   asks(
     "BUILD with slots",
     "set attributes past the dictionary",
     `c__torch__\nM\n)\x81${tuple("N", "}")}b`,
-    "sets attributes of a module from a list",
+    "sets attributes of a module from a tuple",
   ),
   asks("DUP", "use a value twice without the memo", "}2", "the opcode DUP,"),
   asks("POP", "have a payload run and leave nothing behind", "N0", "the opcode POP,"),
@@ -392,6 +392,7 @@ const machine: Table = [
     `ctorch\nSize\nq\x00cos\ntimes\nq\x00`,
     'names "os.times"',
   ),
+  lies("APPEND to a tuple", "change a shape after it was checked", ")Na", "appends to a tuple"),
   lies("APPEND to a dictionary", "mix up two kinds of containers", "}Na", "appends to a dictionary"),
   lies(
     "SETITEM on a number",
@@ -644,7 +645,7 @@ const roots: Table = [
     "an attribute that is a number",
     "have a number's text collide with a name",
     `c__torch__\nM\n)\x81}K\x07Nsb`,
-    'has a name that is no text: "7"',
+    "has a number, 7, as the name of nothing",
   ),
   asks(
     "a name of 100,001 letters",

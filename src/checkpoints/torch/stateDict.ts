@@ -33,20 +33,26 @@ export function stateDictIn(value: PickleValue, file: string): Map<string, Tenso
 
   const tensors = new Map<string, TensorRecord>();
   for (const [name, tensor] of dictionary) {
-    if (typeof name !== "string") {
-      throw rejected(
-        file,
-        `${at}has ${kindOf(name)}, ${String(name)}, as a name of ${kindOf(tensor)}`,
-        advice,
-      );
-    }
+    requireText(name, tensor, file, at);
     if (!isTensor(tensor)) {
-      const what = `${at}holds ${kindOf(tensor)} under ${quoted(name)}, beside or instead of tensors`;
+      const wanted = nestings.includes(name) ? "a state dict" : "a tensor";
+      const what = `${at}holds ${kindOf(tensor)} under ${quoted(name)}, where ${wanted} should be`;
       throw rejected(file, what, hintOf(dictionary));
     }
     tensors.set(name, tensor);
   }
   return tensors;
+}
+
+function requireText(
+  name: PickleValue,
+  value: PickleValue,
+  file: string,
+  at: string,
+): asserts name is string {
+  if (typeof name === "string") return;
+  const key = `${kindOf(name)}, ${String(name).slice(0, 40)},`;
+  throw rejected(file, `${at}has ${key} as the name of ${kindOf(value)}`, advice);
 }
 
 /** The state dict in a training checkpoint, or `value` itself; with how messages begin on what is in it. */
@@ -66,7 +72,7 @@ function unnested(value: Dictionary, file: string): { dictionary: Dictionary; at
 /** For a dictionary that is no state dict: how to take out the one that it may hold under another name. */
 function hintOf(dictionary: Dictionary): string {
   for (const [key, inner] of dictionary) {
-    if (inner instanceof Map && [...inner.values()].some(isTensor)) {
+    if (typeof key === "string" && inner instanceof Map && [...inner.values()].some(isTensor)) {
       return `There are tensors under ${quoted(key)}: save that dictionary alone with torch.save, if it is the model's.`;
     }
   }
@@ -110,9 +116,8 @@ function tensorsOf(root: ModuleRecord, file: string): Map<string, TensorRecord> 
     if (met.has(attributes)) throw rejected(file, `holds the module ${quoted(prefix)} twice`, advice);
     met.add(attributes);
     for (const [key, value] of attributes) {
-      const name = `${prefix}${String(key)}`;
-      if (typeof key !== "string")
-        throw rejected(file, `has a name that is no text: ${quoted(name)}`, advice);
+      requireText(key, value, file, prefix === "" ? "" : `in ${quoted(prefix)} `);
+      const name = `${prefix}${key}`;
       if (tensors.has(name)) throw damaged(file, `holds the tensor ${quoted(name)} twice`);
       if (name.length > longestName) throw rejected(file, `has a name of ${name.length} characters`, advice);
       if (isTensor(value)) tensors.set(name, value);
