@@ -19,7 +19,7 @@ try {
 void [createModelAndTransforms, createGraph];
 `;
 
-/** TypeScript finds \`require\`d ES modules from 5.8 on. */
+/** TypeScript lets CommonJS files import ES modules from 5.8 on. */
 const inCommonJs = program
   .replace("const flamingo", "async function main() {\nconst flamingo")
   .replace("\nvoid", "\n}\nvoid [main]; void");
@@ -48,12 +48,13 @@ export function tryTypes({ tools, table }, project) {
     must(`node "${tsc}" -p .`, { cwd: folder, env: environment([tools.node[24].bin]) });
   };
   for (const compiler of tools.typescript) {
-    for (const way of ways) {
+    const old = compiler.version.startsWith("5.4");
+    for (const way of old ? ways.slice(1, 2) : ways) {
       table.row("types: [], without skipLibCheck", `TypeScript ${compiler.version}, ${way[1]}`, () =>
         check(compiler, way, "program.mts"),
       );
     }
-    if (compiler.version.startsWith("5.4")) continue;
+    if (old) continue;
     table.row("types: [], required", `TypeScript ${compiler.version}, nodenext`, () =>
       check(compiler, ["nodenext", "nodenext"], "program.cts"),
     );

@@ -45,7 +45,7 @@ export const node: Platform = {
     throw new OpenFlamingoError("model-invalid", `${at.path}: cannot be read: it ${fault}`, { hint, cause });
   },
   openCheckpoint,
-  warn: (text) => process.emitWarning(text),
+  warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
   async decodeImage(source, options) {
     const { decodeImage } = await import("../images/decode.node.js").catch((cause: unknown) => {

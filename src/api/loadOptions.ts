@@ -48,7 +48,7 @@ export interface LoadOptions {
   readonly onProgress?: LoadProgress | undefined;
   /**
    * Called once for each thing that a user should know, such as an untrained model, or another backend than the usual
-   * one. Default: `process.emitWarning`.
+   * one. Default: a warning of the process, of the type `OpenFlamingoNotice`.
    */
   readonly onNotice?: ((text: string) => void) | undefined;
 }

@@ -97,7 +97,7 @@ export function findOrtLibrary(
     binaries = join(dirname(resolve("onnxruntime-node/package.json")), "bin");
   } catch (cause) {
     throw new OpenFlamingoError("backend", "the package onnxruntime-node is not installed", {
-      hint: "npm install --onnxruntime-node-install=skip onnxruntime-node",
+      hint: "Install it with ONNXRUNTIME_NODE_INSTALL=skip in the environment: npm install onnxruntime-node",
       cause,
     });
   }

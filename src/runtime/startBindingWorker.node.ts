@@ -23,7 +23,7 @@ export async function startBindingWorker(): Promise<{ calls: BindingCalls; versi
     if (isWorkerMissing(cause)) throw workerMissing(cause);
     const words = cause instanceof Error ? cause.message : String(cause);
     throw new OpenFlamingoError("backend", `the package onnxruntime-node cannot be loaded: ${words}`, {
-      hint: "npm install --onnxruntime-node-install=skip onnxruntime-node",
+      hint: "Install it with ONNXRUNTIME_NODE_INSTALL=skip in the environment: npm install onnxruntime-node",
       cause,
     });
   }
