@@ -20,8 +20,7 @@ import { releasedCrossAttention } from "../models/crossAttention.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { releasedPerceiver } from "../models/perceiver.js";
 import { createFeatures } from "../runner/features.js";
-import { type ModelRunner, openModelRunner } from "../runner/modelRunner.js";
-import type { ModelCheckpoints } from "../runner/weights.js";
+import { type ModelRunner, openModelRunner, type RunnerOptions } from "../runner/modelRunner.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
@@ -79,7 +78,7 @@ export async function loadModel(
       language: closing(await open(at(language.weights))),
       flamingo: closing(await open(at(flamingo.checkpoint))),
     };
-    return openOnRuntime(platform, parts, checkpoints, options);
+    return openOnRuntime(platform, { ...parts, checkpoints }, options);
   });
   const openVision = () => checkpointOpener(platform, { limits: options.limits })(at(vision.weights));
   return createFlamingo({
@@ -183,8 +182,12 @@ export interface OpenModel {
 /** @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `backend`, `memory` */
 export async function openOnRuntime(
   platform: Platform,
-  { config, tokenizer }: ModelParts,
-  checkpoints: ModelCheckpoints,
+  {
+    config,
+    tokenizer,
+    checkpoints,
+    programs,
+  }: Pick<ModelParts, "config" | "tokenizer"> & Pick<RunnerOptions, "checkpoints" | "programs">,
   { threads, engine, backend = engine, signal, onProgress, onNotice = platform.warn }: LoadOptions,
 ): Promise<OpenModel> {
   const runtime = await platform.openRuntime(backend, onNotice);
@@ -193,6 +196,7 @@ export async function openOnRuntime(
       runtime,
       config,
       checkpoints,
+      programs,
       imageToken: tokenizer.special.image,
       threads,
       signal,

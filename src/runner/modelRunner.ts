@@ -43,6 +43,8 @@ export interface RunnerOptions {
   readonly runtime: Runtime;
   readonly config: FlamingoConfig;
   readonly checkpoints: ModelCheckpoints;
+  /** Those of the configuration, where they are compiled already. */
+  readonly programs?: readonly Compiled[] | undefined;
   /** The id of `<image>`. */
   readonly imageToken: number;
   /** Threads of one run; all cores when left out. */
@@ -51,12 +53,13 @@ export interface RunnerOptions {
   readonly onProgress?: LoadProgress | undefined;
 }
 
-const programsOf = (config: FlamingoConfig): readonly Compiled[] =>
+/** The two programs of a model: encode and decode. */
+export const programsOf = (config: FlamingoConfig): readonly Compiled[] =>
   [encodeGraph(config), decodeGraph(config)].map((graph) => compile(graph));
 
-/** The reference implementation's names of all tensors that a model needs. */
-export const tensorNames = (config: FlamingoConfig): ReadonlySet<string> =>
-  new Set(programsOf(config).flatMap(({ weights }) => weights.map(({ tensor }) => tensor)));
+/** The reference implementation's names of all tensors that programs need. */
+export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> =>
+  new Set(programs.flatMap(({ weights }) => weights.map(({ tensor }) => tensor)));
 
 /**
  * Loads the weights and makes both programs ready.
@@ -71,8 +74,8 @@ export async function openModelRunner({
   threads,
   signal,
   onProgress,
+  programs = programsOf(config),
 }: RunnerOptions): Promise<ModelRunner> {
-  const programs = programsOf(config);
   const uses = programs.flatMap(({ weights }) => weights);
   const weights = new Map(await loadWeights(uses, checkpoints, config.language, { signal, onProgress }));
 

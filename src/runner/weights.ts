@@ -2,8 +2,10 @@
  * Brings the weights of the programs from the checkpoints into memory: each tensor is read once, as float32, checked
  * for numbers that are not finite. The backend computes in this memory.
  */
+
+import { asyncDispose } from "../base/dispose.js";
 import { elementCount } from "../base/dtypes.js";
-import { OpenFlamingoError } from "../base/errors.js";
+import { bug, OpenFlamingoError } from "../base/errors.js";
 import { randomStream } from "../base/random.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
@@ -11,16 +13,23 @@ import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 
-/** The three files, or folders of files, that a Flamingo comes in. */
-export interface ModelCheckpoints {
+/** Where the weights of a Flamingo come from: its three files, or folders of files; or a model in memory and a file. */
+export type ModelCheckpoints = CheckpointFiles | LoadedAndFile;
+
+export interface CheckpointFiles {
   /** open_clip's, with names such as `visual.conv1.weight`. */
   readonly vision: Checkpoint;
   /** Hugging Face's. */
   readonly language: Checkpoint;
   /** The trained part: resampler, gated blocks, embedding. It may be in the form of a training run. */
   readonly flamingo: Checkpoint;
-  /** Others of the trained part, whose tensors replace those of before, in turn. */
-  readonly further?: readonly Checkpoint[] | undefined;
+  readonly loaded?: undefined;
+}
+
+export interface LoadedAndFile {
+  /** All weights of a model, by its programs' names; those that the file does not hold stay in their memory. */
+  readonly loaded: ReadonlyMap<string, HostTensor>;
+  readonly flamingo: Checkpoint;
 }
 
 /** How far the loading is, in bytes of float32. */
@@ -37,7 +46,11 @@ export async function loadWeights(
   language: LanguageModel,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: LoadProgress | undefined } = {},
 ): Promise<ReadonlyMap<string, HostTensor>> {
-  return readWeights(uses, findWeights(uses, checkpoints, language), { signal, onProgress });
+  const found = findWeights(uses, checkpoints, language);
+  if (!checkpoints.loaded) return readWeights(uses, found, { signal, onProgress });
+  const { loaded, flamingo } = checkpoints;
+  const inFile = new Map([...found].filter(([, { checkpoint }]) => checkpoint === flamingo));
+  return new Map([...loaded, ...(await readWeights(uses, inFile, { signal, onProgress }))]);
 }
 
 async function readWeights(
@@ -88,7 +101,7 @@ export function findWeights(
     if (embedding) wanted.set(`lang_encoder.${name}`, { ...embedding, rows: "any" });
   }
   const found = new Map<string, FoundWeight>();
-  for (const [tensor, match] of matchTensors(wanted, namedAs(checkpoints))) {
+  for (const [tensor, match] of matchTensors(wanted, namedAs(checkpoints, uses))) {
     const { shape } = wanted.get(tensor)!;
     requireNear(match, shape);
     found.set(tensor, { ...match, shape });
@@ -100,13 +113,23 @@ export function findWeights(
  * The checkpoints with the names that a live model of the reference implementation gives to their tensors; later ones
  * win.
  */
-function namedAs({ vision, language, flamingo, further = [] }: ModelCheckpoints): readonly NamedCheckpoint[] {
+function namedAs(from: ModelCheckpoints, uses: readonly WeightUse[]): readonly NamedCheckpoint[] {
+  if (from.loaded) return [{ checkpoint: inMemory(uses) }, { checkpoint: from.flamingo }];
   return [
-    { checkpoint: vision, rename: visionName },
-    { checkpoint: language, rename: (name) => `lang_encoder.${name}`, anyRows: true },
-    ...[flamingo, ...further].map((checkpoint) => ({ checkpoint })),
+    { checkpoint: from.vision, rename: visionName },
+    { checkpoint: from.language, rename: (name) => `lang_encoder.${name}`, anyRows: true },
+    { checkpoint: from.flamingo },
   ];
 }
+
+/** All the weights of the programs, as if a file held them. */
+const inMemory = (uses: readonly WeightUse[]): Checkpoint => ({
+  name: "the loaded model",
+  tensors: new Map(uses.map(({ tensor, from }) => [tensor, { dtype: "float32", shape: from }])),
+  read: () => Promise.reject(bug("internal", "a weight that is loaded was read again")),
+  close: () => Promise.resolve(),
+  [asyncDispose]: () => Promise.resolve(),
+});
 
 /** CLIP's two towers, by their names in its checkpoint. */
 const towers = {

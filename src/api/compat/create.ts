@@ -11,6 +11,7 @@ import { inside } from "../../checkpoints/modelPath.js";
 import type { ImageSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
 import { generationConfiguration } from "../../models/generationConfiguration.js";
+import type { ModelCheckpoints } from "../../runner/weights.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import {
   checkpointOpener,
@@ -104,14 +105,16 @@ export async function createOnPlatform(
     defaults: await languageDefaults(platform, langEncoderPath, tokenizer, signal),
     openCheckpoint: (path, signal) =>
       checkpointOpener(platform, { ...load, signal: signal ?? load.signal })({ path }),
-    async open([flamingo, ...further], signal) {
+    async open({ flamingo, loaded, programs }, signal) {
       const stopped = { ...load, signal: signal ?? load.signal };
+      const openModel = (checkpoints: ModelCheckpoints) =>
+        openOnRuntime(platform, { ...parts, checkpoints, programs }, stopped);
+      if (loaded) return openModel({ loaded, flamingo });
       const open = checkpointOpener(platform, stopped);
       return withClosing(async (closing) => {
         const vision = closing(await open({ path: clipVisionEncoderPretrained }));
         const language = closing(await open({ path: langEncoderPath }));
-        const checkpoints = { vision, language, flamingo: flamingo!, further };
-        return openOnRuntime(platform, parts, checkpoints, stopped);
+        return openModel({ vision, language, flamingo });
       });
     },
   });

@@ -3,16 +3,18 @@
  *
  * Reference: open_flamingo/src/flamingo.py, `Flamingo`.
  */
-import { asyncDispose } from "../../base/dispose.js";
+import { asyncDispose, withClosing } from "../../base/dispose.js";
 import { OpenFlamingoError } from "../../base/errors.js";
 import { anything, boolean, optional, type Reader } from "../../base/fields.js";
 import { quoted } from "../../base/quoted.js";
 import type { Checkpoint } from "../../checkpoints/checkpoint.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
+import type { Compiled } from "../../onnx/compile.js";
 import type { EncodedImage, Prompt } from "../../runner/encodedImages.js";
 import { encodeOnce } from "../../runner/encodeOnce.js";
 import { countImageTokens } from "../../runner/imageIndex.js";
-import { type ModelRunner, tensorNames } from "../../runner/modelRunner.js";
+import { type ModelRunner, programsOf, tensorNames } from "../../runner/modelRunner.js";
+import type { HostTensor } from "../../runtime/hostTensor.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import type { OpenModel } from "../load.js";
 import { readOptions, signal } from "../readOptions.js";
@@ -53,8 +55,8 @@ export interface CompatibleModel extends AsyncDisposable {
   /** The id of `<image>`. */
   readonly mediaTokenId: number;
   /**
-   * Loads trained weights over those of before, and with the first of them the frozen ones. Where it fails after the
-   * keys were compared, the model is without weights: there is no room in memory for the old ones and the new.
+   * Loads trained weights over those of before, and with the first of them the frozen ones. Where it fails, the model
+   * is as before: what the file holds is in memory twice for a moment.
    *
    * @param file a local path: a state dict, or a training checkpoint with its `model_state_dict`
    * @param options.strict whether missing and unexpected keys are an error; true, as in torch. The released checkpoints
@@ -97,15 +99,22 @@ export interface CompatibleModelParts {
   readonly tokenizer: FlamingoTokenizer;
   readonly defaults: LanguageDefaults;
   openCheckpoint(path: string, signal: AbortSignal | undefined): Promise<Checkpoint>;
-  /** @param trained checkpoints of the trained part, in the order in which they are loaded */
-  open(trained: readonly Checkpoint[], signal: AbortSignal | undefined): Promise<OpenModel>;
+  /** @param source the trained file, and the weights of the model that it changes, if there is one */
+  open(
+    source: {
+      readonly flamingo: Checkpoint;
+      readonly loaded: ReadonlyMap<string, HostTensor> | undefined;
+      readonly programs: readonly Compiled[];
+    },
+    signal: AbortSignal | undefined,
+  ): Promise<OpenModel>;
 }
 
 export function createCompatibleModel(parts: CompatibleModelParts): CompatibleModel {
   const { config, tokenizer, defaults } = parts;
   const { image: imageToken, endOfChunk } = tokenizer.special;
   const conditioning: Conditioning = { media: undefined };
-  const stateDicts: string[] = [];
+  let programs: readonly Compiled[] | undefined; // compiled once
   let model: OpenModel | undefined;
   let closed = false;
 
@@ -144,19 +153,18 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
     signal: AbortSignal | undefined,
   ): Promise<LoadedKeys> {
     requireOpen();
-    const names = tensorNames(config);
-    const trained: Checkpoint[] = [];
-    try {
-      for (const path of [...stateDicts, file]) trained.push(await parts.openCheckpoint(path, signal));
-      const keys = compareKeys(names, trained.at(-1)!, strict);
+    programs ??= programsOf(config);
+    const names = tensorNames(programs);
+    return withClosing(async (closing) => {
+      const checkpoint = closing(await parts.openCheckpoint(file, signal));
+      const keys = compareKeys(names, checkpoint, strict);
+      const flamingo = withoutUnexpected(names, checkpoint);
+      // The old model goes when the new one is there: where loading fails, nothing has changed.
+      const next = await parts.open({ flamingo, loaded: model?.runner.weights, programs: programs! }, signal);
       await forget();
-      const wanted = trained.map((checkpoint) => withoutUnexpected(names, checkpoint));
-      model = await parts.open(wanted, signal);
-      stateDicts.push(file);
+      model = next;
       return keys;
-    } finally {
-      for (const checkpoint of trained) await checkpoint.close();
-    }
+    });
   }
 
   // Loads come one after the other: each goes on from the weights of those before it.

@@ -1,7 +1,11 @@
 /** Arguments of the compatible API that make no sense, as a program in JavaScript can give them, and those in other types. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createModelAndTransforms, stack, type TensorData } from "../../../src/index.js";
 import { golden } from "../../goldens.js";
+import { safetensors, tensorsOf } from "../../tensors.js";
 import { tinyModel } from "../../tinyModel.js";
 import { type OpenedTinyModel, openTinyModelByName } from "./opened.js";
 
@@ -200,4 +204,37 @@ test("loads come one after the other; a closed model stays closed and says so", 
   await other.model.close();
   await expect(other.model.forward({ visionX, langX: langX() })).rejects.toMatchObject({ code: "closed" });
   await expect(other.model.loadStateDict(file, { strict: false })).rejects.toMatchObject({ code: "closed" });
+});
+
+test("a load that fails leaves the model as it was, and a later one goes on from there", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "state-dicts-"));
+  try {
+    const other = await openTinyModelByName(tinyModel("tiny-openflamingo-9b"));
+    const expected = (await other.model.forward({ visionX, langX: langX() })).logits;
+    const tensors = await tensorsOf(golden("tiny-openflamingo-9b/checkpoint.pt"));
+    const file = (name: string, change: (data: Float32Array) => void) => {
+      const [key, { shape, data }] = [...tensors].find(([each]) => each.endsWith("perceiver.latents"))!;
+      const changed = data.slice();
+      change(changed);
+      const path = join(folder, name);
+      writeFileSync(path, safetensors(new Map([[key, { shape, data: changed }]])));
+      return path;
+    };
+    const damaged = file("damaged.safetensors", (data) => data.fill(Number.NaN, 5, 6));
+    await expect(other.model.loadStateDict(damaged, { strict: false })).rejects.toMatchObject({
+      code: "weights-not-finite",
+    });
+    expect((await other.model.forward({ visionX, langX: langX() })).logits).toEqual(expected);
+    await other.model.loadStateDict(
+      file("other.safetensors", (data) => data.fill(0.5)),
+      { strict: false },
+    );
+    const changed = (await other.model.forward({ visionX, langX: langX() })).logits;
+    expect(changed).not.toEqual(expected);
+    await other.model.loadStateDict(golden("tiny-openflamingo-9b/checkpoint.pt"), { strict: false });
+    expect((await other.model.forward({ visionX, langX: langX() })).logits).toEqual(expected);
+    await other.model.close();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
