@@ -4,31 +4,29 @@
  * What is no image, damaged, too large or of a kind that is not read is rejected with a specific error.
  */
 import { OpenFlamingoError } from "../base/errors.js";
-import { openBmp } from "./bmp.js";
+import { openBmp } from "./bmp/open.js";
 import { within } from "./deadline.js";
 import { type Format, formatOf } from "./formats.js";
-import type { ImageLimits, ImageSource, OpenImage, Raster } from "./image.js";
-import { openGif, openWithSharp } from "./sharp.node.js";
-import { isWeb, nameOf, readSource, type SourceOptions } from "./source.node.js";
-
-/** `maxPixels` is that above which Pillow takes an image for a decompression bomb. */
-const defaultLimits = { maxBytes: 2 ** 30, maxPixels: 178_956_970, maxSeconds: 30 };
+import type { ImageOptions, ImageSource, OpenImage, Raster } from "./image.js";
+import { type CheckedImageOptions, parseImageOptions } from "./options.js";
+import { type Opening, openAvif, openGif, openTiff, openWithSharp } from "./sharp.node.js";
+import { nameOf, originOf, readSource, type SourceOptions } from "./source.node.js";
 
 /** The formats that are read; any other format is rejected with a specific error. */
 const openers: {
-  readonly [format in Format]?: (file: Uint8Array, signal: AbortSignal) => Promise<OpenImage>;
+  readonly [format in Format]?: (file: Uint8Array, how: Opening) => Promise<OpenImage>;
 } = {
-  JPEG: (file) => openWithSharp("JPEG", file),
-  PNG: (file) => openWithSharp("PNG", file),
-  WebP: (file) => openWithSharp("WebP", file),
+  JPEG: (file, how) => openWithSharp("JPEG", file, how),
+  PNG: (file, how) => openWithSharp("PNG", file, how),
+  WebP: (file, how) => openWithSharp("WebP", file, how),
   GIF: openGif,
-  TIFF: (file) => openWithSharp("TIFF", file),
-  AVIF: (file) => openWithSharp("AVIF", file),
+  TIFF: openTiff,
+  AVIF: openAvif,
   BMP: openBmp,
 };
 const formatsRead = `Formats that are read: ${Object.keys(openers).join(", ")}.`;
 
-export interface DecodeOptions extends SourceOptions, ImageLimits {}
+export interface DecodeOptions extends SourceOptions, ImageOptions {}
 
 /**
  * Reads and decodes one image: JPEG, PNG, WebP, GIF, TIFF, AVIF or BMP; of several in a file the first.
@@ -36,50 +34,43 @@ export interface DecodeOptions extends SourceOptions, ImageLimits {}
  * @returns all its pixels, in the mode in which Pillow opens the file
  * @throws OpenFlamingoError `image-missing` (no such file), `image-unreadable` (a folder, empty, not a
  * image, damaged, cut off, beyond a limit), `image-unsupported` (a format, or a kind of it, that is not read; a
- * source that is not), `network` (it could not be fetched), `usage` (a limit that is no number above 0)
+ * source that is not), `network` (it could not be fetched), `usage` (an option that cannot be; a source that is none)
  * @throws the signal's reason, at once; what decodes the image by then ends by itself
  * @example
  * const raster = await decodeImage("cat.jpg");
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<Raster> {
-  const limits = limitsOf(options);
+  const how = parseImageOptions(options, ["signal", "fetchImage"]);
   const name = nameOf(source);
+  const origin = originOf(source);
   let file: Uint8Array | undefined;
   const late = () => {
-    const code = !file && isWeb(name) ? "network" : "image-unreadable";
-    const limit = count(limits.maxSeconds, "second");
+    const code = !file && origin === "web" ? "network" : "image-unreadable";
+    const limit = count(how.maxSeconds, "second");
     return new OpenFlamingoError(code, `${name}: was not ${file ? "decoded" : "read"} within ${limit}`, {
       hint: "Scale the image down, or raise maxSeconds for an image you trust.",
     });
   };
-  return within(limits.maxSeconds, { signal: options.signal, late }, async (signal) => {
-    file = await readSource(source, name, { ...options, ...limits, signal });
+  return within(how.maxSeconds, { signal: options.signal, late }, async (signal) => {
+    file = await readSource(source, name, { ...options, maxBytes: how.maxBytes, signal });
     signal.throwIfAborted();
-    return decodeFile(file, name, { ...limits, signal });
+    const format = recognise(file, name, { shown: origin === "local" });
+    return decodeFile(file, name, { ...how, format, signal });
   });
-}
-
-function limitsOf(options: ImageLimits): typeof defaultLimits {
-  const limits = { ...defaultLimits };
-  for (const name of ["maxBytes", "maxPixels", "maxSeconds"] as const) {
-    const limit = options[name] ?? limits[name];
-    if (!(limit > 0)) {
-      throw new OpenFlamingoError("usage", `${name} is ${limit}, and must be a number above 0`, {
-        hint: "Infinity is no limit.",
-      });
-    }
-    limits[name] = limit;
-  }
-  return limits;
 }
 
 /** @param name what errors call the image */
 async function decodeFile(
   file: Uint8Array,
   name: string,
-  { maxPixels, maxSeconds, signal }: typeof defaultLimits & { readonly signal: AbortSignal },
+  {
+    format,
+    maxPixels,
+    maxSeconds,
+    orientation,
+    signal,
+  }: CheckedImageOptions & { readonly format: Format; readonly signal: AbortSignal },
 ): Promise<Raster> {
-  const format = recognise(file, name);
   const open = openers[format];
   if (!open) {
     throw new OpenFlamingoError("image-unsupported", `${name}: ${format} images are not read`, {
@@ -94,12 +85,14 @@ async function decodeFile(
     );
   };
 
-  const { width, height, kind, decode } = await open(file, signal).catch(damaged);
+  const { width, height, kind, decode } = await open(file, { signal, upright: orientation === "exif" }).catch(
+    damaged,
+  );
   if (!decode) {
     throw new OpenFlamingoError(
       "image-unsupported",
       `${name}: a ${format} of ${kind}, a kind that is not read`,
-      { hint: "Save the image as RGB." },
+      { hint: "Save the image as PNG, in RGB." },
     );
   }
   if (width * height > maxPixels) {
@@ -113,12 +106,17 @@ async function decodeFile(
   return decode({ seconds: maxSeconds, signal }).catch(damaged);
 }
 
-function recognise(file: Uint8Array, name: string): Format {
+/** @param shown whether an error may show how the file begins */
+function recognise(file: Uint8Array, name: string, { shown }: { readonly shown: boolean }): Format {
   const format = formatOf(file);
   if (format) return format;
   const hint = formatsRead;
   if (file.length === 0) {
     throw new OpenFlamingoError("image-unreadable", `${name}: is empty (0 bytes)`, { hint });
+  }
+  if (!shown) {
+    const found = `${count(file.length, "byte")} of no known image format`;
+    throw new OpenFlamingoError("image-unreadable", `${name}: is not an image but ${found}`, { hint });
   }
   const start = file.subarray(0, 16);
   const text = String.fromCharCode(...start);

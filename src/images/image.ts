@@ -6,15 +6,24 @@
 
 /**
  * A path or a `data:` URI as text; a URL object of `file:`, `data:` or, where there is a function to fetch it,
- * `http:` or `https:`; or the bytes of an image file.
+ * `http:` or `https:`; or the bytes of an image file, at once or as they come. Bytes in memory are copied when reading
+ * begins; a response or a stream can be read once.
  */
-export type ImageSource = string | URL | Uint8Array | Blob;
+export type ImageSource =
+  | string
+  | URL
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | Response
+  | ReadableStream<Uint8Array>;
 
 /** The modes by Pillow's names, each with the samples of one pixel. */
 export const channelsOf = {
   "1": 1, // black and white, kept as 0 and 255
   L: 1, // grey
   "I;16": 1, // grey in 16 bits
+  "I;16B": 1, // the same from a big-endian file, which Pillow resizes in another way
   F: 1, // grey in float32, on any scale: 0 is black and 255 is white
   LA: 2, // grey and alpha
   P: 3, // palette, kept as the colours looked up: taking whole pixels gives the same before and after look-up
@@ -29,14 +38,14 @@ export type Mode = keyof typeof channelsOf;
 export type Raster = ByteRaster | WordRaster | FloatRaster;
 
 export interface ByteRaster {
-  readonly mode: Exclude<Mode, "I;16" | "F">;
+  readonly mode: Exclude<Mode, WordRaster["mode"] | "F">;
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
 }
 
 export interface WordRaster {
-  readonly mode: "I;16";
+  readonly mode: "I;16" | "I;16B";
   readonly width: number;
   readonly height: number;
   readonly data: Uint16Array;
@@ -68,6 +77,17 @@ export interface ImageLimits {
    * interlaced PNG, progressive JPEG): that ends by itself, on a thread that nobody waits for.
    */
   readonly maxSeconds?: number | undefined;
+}
+
+/** How images are read. */
+export interface ImageOptions extends ImageLimits {
+  /**
+   * `"exif"`: an image is turned upright as its file's EXIF data say (or XMP, or in AVIF `irot` and `imir`), like
+   * Pillow's `ImageOps.exif_transpose`. `"none"`, the default: it is left as it is stored, as in OpenFlamingo.
+   *
+   * A TIFF is turned upright in either case: Pillow does so as it opens one.
+   */
+  readonly orientation?: "exif" | "none" | undefined;
 }
 
 /** Until when an image is waited for. */

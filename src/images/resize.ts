@@ -5,7 +5,7 @@
  * sharp's own cubic gives other bytes.
  */
 import { premultiply, unpremultiply } from "./convert.js";
-import { type ByteRaster, channelsOf, type Raster } from "./image.js";
+import { type ByteRaster, channelsOf, type Raster, type WordRaster } from "./image.js";
 import { atOnce, type Steps, samplesOfAStep } from "./turns.js";
 
 /** In pixels. */
@@ -35,7 +35,7 @@ export function* resizing(raster: Raster, to: Size, keep: Box): Steps<Raster> {
   const unscaled = raster.width === to.width && raster.height === to.height;
   if (unscaled || raster.mode === "1" || raster.mode === "P") return yield* nearest(raster, to, keep);
   const resized = yield* bicubic(raster, to, keep);
-  return hasAlpha(resized) ? unpremultiply(resized) : resized;
+  return hasAlpha(resized) ? unpremultiply(resized) : inFileOrder(resized);
 }
 
 function* nearest(raster: Raster, to: Size, keep: Box): Steps<Raster> {
@@ -68,9 +68,12 @@ function* nearestSamples(source: number, target: number, start: number, length: 
   return samples;
 }
 
-/** One pass along the rows and one along the columns, with samples rounded in between; alpha stays multiplied in. */
+/**
+ * One pass along the rows and one along the columns, with samples rounded in between; alpha stays multiplied in, and
+ * bytes of big-endian samples swapped.
+ */
 function* bicubic(raster: Raster, to: Size, keep: Box): Steps<Raster> {
-  const arithmetic = raster.mode === "I;16" ? words : raster.mode === "F" ? floats : bytes;
+  const arithmetic = isWords(raster) ? words : raster.mode === "F" ? floats : bytes;
   const columns = cubicTaps(raster.width, to.width, keep.left, keep.width, arithmetic);
   const rows = cubicTaps(raster.height, to.height, keep.top, keep.height, arithmetic);
   const seen: Box = { left: columns.from, top: rows.from, width: columns.seen, height: rows.seen };
@@ -235,12 +238,12 @@ function resample(
 
 function emptyLike({ mode }: Raster, { width, height }: Size): Raster {
   const length = width * height * channelsOf[mode];
-  if (mode === "I;16") return { mode, width, height, data: new Uint16Array(length) };
+  if (mode === "I;16" || mode === "I;16B") return { mode, width, height, data: new Uint16Array(length) };
   if (mode === "F") return { mode, width, height, data: new Float32Array(length) };
   return { mode, width, height, data: new Uint8Array(length) };
 }
 
-/** A part of an image, as a copy, with its alpha multiplied in. */
+/** A part of an image, as a copy, with its alpha multiplied in, or its samples in the order of the file's bytes. */
 function partOf(raster: Raster, { left, top, width, height }: Box): Raster {
   const channels = channelsOf[raster.mode];
   const part = emptyLike(raster, { width, height });
@@ -248,7 +251,22 @@ function partOf(raster: Raster, { left, top, width, height }: Box): Raster {
     const start = ((top + y) * raster.width + left) * channels;
     part.data.set(raster.data.subarray(start, start + width * channels), y * width * channels);
   }
-  return hasAlpha(part) ? premultiply(part) : part;
+  return hasAlpha(part) ? premultiply(part) : inFileOrder(part);
+}
+
+/**
+ * Samples of big-endian files with their two bytes swapped, there and back; other images are returned as they are.
+ *
+ * Pillow 12.3.0 weighs the samples of such files without regard to the order of their bytes. The result is noise, but
+ * it is what a model sees there.
+ */
+function inFileOrder(raster: Raster): Raster {
+  if (raster.mode !== "I;16B") return raster;
+  return { ...raster, data: raster.data.map((sample) => ((sample & 255) << 8) | (sample >> 8)) };
+}
+
+function isWords(raster: Raster): raster is WordRaster {
+  return raster.mode === "I;16" || raster.mode === "I;16B";
 }
 
 function hasAlpha(raster: Raster): raster is ByteRaster {

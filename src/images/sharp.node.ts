@@ -4,13 +4,15 @@
  * That the samples are Pillow's was measured format by format and kind by kind, and a kind has a mode below
  * only where they are. AVIF alone is let in though it differs, as its decoders do. Measured on the goldens
  * (Pillow 12.3.0, sharp 0.35.5), in steps of 255: at most 16, 0.5 in the mean (4:2:0); at most 1, 0.2 in the
- * mean (4:4:4); at most 70, 0.7 in the mean (with alpha). And sharp turns an AVIF that asks for it.
+ * mean (4:4:4); at most 70, 0.7 in the mean (with alpha).
  */
 import sharp, { type Metadata, type Sharp } from "sharp";
+import { readAvif } from "./avif.js";
 import type { Format } from "./formats.js";
 import { gifRaster, readGif } from "./gif.js";
 import type { Mode, OpenImage, Raster, Until } from "./image.js";
-import { tiffMode } from "./tiff.js";
+import { orientationOf } from "./orientation.js";
+import { readTiff } from "./tiff.js";
 import { inTurns, type Steps, samplesOfAStep } from "./turns.js";
 
 type ModeOf = (metadata: Metadata, file: Uint8Array) => Mode | undefined;
@@ -29,9 +31,6 @@ const modeIn = {
   // The extended form (VP8X) has a flag for alpha; without it sharp may still see some in an animation.
   WebP: ({ hasAlpha }, { 15: form, 20: flags }) =>
     (form === "X".charCodeAt(0) ? flags! & 0x10 : hasAlpha) ? "RGBA" : "RGB",
-
-  TIFF: (_, file) => tiffMode(file),
-  AVIF: ({ hasAlpha }) => (hasAlpha ? "RGBA" : "RGB"),
 } as const satisfies { readonly [format in Format]?: ModeOf };
 
 /** The colour space in which sharp hands out each mode's samples unchanged. */
@@ -39,6 +38,7 @@ const spaceOf: { readonly [mode in Mode]: string } = {
   "1": "b-w",
   L: "b-w",
   "I;16": "grey16",
+  "I;16B": "grey16",
   F: "b-w",
   LA: "srgb", // as grey, sharp would drop the alpha
   P: "srgb",
@@ -47,19 +47,46 @@ const spaceOf: { readonly [mode in Mode]: string } = {
   CMYK: "cmyk",
 };
 
+/** What the caller wants of an image whose header is read. */
+export interface Opening {
+  readonly signal: AbortSignal;
+  /** Whether it is turned as its metadata say. */
+  readonly upright: boolean;
+}
+
 /** Reads the header. Errors, here and in decoding, are sharp's own and mean a damaged file. */
-export async function openWithSharp(format: keyof typeof modeIn, file: Uint8Array): Promise<OpenImage> {
-  const { image, metadata, kind } = await open(file);
+export async function openWithSharp(
+  format: keyof typeof modeIn,
+  file: Uint8Array,
+  { upright }: Opening,
+): Promise<OpenImage> {
+  const { image, metadata, kind } = await open(file, {
+    manyWarnings: format === "JPEG" && hasFewScans(file),
+  });
   const modeOf: ModeOf = modeIn[format];
-  const mode = modeOf(metadata, file);
-  // Pillow turns a TIFF upright as it loads it, and no other format.
-  if (format === "TIFF") image.autoOrient();
-  const { width, height } = metadata;
-  return { width, height, kind, decode: mode && ((until) => decode(image, mode, until)) };
+  if (upright) turn(image, orientationOf(metadata));
+  return opened({ image, kind, mode: modeOf(metadata, file) }, metadata);
+}
+
+/** The same for a TIFF, which Pillow turns upright as it loads it, and no other format. */
+export async function openTiff(file: Uint8Array): Promise<OpenImage> {
+  const { mode, orientation, ...header } = readTiff(file);
+  if (!mode) return { ...header, decode: undefined };
+  const { image, metadata } = await open(file);
+  turn(image, orientation ?? orientationOf({ xmp: metadata.xmp }));
+  return opened({ image, kind: header.kind, mode }, metadata);
+}
+
+/** The same for an AVIF, without what it wants done with its pixels. */
+export async function openAvif(file: Uint8Array, { upright }: Opening): Promise<OpenImage> {
+  const { plain, orientation } = readAvif(file);
+  const { image, metadata, kind } = await open(plain);
+  if (upright) turn(image, orientation === 1 ? orientationOf({ xmp: metadata.xmp }) : orientation);
+  return opened({ image, kind, mode: metadata.hasAlpha ? "RGBA" : "RGB" }, metadata);
 }
 
 /** The same for the first image of a GIF. */
-export async function openGif(file: Uint8Array, signal: AbortSignal): Promise<OpenImage> {
+export async function openGif(file: Uint8Array, { signal }: Opening): Promise<OpenImage> {
   const gif = await inTurns(readGif(file), signal);
   const { image, kind } = await open(gif.first);
   return {
@@ -71,13 +98,54 @@ export async function openGif(file: Uint8Array, signal: AbortSignal): Promise<Op
   };
 }
 
-async function open(file: Uint8Array): Promise<{ image: Sharp; metadata: Metadata; kind: string }> {
+const opened = (
+  { image, kind, mode }: { image: Sharp; kind: string; mode: Mode | undefined },
+  { width, height }: Metadata,
+): OpenImage => ({ width, height, kind, decode: mode && ((until) => decode(image, mode, until)) });
+
+/** @param manyWarnings whether a JPEG may have any number of damaged stretches, as in Pillow; otherwise about fifty */
+async function open(
+  file: Uint8Array,
+  { manyWarnings = false } = {},
+): Promise<{ image: Sharp; metadata: Metadata; kind: string }> {
   // Warnings do not fail: a JPEG with stray bytes, as some cameras write it, gives the pixels that Pillow
   // gets too, and what is cut off is an error for both. The limit on pixels is the caller's.
-  const image = sharp(file, { failOn: "error", ignoreIcc: true, limitInputPixels: false });
+  const options = { failOn: "error", ignoreIcc: true, limitInputPixels: false } as const;
+  const image = sharp(file, { ...options, unlimited: manyWarnings });
   const metadata = await image.metadata();
   const { channels, depth, space } = metadata;
   return { image, metadata, kind: `${channels} × ${depth} a pixel (${space})` };
+}
+
+/**
+ * Whether a JPEG has so few scans that the decoder's own limits are not needed: a progressive JPEG may have thousands,
+ * each of which costs as much as an image. Scans of thumbnails and of later images are counted too.
+ */
+function hasFewScans(file: Uint8Array): boolean {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  let at = -1;
+  for (let scans = 0; scans <= 100; scans++) {
+    at = bytes.indexOf("ffda", at + 1, "hex");
+    if (at < 0) return true;
+  }
+  return false;
+}
+
+/** What each EXIF orientation needs: left and right, or top and bottom, change places, then degrees clockwise. */
+const turns: { readonly [orientation: number]: readonly [degrees: number, mirror?: "flop" | "flip"] } = {
+  2: [0, "flop"],
+  3: [180],
+  4: [0, "flip"],
+  5: [270, "flop"],
+  6: [90],
+  7: [90, "flop"],
+  8: [270],
+};
+
+function turn(image: Sharp, orientation: number): void {
+  const [degrees, mirror] = turns[orientation] ?? [0];
+  if (degrees) image.rotate(degrees);
+  if (mirror) image[mirror]();
 }
 
 async function decode(image: Sharp, mode: Mode, { seconds, signal }: Until): Promise<Raster> {
@@ -86,12 +154,13 @@ async function decode(image: Sharp, mode: Mode, { seconds, signal }: Until): Pro
   image.pipelineColourspace(spaceOf[mode]).toColourspace(spaceOf[mode]);
   if (mode === "LA" || mode === "RGBA") image.ensureAlpha();
   else image.removeAlpha();
-  const depth = mode === "I;16" ? "ushort" : mode === "F" ? "float" : "uchar";
+  const words = mode === "I;16" || mode === "I;16B";
+  const depth = words ? "ushort" : mode === "F" ? "float" : "uchar";
   const { data: samples, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true });
   const { width, height } = info;
 
   const { buffer, byteOffset, length } = samples;
-  if (mode === "I;16") return { mode, width, height, data: new Uint16Array(buffer, byteOffset, length / 2) };
+  if (words) return { mode, width, height, data: new Uint16Array(buffer, byteOffset, length / 2) };
   if (mode === "F") return { mode, width, height, data: new Float32Array(buffer, byteOffset, length / 4) };
   const data = new Uint8Array(buffer, byteOffset, length);
   if (mode === "LA") return { mode, width, height, data: await inTurns(redAndAlpha(data), signal) };

@@ -29,29 +29,20 @@ export const gifFrame = (width = 1, height = 1): string =>
 export const gif = (width: number, height: number, frames: string): string =>
   `GIF89a${le(width, 2)}${le(height, 2)}\x80\0\0\0\0\0\xff\xff\xff${frames}\x3b`;
 
+const commonTags = { 256: 2, 257: 1, 258: 8, 259: 1, 262: 1, 273: 0, 277: 1, 278: 1, 279: 2, 339: 1 };
+
 /** Pages of 2 × 1 pixels of 8-bit grey, but for the tags that are given. */
 export function tiff(pages: number, tags: { [tag: number]: number } = {}, next = 0): string {
-  const size = 2 + 12 * 10 + 4;
+  const count = Object.keys({ ...tags, ...commonTags }).length;
+  const size = 2 + 12 * count + 4;
   const samples = 8 + pages * size;
-  const all = {
-    256: 2,
-    257: 1,
-    258: 8,
-    259: 1,
-    262: 1,
-    273: samples,
-    277: 1,
-    278: 1,
-    279: 2,
-    339: 1,
-    ...tags,
-  };
+  const all = { ...commonTags, 273: samples, ...tags };
   const entries = Object.entries(all).map(([tag, value]) => {
     const type = tag === "273" ? 4 : 3; // a place has 32 bits, all else 16
     return le(Number(tag), 2) + le(type, 2) + le(1, 4) + le(value, 4);
   });
   const page = (i: number) =>
-    le(10, 2) + entries.join("") + le(i === pages - 1 ? next : 8 + (i + 1) * size, 4);
+    le(count, 2) + entries.join("") + le(i === pages - 1 ? next : 8 + (i + 1) * size, 4);
   return `II*\0${le(8, 4)}${Array.from({ length: pages }, (_, i) => page(i)).join("")}\x07\x09`;
 }
 
@@ -138,7 +129,7 @@ const unsupported: readonly Row[] = [
   ["icon", "hide an image in an image", "\0\0\x01\0\x01\0", "ICO images are not read"],
   ["Photoshop file", "have layers counted", "8BPS\0\x01", "Photoshop images are not read"],
   ["BigTIFF", "have sizes of 64 bits believed", "II+\0\x08\0\0\0", "BigTIFF images are not read"],
-  ["TIFF of signed samples", "have negative light", tiff(1, { 339: 2 }), "a TIFF of 1 × char a pixel"],
+  ["TIFF of signed samples", "have negative light", tiff(1, { 339: 2 }), "a TIFF of 1 × 8 bits a pixel (signed grey)"],
 ];
 
 export const hostileImages: readonly HostileRow[] = [

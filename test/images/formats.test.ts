@@ -3,6 +3,7 @@ import sharp from "sharp";
 import { expect, test } from "vitest";
 import { decodeImage } from "../../src/images/decode.node.js";
 import { readGif } from "../../src/images/gif.js";
+import { resize } from "../../src/images/resize.js";
 import { atOnce } from "../../src/images/turns.js";
 import { grey, rejection } from "./rejection.js";
 
@@ -59,11 +60,11 @@ test("a BMP cut off, or of a kind that is not read, is rejected", async () => {
   for (let length = 2; length < whole.length; length++) {
     expect(await rejection(whole.subarray(0, length))).toMatchObject({ code: "image-unreadable" });
   }
-  expect(await rejection(bmp(8, [], { compression: 1 }))).toMatchObject({
+  expect(await rejection(bmp(8, [], { compression: 4 }))).toMatchObject({
     code: "image-unsupported",
-    message: "the image: a BMP of 8 bits a pixel, compression 1, a kind that is not read",
+    message: "the image: a BMP of 8 bits a pixel, compression 4, a kind that is not read",
   });
-  expect((await rejection(bmp(4, []))).message).toContain("a BMP of 4 bits a pixel, a kind that is not read");
+  expect((await rejection(bmp(2, []))).message).toContain("a BMP of 2 bits a pixel, a kind that is not read");
 });
 
 const [red, green, blue, white] = [
@@ -150,7 +151,7 @@ test("a TIFF of either byte order is read, and white may be 0", async () => {
   for (const littleEndian of [true, false]) {
     const [one, two] = littleEndian ? [1, 0] : [0, 1];
     expect(await decodeImage(tiff({ 258: 16, 262: 1 }, [one, two, one, two], littleEndian))).toEqual({
-      mode: "I;16",
+      mode: littleEndian ? "I;16" : "I;16B",
       width: 2,
       height: 1,
       data: Uint16Array.of(1, 1),
@@ -162,13 +163,39 @@ test("a TIFF of either byte order is read, and white may be 0", async () => {
   }
 });
 
+test("big-endian grey of 16 bits is resized to what Pillow makes of it", async () => {
+  const samples = [300, 2, 70, 40_000, 5, 65_535].flatMap((value) => [value >> 8, value & 255]);
+  const raster = await decodeImage(tiff({ 256: 6, 258: 16, 262: 1 }, samples, false));
+  expect(raster.mode).toBe("I;16B");
+  // Pillow 12.3.0: Image.resize to 4 × 1 and to 9 × 1 with BICUBIC.
+  expect([...resize(raster, { width: 4, height: 1 }).data]).toEqual([17690, 59439, 10534, 36262]);
+  expect([...resize(raster, { width: 9, height: 1 }).data]).toEqual([
+    50222, 15636, 53511, 42045, 18507, 14390, 0, 24710, 65535,
+  ]);
+});
+
 test.each([
-  ["1 × short a pixel (grey16)", { 258: 16, 262: 1, 339: 2 }], // signed
-  ["1 × ushort a pixel (grey16)", { 258: 16, 262: 0 }], // Pillow takes white for black
-  ["1 × uint a pixel (b-w)", { 258: 32, 262: 1 }],
-])("a TIFF of %s, not Pillow's pixel for pixel, is rejected", async (kind, tags) => {
-  expect(await rejection(tiff(tags, Array(16).fill(0)))).toMatchObject({
-    code: "image-unsupported",
-    message: `the image: a TIFF of ${kind}, a kind that is not read`,
-  });
+  ["1 × 16 bits a pixel (signed grey)", { 258: 16, 262: 1, 339: 2 }],
+  ["1 × 16 bits a pixel (grey, white is 0)", { 258: 16, 262: 0 }], // Pillow takes white for black
+  ["1 × 32 bits a pixel (grey)", { 258: 32, 262: 1 }],
+  ["1 × 12 bits a pixel (grey)", { 258: 12, 262: 1 }],
+  ["1 × 64 bits a pixel (float grey)", { 258: 64, 262: 1, 339: 3 }],
+  ["1 × 16 bits a pixel (float grey)", { 258: 16, 262: 1, 339: 3 }],
+  ["3 × 12 bits a pixel (RGB)", { 258: 12, 262: 2, 277: 3 }],
+  ["3 × 8 bits a pixel (CIE L*a*b*)", { 258: 8, 262: 8, 277: 3 }],
+  ["3 × 8 bits a pixel (YCbCr)", { 258: 8, 262: 6, 277: 3 }],
+  ["1 × 8 bits a pixel (photometric 32803)", { 258: 8, 262: 32803 }],
+  ["1 × 8 bits a pixel (grey), compressed with Zstandard", { 258: 8, 262: 1, 259: 50_000 }],
+  ["3 × 16 bits a pixel (RGB), compressed with LZMA", { 258: 16, 262: 2, 277: 3, 259: 34_925 }],
+  ["1 × 12 bits a pixel (grey), compressed with LZW", { 258: 12, 262: 1, 259: 5 }],
+  ["3 × 8 bits a pixel (RGB), compressed with WebP", { 258: 8, 262: 2, 277: 3, 259: 50_001 }],
+  ["3 × 8 bits a pixel (RGB), compressed with method 12345", { 258: 8, 262: 2, 277: 3, 259: 12_345 }],
+])("a TIFF of %s, not Pillow's pixel for pixel, is rejected by what it is", async (kind, tags) => {
+  for (const littleEndian of [true, false]) {
+    expect(await rejection(tiff(tags, Array(48).fill(0), littleEndian))).toMatchObject({
+      code: "image-unsupported",
+      message: `the image: a TIFF of ${kind}, a kind that is not read`,
+      hint: "Save the image as PNG, in RGB.",
+    });
+  }
 });

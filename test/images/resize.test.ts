@@ -12,7 +12,8 @@ function noise(mode: Mode, width: number, height: number, seed: number): Raster 
     return state >>> 16;
   };
   const length = width * height * channelsOf[mode];
-  if (mode === "I;16") return { mode, width, height, data: Uint16Array.from({ length }, next) };
+  if (mode === "I;16" || mode === "I;16B")
+    return { mode, width, height, data: Uint16Array.from({ length }, next) };
   if (mode === "F") return { mode, width, height, data: Float32Array.from({ length }, next) };
   return { mode, width, height, data: Uint8Array.from({ length }, () => next() >> 8) };
 }

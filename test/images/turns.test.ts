@@ -11,7 +11,8 @@ const modes = Object.keys(channelsOf) as Mode[];
 function ramp(mode: Mode, width: number, height: number): Raster {
   const length = width * height * channelsOf[mode];
   const value = (_: unknown, i: number) => Math.imul(i, 2654435761) >>> 24;
-  if (mode === "I;16") return { mode, width, height, data: Uint16Array.from({ length }, value) };
+  if (mode === "I;16" || mode === "I;16B")
+    return { mode, width, height, data: Uint16Array.from({ length }, value) };
   if (mode === "F") return { mode, width, height, data: Float32Array.from({ length }, value) };
   return { mode, width, height, data: Uint8Array.from({ length }, value) };
 }
