@@ -65,4 +65,4 @@ export type { Answer } from "./generate/answers.js";
 export type { LogitsProcessor, RowState } from "./generate/processors.js";
 export type { RankOptions } from "./generate/rank.js";
 export type { FinishReason, Piece } from "./generate/stream.js";
-export type { ImageLimits, ImageSource } from "./images/index.js";
+export type { ImageLimits, ImageSource, Orientation } from "./images/index.js";

@@ -49,10 +49,16 @@ export const node: Platform = {
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
   async decodeImage(source, options) {
     const { decodeImage } = await import("../images/decode.node.js").catch((cause: unknown) => {
-      throw new OpenFlamingoError("backend", "the package sharp, which decodes images, cannot be loaded", {
-        hint: "Run npm install again with optional dependencies: its binaries come in one for each platform.",
-        cause,
-      });
+      // sharp's own words go on for a page; the first line says what is wrong.
+      const [words] = String(cause instanceof Error ? cause.message : cause).split("\n");
+      throw new OpenFlamingoError(
+        "backend",
+        `the package sharp, which decodes images, cannot be loaded: ${words}`,
+        {
+          hint: "Run npm install again with optional dependencies: its binaries come in one for each platform.",
+          cause,
+        },
+      );
     });
     return decodeImage(source, {
       ...options,

@@ -8,7 +8,7 @@ import { defaultLimits, type OpenOptions, type ReaderLimits } from "../checkpoin
 import type { ModelDescription } from "../checkpoints/modelFolder.js";
 import { beside, type ModelPath } from "../checkpoints/modelPath.js";
 import {
-  type ImageLimits,
+  type ImageOptions,
   type ImageSource,
   type Preprocessing,
   preprocess,
@@ -42,7 +42,7 @@ export interface Platform {
   warn(text: string): void;
   decodeImage(
     source: ImageSource,
-    options: ImageLimits & Pick<LoadOptions, "allowPrivateAddresses" | "signal">,
+    options: ImageOptions & Pick<LoadOptions, "allowPrivateAddresses" | "signal">,
   ): Promise<Raster>;
 }
 
@@ -117,10 +117,15 @@ export const imageReader =
   (
     platform: Pick<Platform, "decodeImage">,
     { preprocessing }: Pick<ModelParts, "preprocessing">,
-    { limits, allowPrivateAddresses }: Pick<LoadOptions, "limits" | "allowPrivateAddresses">,
+    { limits, ...options }: Pick<LoadOptions, "limits" | "orientation" | "allowPrivateAddresses">,
   ): FlamingoParts["readImage"] =>
   async (source, signal) => {
-    const raster = await platform.decodeImage(source, { ...limits?.images, allowPrivateAddresses, signal });
+    const raster = await platform.decodeImage(source, {
+      ...limits?.images,
+      orientation: options.orientation,
+      allowPrivateAddresses: options.allowPrivateAddresses,
+      signal,
+    });
     return preprocess(await toSquare(raster, preprocessing.size, { signal }), preprocessing);
   };
 

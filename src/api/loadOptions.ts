@@ -10,7 +10,7 @@ import {
   type Reader,
 } from "../base/fields.js";
 import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
-import type { ImageLimits } from "../images/index.js";
+import type { ImageLimits, Orientation } from "../images/index.js";
 import type { LoadProgress } from "../runner/weights.js";
 import { mostThreads } from "../runtime/threads.js";
 import { signal } from "./readOptions.js";
@@ -37,6 +37,11 @@ export interface LoadOptions {
         readonly checkpoints?: { readonly [Name in keyof ReaderLimits]?: number | undefined } | undefined;
       }
     | undefined;
+  /**
+   * "exif": images are turned upright as their EXIF data say. "none": they are left as they are stored, as in
+   * OpenFlamingo. Default: "none".
+   */
+  readonly orientation?: Orientation | undefined;
   /**
    * Whether an image's URL may lead to addresses that are not public: this machine, its network, a cloud's metadata
    * server. true is for URLs and servers that you trust, redirects of theirs included. Default: false.
@@ -69,6 +74,7 @@ export const loadReaders = {
       checkpoints: optional(object(checkpointLimits)),
     }),
   ),
+  orientation: optional(oneOf<Orientation>("exif", "none")),
   allowPrivateAddresses: optional(boolean),
   signal,
   onProgress: optional(anyFunction<LoadProgress>()),

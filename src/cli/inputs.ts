@@ -30,7 +30,7 @@ export async function imageInputs(paths: readonly string[]): Promise<readonly Im
 
 async function inputsOf(path: string): Promise<readonly ImageInput[]> {
   if (path === "-")
-    return [{ name: "-", source: () => Readable.toWeb(process.stdin) as unknown as ImageSource }];
+    return [{ name: "-", source: () => Readable.toWeb(process.stdin) as ReadableStream<Uint8Array> }];
   // Whatever else is wrong with a path is reported where it is read.
   const stats = await stat(path).catch(() => undefined);
   if (!stats?.isDirectory()) return [{ name: path, source: () => path }];

@@ -40,7 +40,7 @@ export interface DecodeOptions extends SourceOptions, ImageOptions {}
  * const raster = await decodeImage("cat.jpg");
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<Raster> {
-  const how = parseImageOptions(options, ["signal", "fetchImage"]);
+  const how = parseImageOptions(options);
   const name = nameOf(source);
   const origin = originOf(source);
   let file: Uint8Array | undefined;

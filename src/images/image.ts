@@ -79,15 +79,18 @@ export interface ImageLimits {
   readonly maxSeconds?: number | undefined;
 }
 
+/**
+ * `"exif"`: an image is turned upright as its file's EXIF data say (or XMP, or in AVIF `irot` and `imir`), like
+ * Pillow's `ImageOps.exif_transpose`. `"none"`: it is left as it is stored, as in OpenFlamingo.
+ *
+ * A TIFF is turned upright in either case: Pillow does so as it opens one.
+ */
+export type Orientation = "exif" | "none";
+
 /** How images are read. */
 export interface ImageOptions extends ImageLimits {
-  /**
-   * `"exif"`: an image is turned upright as its file's EXIF data say (or XMP, or in AVIF `irot` and `imir`), like
-   * Pillow's `ImageOps.exif_transpose`. `"none"`, the default: it is left as it is stored, as in OpenFlamingo.
-   *
-   * A TIFF is turned upright in either case: Pillow does so as it opens one.
-   */
-  readonly orientation?: "exif" | "none" | undefined;
+  /** Default: "none". */
+  readonly orientation?: Orientation | undefined;
 }
 
 /** Until when an image is waited for. */

@@ -354,11 +354,13 @@ test("a password or a token in an address is not shown", async () => {
     "https://hunter2@example.org/cat.jpg#hunter2",
     "https://example.org/cat.jpg?hunter2",
     "HTTPS://user:hunter2@example.org/cat.jpg",
+    " https://user:hunter2@example.org/cat.jpg",
+    "ht\ntps://user:hunter2@example.org/cat.jpg",
   ]) {
     for (const source of [address, new URL(address)]) {
       const { message } = await rejection(source);
       expect(message).not.toContain("hunter2");
-      expect(message).toMatch(/^https:\/\/example.org\/cat.jpg/i);
+      expect(message).toMatch(/^https:\/\/example.org\/cat.jpg: /);
     }
   }
 });
@@ -368,13 +370,8 @@ test("a name does not steer the terminal, nor turn the reading around", async ()
   expect(message).toBe("cat[31mjpg.exe: there is no such file");
 });
 
-test("an unknown option is named, and a limit that is no number", async () => {
+test("a limit that is no number is rejected, whatever it looks like", async () => {
   const wrong = (options: object) => rejection(png, options as DecodeOptions);
-  expect(await wrong({ maxPixel: 3 })).toMatchObject({
-    code: "usage",
-    message: '"maxPixel" is no option of reading an image',
-    hint: "The options are maxBytes, maxPixels, maxSeconds, orientation.",
-  });
   expect((await wrong({ maxPixels: "100" })).message).toBe(
     'maxPixels is "100", and must be a number above 0',
   );
