@@ -3,10 +3,10 @@
  * The number is a folder's budget in lines: a question ("is this still one idea?"), not a wall.
  */
 export const layers = [
-  { base: 900 },
-  { graph: 2600, runtime: 1800, checkpoints: 2000, text: 1400, images: 1250, net: 600 },
-  { models: 2000, onnx: 700 },
-  { runner: 1500 },
+  { base: 700 },
+  { graph: 2600, runtime: 1800, checkpoints: 2250, text: 1050, images: 1250 },
+  { models: 1500, onnx: 700 },
+  { backend: 1500 },
   { generate: 1400 },
   { api: 2700 },
   {},

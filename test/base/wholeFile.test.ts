@@ -16,9 +16,21 @@ import {
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { requireWritable, writeWhole } from "../../src/base/wholeFile.node.js";
 import { rejected } from "../reliability.js";
+
+/** The mode of each file in the moment in which it is made. */
+const modesAtFirst = vi.hoisted((): number[] => []);
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof import("node:fs/promises")>();
+  const open: typeof real.open = async (path, flags, mode) => {
+    const file = await real.open(path, flags, mode);
+    if (flags === "wx") modesAtFirst.push((await file.stat()).mode & 0o7777);
+    return file;
+  };
+  return { ...real, open };
+});
 
 let folder: string;
 beforeEach(() => {
@@ -83,6 +95,7 @@ test.skipIf(!hasModes).each(["600", "640", "644", "666", "755", "400"])(
     });
     expect(modeOf(path)).toBe(mode);
     expect(readFileSync(path, "utf8")).toBe("new");
+    expect(modesAtFirst.at(-1)).toBe(0o600);
   },
 );
 

@@ -181,7 +181,7 @@ const pickles: readonly Row[] = [
   ],
   [
     "an empty tensor at the end of its storage, and one of an element",
-    () => load(tensor({ size: 3, offset: 3, shape: [0], strides: [1] })),
+    () => load(tensor({ size: 3, offset: 3, shape: [3, 0], strides: [1, 1] })),
     () => load(tensor({ size: 3, offset: 3, shape: [1], strides: [1] })),
     "reaches element 3 of a storage of 3",
   ],
@@ -199,8 +199,8 @@ const pickles: readonly Row[] = [
   ],
   [
     "an axis of one element with any stride, and one of two",
-    () => load(tensor({ size: 9, shape: [1, 3], strides: [1, 1] })),
-    () => load(tensor({ size: 9, shape: [2, 3], strides: [1, 1] })),
+    () => load(tensor({ size: 9, shape: [3, 1], strides: [2, 3] })),
+    () => load(tensor({ size: 9, shape: [3, 2], strides: [2, 3] })),
     "whose elements overlap",
   ],
   [

@@ -266,11 +266,29 @@ test.each([
   expect(await readText({ folder: root, path: join(root, "config.json") })).toMatchObject({
     fault: "is a link that leaves the folder",
   });
-  // Nor is the folder of all snapshots one of them.
-  const above = join(moved, snapshots);
-  expect(await readText({ folder: above, path: join(above, "0123abc/config.json") })).toMatchObject({
+});
+
+test("the folder of all snapshots is none of them: links to blobs leave it", async () => {
+  const { cache } = hubCache();
+  const folder = join(cache, "snapshots");
+  expect(await readText({ folder, path: join(folder, "0123abc/config.json") })).toMatchObject({
     fault: "is a link that leaves the folder",
   });
+});
+
+test("a folder whose name begins with two dots is in the folder, as mounted volumes have it", async () => {
+  fs.mkdirSync(join(folder, "..data"));
+  fs.writeFileSync(join(folder, "..data/config.json"), "mounted");
+  fs.symlinkSync("..data/config.json", join(folder, "config.json"));
+  expect(await readText({ folder, path: join(folder, "config.json") })).toEqual({ text: "mounted" });
+});
+
+test("a link that comes in a file's place right before it is opened is not even opened", async () => {
+  let times = 0;
+  meanwhile.before!.open = exchangeFile((at) => fs.symlinkSync(join(outside, "lang/config.json"), at));
+  meanwhile.after!.open = () => times++;
+  expect(await config()).toMatchObject({ fault: "was replaced while it was opened" });
+  expect(times, "files that were opened").toBe(0);
 });
 
 test("what the caller named may be a link to anywhere, but must be a file", async () => {

@@ -123,6 +123,15 @@ const zips: Table = [
     '"m/data.pklx" overlaps the entry before it',
   ),
   lies(
+    "an entry that ends a byte inside the next",
+    "have a byte read as the end of one entry and as the header of another",
+    zip([
+      { ...weights, name: "m/data/1", flags: 8, central: { size: 13 }, local: { crc: 0, size: 0 } },
+      { ...data, name: "m/data/2" },
+    ]),
+    '"m/data/2" overlaps the entry before it',
+  ),
+  lies(
     "an entry inside another",
     "hide an archive in an archive",
     zip([data, { ...weights, central: { offset: 50 } }]),

@@ -5,9 +5,11 @@ import { type CreateOptions, createOnPlatform, type ModelAndTransforms } from ".
 
 /**
  * Makes a model, its image processor and its tokenizer, with the reference implementation's names, shapes and defaults.
- * The model answers after `loadStateDict`. Paths are local.
+ * The model answers after `loadStateDict`. Paths are local; those that are given here may be links to anywhere, the
+ * files in a given folder may not be links that leave it (but a snapshot of a hub cache may be given).
  *
- * @throws OpenFlamingoError `model-…`, `tokenizer-invalid`, `usage`
+ * @throws OpenFlamingoError `model-…`, `tokenizer-invalid`, `usage`; `checkpoint-…` for weights of CLIP or of the
+ *   language model that are not there, or of no kind that is read
  * @example
  * const { model, imageProcessor, tokenizer } = await createModelAndTransforms({
  *   clipVisionEncoderPath: "ViT-L-14",
