@@ -2,11 +2,12 @@
 import { OpenFlamingoError } from "../base/errors.js";
 
 /** The error for a file that is truncated or contradicts itself. */
-export const damaged = (name: string, what: string, cause?: unknown): OpenFlamingoError =>
-  new OpenFlamingoError("checkpoint-damaged", `${name}: ${what}`, {
-    hint: "The file is not whole, or was changed after it was written: fetch it again.",
-    cause,
-  });
+export const damaged = (
+  name: string,
+  what: string,
+  cause?: unknown,
+  hint = "The file is not whole, or was changed after it was written: fetch it again.",
+): OpenFlamingoError => new OpenFlamingoError("checkpoint-damaged", `${name}: ${what}`, { hint, cause });
 
 /** The error for a file that may be whole, but is of a kind that is not read. */
 export const rejected = (name: string, what: string, hint: string): OpenFlamingoError =>

@@ -41,8 +41,8 @@ export function withPlainNames<Of>(tensors: ReadonlyMap<string, Of>, file: strin
     const own = plainName(name);
     const other = saved.get(own);
     if (other !== undefined) {
-      const names = `as ${quoted(other)} and as ${quoted(name)}`;
-      throw damaged(file, `holds the tensor ${quoted(own)} twice, ${names}`);
+      const what = `holds the tensor ${quoted(own)} twice, as ${quoted(other)} and as ${quoted(name)}`;
+      throw damaged(file, what, undefined, "Save the state dict of the model alone, or of what wraps it.");
     }
     saved.set(own, name);
     plain.set(own, tensor);
