@@ -4,7 +4,6 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { beamSearch } from "../../src/generate/beams.js";
-import type { TokenTree, TreeOptions } from "../../src/runner/tokenTree.js";
 import { compared } from "../parity.js";
 import { onBackends, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 import {
@@ -72,71 +71,3 @@ async function search(tinyModel: TinyModel, given: GenerationCase, row: number) 
     endTokens: endTokensOf(given),
   });
 }
-
-/** An runner whose logits after a token are a row of a table; after the prompt, the first. */
-function tableEngine(table: readonly (readonly number[])[]) {
-  const seen = { closed: 0, capacity: undefined as TreeOptions | undefined, calls: 0 };
-  const runner = {
-    tokenTree: async (_: unknown, capacity: TreeOptions): Promise<TokenTree> => {
-      seen.capacity = capacity;
-      return {
-        prefill: async () => Float32Array.from(table[0]!),
-        add: async (children) => {
-          seen.calls++;
-          return children.map(({ token }) => Float32Array.from(table[token]!));
-        },
-        clear: () => {},
-        close: () => {
-          seen.closed++;
-        },
-      };
-    },
-  };
-  return { runner, seen };
-}
-const prompt = { ids: [0], images: [] };
-/** Most probable first: 1 after the prompt, 2 after 1, then the end, 3. */
-const table = [
-  [0, 5, 2, 1],
-  [0, 2, 5, 1],
-  [0, 1, 2, 5],
-  [3, 0, 1, 2],
-];
-
-test("one beam is the greedy answer, with the sum of its log-probabilities", async () => {
-  const { runner, seen } = tableEngine(table);
-  const options = { beams: 1, maxNewTokens: 5, endTokens: [3], lengthPenalty: 0 };
-  const [sequence] = await beamSearch(runner, prompt, options);
-  expect(sequence).toMatchObject({ ids: [1, 2, 3], finished: "end" });
-  expect(sequence!.logProbs).toHaveLength(3);
-  expect(sequence!.score).toBeCloseTo(sequence!.logProbs.reduce((a, b) => a + b));
-  expect(seen).toMatchObject({ closed: 1, capacity: { nodes: 4, depth: 5 } });
-});
-
-test("without end tokens sequences grow to the greatest length, which needs one run less than tokens", async () => {
-  const { runner, seen } = tableEngine(table);
-  const found = await beamSearch(runner, prompt, {
-    beams: 2,
-    returnSequences: 2,
-    maxNewTokens: 4,
-    endTokens: [],
-  });
-  expect(found.map(({ ids, finished }) => [ids.length, finished])).toEqual([
-    [4, "length"],
-    [4, "length"],
-  ]);
-  expect(found[0]!.score).toBeGreaterThan(found[1]!.score);
-  expect(seen.calls).toBe(3);
-});
-
-test("stopped, or with logits that are no numbers, it gives the tree back", async () => {
-  const options = { beams: 2, maxNewTokens: 4, endTokens: [] };
-  const stopped = tableEngine(table);
-  const signal = AbortSignal.abort(new Error("enough"));
-  await expect(beamSearch(stopped.runner, prompt, { ...options, signal })).rejects.toThrow("enough");
-  const broken = tableEngine([[0, Number.NaN, 0, 0]]);
-  await expect(beamSearch(broken.runner, prompt, options)).rejects.toMatchObject({
-    code: "logits-not-finite",
-  });
-  expect([stopped.seen.closed, broken.seen.closed]).toEqual([1, 1]);
-});
