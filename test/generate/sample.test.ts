@@ -1,5 +1,6 @@
 /** Sampling on the 9b tiny model: the seed decides, and nothing else does. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { randomStream } from "../../src/base/random.js";
 import { greedy } from "../../src/generate/greedy.js";
 import type { GenerationLimits } from "../../src/generate/rows.js";
 import { type SampleSettings, sample } from "../../src/generate/sample.js";
@@ -37,6 +38,23 @@ test("rows of a batch draw for themselves, and the first draws as it would alone
   const [first, second] = await collect({ seed: 1 }, 2);
   expect(second).not.toEqual(first);
   expect([first]).toEqual(await collect({ seed: 1 }));
+});
+
+test("the number that a token is drawn by is that of the seed's stream at its step and row", async () => {
+  const V = 1000;
+  const flat = async () => [new Float32Array(V), new Float32Array(V)];
+  const decoder = { prompts: [prompt, prompt].map((ids) => ({ ids, images: [] })), close: () => {} };
+  const steps = sample(
+    { ...decoder, prefill: flat, step: flat },
+    { maxNewTokens: 3, endTokens: [], seed: 9 },
+  );
+  const { uniform } = randomStream(9, "sample");
+  let step = 0;
+  for await (const tokens of steps) {
+    expect(tokens.map((token) => token!.id)).toEqual([0, 1].map((row) => Math.floor(V * uniform(step, row))));
+    step++;
+  }
+  expect(step).toBe(3);
 });
 
 test("with the most probable token alone left, sampling is greedy", async () => {

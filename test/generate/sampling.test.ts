@@ -99,6 +99,8 @@ describe("tokens that are left out", () => {
     expect(left(logsOf([0.5, 0.25, 0.15, 0.1]), { topP: 0.76 })).toEqual([0, 1, 2]);
     expect(left([1, 1, 1, 1], { topP: 0.7 })).toEqual([1, 2, 3]);
     expect(left([1, 1, 1, 1], { topP: 1e-9 })).toEqual([3]);
+    expect(left([0, 0], { topP: 0.5 })).toEqual([1]); // exactly 1 − topP may be left out
+    expect(left([0, 0], { topP: 0.5000001 })).toEqual([0, 1]);
     expect(left([0, 5, -Infinity, 5], { topP: 1e-9 })).toEqual([3]);
     expect(left([-0, 0, -0, 0, -40], { topP: 0.6 })).toEqual([1, 2, 3]);
   });

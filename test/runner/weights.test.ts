@@ -30,9 +30,15 @@ const load = async (rows: number, trained: Readonly<Record<string, number>> = {}
   return [...(weights.get(tensor)!.data as Float32Array)];
 };
 
-test("a weight that is not finite is reported with its place", async () => {
+test.each([
+  [Number.NaN, 2],
+  [Number.POSITIVE_INFINITY, 0],
+  [Number.NEGATIVE_INFINITY, 7],
+])("a weight that is %d is reported with its place", async (value, at) => {
   const damaged = checkpoint("language", { [language.embedding]: 4 });
-  const read = async (_: string, into: Float32Array) => into.set([1, 2, Number.NaN]);
+  const read = async (_: string, into: Float32Array) => {
+    into[at] = value;
+  };
   const checkpoints = {
     vision: checkpoint("vision", {}),
     language: { ...damaged, read },
@@ -40,7 +46,7 @@ test("a weight that is not finite is reported with its place", async () => {
   };
   await expect(loadWeights([embedding], checkpoints, language)).rejects.toMatchObject({
     code: "weights-not-finite",
-    message: `language: ${language.embedding} holds NaN at place 2`,
+    message: `language: ${language.embedding} holds ${value} at place ${at}`,
   });
 });
 
