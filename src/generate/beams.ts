@@ -28,8 +28,8 @@ export interface BeamSettings {
 }
 
 /**
- * The published numbers are of 3 beams, and searches above 10 are rare: twice the most that anybody uses is enough. The
- * memory and, once answers are long, the time grow with the square of it.
+ * The published numbers are of 3 beams, and no use of more than 32 is known: twice as many are enough. The memory grows
+ * with their number, and once answers are long, the time with its square: a beam's attention passes over all beams.
  */
 const mostBeams = 64;
 
