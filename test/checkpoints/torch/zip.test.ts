@@ -117,6 +117,11 @@ const broken: [what: string, content: string, message: string, code?: ErrorCode]
     '"m/b" overlaps',
   ],
   [
+    "an entry that reaches into the next by one byte",
+    zip([{ ...a, ...late, central: { size: 6 } }, b]),
+    '"m/b" overlaps',
+  ],
+  [
     "an entry that reaches into the directory",
     zip([{ ...a, ...late, central: { size: 30 } }]),
     "into the directory",
