@@ -91,7 +91,9 @@ function main(pattern: RegExp): void {
   if (count === 0) process.exitCode = 1;
 }
 
-const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll("\n", " ");
+}
 
 /** The first test that fails with the change, if one does. */
 function failureOf({ what, file, from, to, tests }: Mutant): string | undefined {

@@ -51,6 +51,16 @@ const broken: [what: string, content: string, message: string, code?: ErrorCode]
   ["seven bytes", "\x00".repeat(7), "is 7 bytes long"],
   ["a file cut inside its header", one.slice(0, 20), "says its header ends at byte"],
   ["a file cut inside its data", one.slice(0, -1), "the tensors take 4 bytes, the file holds 3"],
+  [
+    "a tensor given more bytes than it takes",
+    safetensors({ a: f32([1], 0, 8) }, float32(1, 2)),
+    "takes 4 bytes",
+  ],
+  [
+    "a tensor given fewer bytes than it takes",
+    safetensors({ a: f32([2], 0, 4) }, float32(1)),
+    "takes 8 bytes",
+  ],
   ["bytes after the data", `${one}!`, "the tensors take 4 bytes, the file holds 5"],
   ["a header length of 2^63", le(2n ** 63n, 8) + one.slice(8), "has a header of 9223372036854776000 bytes"],
   ["a header that is not UTF-8", safetensors('{"\xff":{}}'), "is not UTF-8"],

@@ -12,6 +12,7 @@ const without = (...tokens: number[]) => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].filter((
 
 test.each<[string, Processing, readonly number[], readonly number[]]>([
   ["a pair that was there is not completed again", { noRepeatNgramSize: 2 }, [1, 2, 1, 3, 1], without(2, 3)],
+  ["also where the pair is the end of the text", { noRepeatNgramSize: 2 }, [1, 5, 5], without(5)],
   ["a text shorter than the sequence bans nothing", { noRepeatNgramSize: 3 }, [1], without()],
   ["a bad word of one token is banned", { badWords: [[4]] }, [1], without(4)],
   ["a longer one after its beginning", { badWords: [[1, 2, 4]] }, [0, 1, 2], without(4)],
@@ -44,3 +45,18 @@ test("an own processor comes after the others, sees row, step and ids, and chang
   expect(seen).toEqual([{ row: 2, step: 5, ids: [0, 0], logits: Float32Array.of(0, -Infinity, 0, 0) }]);
   expect(logits).toEqual(Float32Array.of(0, -Infinity, 7, -Infinity));
 });
+
+test.each([
+  [2, [-6, 1.5, 0, -4]],
+  [0.5, [-1.5, 6, 0, -4]],
+])(
+  "a repetition penalty of %d acts once on each token of the text, whichever its sign",
+  (repetitionPenalty, expected) => {
+    const logits = Float32Array.of(-3, 3, 0, -4);
+    createProcessor(
+      { repetitionPenalty },
+      { endTokens: [] },
+    )({ row: 0, step: 0, ids: [0, 1, 2, 1, 0], logits });
+    expect([...logits]).toEqual(expected);
+  },
+);

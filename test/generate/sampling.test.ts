@@ -97,6 +97,7 @@ describe("tokens that are left out", () => {
   test("top-p keeps what is more than the improbable rest, and of equal tokens the last", () => {
     expect(left(logsOf([0.5, 0.25, 0.15, 0.1]), { topP: 0.7 })).toEqual([0, 1]);
     expect(left(logsOf([0.5, 0.25, 0.15, 0.1]), { topP: 0.76 })).toEqual([0, 1, 2]);
+    expect(left([0, 0], { topP: 0.5 })).toEqual([1]); // just half is the improbable rest
     expect(left([1, 1, 1, 1], { topP: 0.7 })).toEqual([1, 2, 3]);
     expect(left([1, 1, 1, 1], { topP: 1e-9 })).toEqual([3]);
     expect(left([0, 0], { topP: 0.5 })).toEqual([1]); // exactly 1 − topP may be left out
