@@ -37,6 +37,10 @@ const mostSeconds = 300;
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "openflamingo-mutants-"));
 const copy = join(folder, "repository");
+
+/** What the tests need of the repository. */
+const parts = "src test bench assets docs scripts package.json tsconfig.json vitest.config.ts".split(" ");
+
 try {
   copyRepository();
   main(new RegExp(process.argv[2] ?? ""));
@@ -46,16 +50,7 @@ try {
 
 function copyRepository(): void {
   mkdirSync(copy);
-  for (const part of [
-    "src",
-    "test",
-    "assets",
-    "docs",
-    "scripts",
-    "package.json",
-    "tsconfig.json",
-    "vitest.config.ts",
-  ]) {
+  for (const part of parts) {
     cpSync(join(root, part), join(copy, part), { recursive: true });
   }
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
@@ -125,7 +120,13 @@ function firstFailure(tests: readonly string[]): string | undefined {
   const output = join(folder, "report.json");
   rmSync(output, { force: true });
   const vitest = join(root, "node_modules/vitest/vitest.mjs");
-  const options = ["--bail=1", "--maxWorkers=1", "--reporter=json", `--outputFile=${output}`];
+  const options = [
+    "--bail=1",
+    "--maxWorkers=1",
+    "--hookTimeout=60000",
+    "--reporter=json",
+    `--outputFile=${output}`,
+  ];
   const args = [vitest, "run", ...tests.map((test) => `test/${test}`), ...options];
   const { status } = spawnSync(process.execPath, args, { cwd: copy, timeout: 1000 * mostSeconds });
   if (!existsSync(output))

@@ -59,6 +59,7 @@ test("the number that a token is drawn by is that of the seed's stream at its st
 
 test("with the most probable token alone left, sampling is greedy", async () => {
   const best = await collect("greedy");
+  expect(best[0]).toHaveLength(limits.maxNewTokens);
   expect(await collect({ seed: 3, topK: 1 })).toEqual(best);
   expect(await collect({ seed: 3, temperature: 1e-3 })).toEqual(best);
 });
