@@ -119,3 +119,29 @@ test.each([
 ])("%s is rejected", async (_, prompts, code) => {
   await expect(open(prompts)).rejects.toMatchObject({ code });
 });
+
+test("what a batch binds is released when it is closed, also after a prompt that was stopped", async () => {
+  const bound = new Set<unknown>();
+  const bind: Runtime["bind"] = (tensor) => {
+    const made = runtime.bind(tensor);
+    bound.add(made);
+    const release = made.release.bind(made);
+    made.release = () => {
+      bound.delete(made);
+      release();
+    };
+    return made;
+  };
+  const counting = Object.assign(Object.create(runtime) as Runtime, { bind });
+  const prompts = [1, 2].map((seed) => ({ ids: [90, ...text(30, seed)], images: [image(seed)] }));
+  const options = { runtime: counting, session, config, imageToken, prompts, capacity: 1, zeroImage };
+  for (const signal of [undefined, AbortSignal.abort(new Error("enough"))]) {
+    const batch = await createDecoder(options);
+    const open = bound.size;
+    expect(open).toBeGreaterThan(0);
+    await batch.prefill({ signal }).catch(() => {});
+    expect(bound.size).toBe(open); // none of a single row's is left
+    batch.close();
+    expect(bound.size).toBe(0);
+  }
+});
