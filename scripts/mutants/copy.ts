@@ -77,8 +77,14 @@ function runTests(tests: readonly string[], copy: string): string | undefined {
   const options = ["--bail=1", "--maxWorkers=1", "--hookTimeout=60000"];
   const report = ["--reporter=json", `--outputFile=${output}`];
   const args = [vitest, "run", ...tests.map((test) => `test/${test}`), ...options, ...report];
-  const { status } = spawnSync(process.execPath, args, { cwd: copy, timeout: 1000 * mostSeconds });
-  if (!existsSync(output)) return `${all}: ${status === null ? "no end" : "the process dies"}`;
+  const { status, signal, stderr } = spawnSync(process.execPath, args, {
+    cwd: copy,
+    timeout: 1000 * mostSeconds,
+    encoding: "utf8",
+  });
+  if (!existsSync(output)) {
+    return `${all}: no report, ended with ${signal ?? `status ${status}`} ${stderr.slice(-300)}`;
+  }
   const { testResults } = JSON.parse(readFileSync(output, "utf8")) as Report;
   for (const { name, status, assertionResults } of testResults) {
     const file = name.replaceAll("\\", "/").split("/test/").at(-1)!;
