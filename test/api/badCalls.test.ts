@@ -75,9 +75,9 @@ const rows: readonly Row[] = [
     () => flamingo.ask(photo, "a".repeat(2_000_001)),
     "characters",
   ],
-  ["a number for an image", () => flamingo.caption(any(5)), "an image is a number"],
-  ["null for an image", () => flamingo.caption(any(null)), "an image is null"],
-  ["a number to embed", () => flamingo.embed({ images: [any(5)] }), "an image is a number"],
+  ["a number for an image", () => flamingo.caption(any(5)), "this is a number"],
+  ["null for an image", () => flamingo.caption(any(null)), "this is null"],
+  ["a number to embed", () => flamingo.embed({ images: [any(5)] }), "this is a number"],
   ["no question", () => flamingo.ask(photo, any(undefined)), "the question is absent; it must be a string"],
   ["shots that are no list", caption({ shots: "cats.jpg" }), 'shots is "cats.jpg"; it must be a list'],
   [

@@ -172,7 +172,7 @@ describe("what an image may cost", () => {
   test.each([0, -1, Number.NaN])("a limit of %s is wrong usage", async (limit) => {
     for (const name of ["maxBytes", "maxPixels", "maxSeconds"]) {
       const { code, message } = await rejection(long, { [name]: limit });
-      expect([code, message]).toEqual(["usage", `${name} is ${limit}, and must be a number above 0`]);
+      expect([code, message]).toEqual(["usage", `${name} is ${limit}; it must be a number above 0`]);
     }
     const none = { maxBytes: Infinity, maxPixels: Infinity, maxSeconds: Infinity };
     expect(await decodeImage(bytes(png(1, 1, "\0\0\0\0")), none)).toMatchObject({ width: 1 });
