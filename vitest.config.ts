@@ -7,7 +7,7 @@ export default defineConfig({
     setupFiles: ["test/messages.setup.ts"],
     // Tests call native code: a process each, with the garbage collector at hand for the memory tests.
     pool: "forks",
-    execArgv: ["--expose-gc"],
+    execArgv: ["--expose-gc", "--disable-warning=OpenFlamingoNotice"],
     testTimeout: 60_000,
   },
 });

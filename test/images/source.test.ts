@@ -372,8 +372,6 @@ test("a name does not steer the terminal, nor turn the reading around", async ()
 
 test("a limit that is no number is rejected, whatever it looks like", async () => {
   const wrong = (options: object) => rejection(png, options as DecodeOptions);
-  expect((await wrong({ maxPixels: "100" })).message).toBe(
-    'maxPixels is "100"; it must be a number above 0',
-  );
+  expect((await wrong({ maxPixels: "100" })).message).toBe('maxPixels is "100"; it must be a number above 0');
   expect((await wrong({ maxBytes: null, maxSeconds: true })).message).toContain("maxSeconds is true");
 });
