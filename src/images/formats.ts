@@ -14,7 +14,8 @@ const beginnings = [
   // Not any four bytes: "<!--ftypavif-->" begins an SVG, and a decoder that guesses would read it as one.
   ["AVIF", "\0\0\0?ftypavi"],
   ["HEIC", "\0\0\0?ftyphe"],
-  ["HEIC", "\0\0\0?ftypmif1"],
+  ["HEIF", "\0\0\0?ftypmif1"],
+  ["HEIF", "\0\0\0?ftypmsf1"],
   ["JPEG 2000", "\0\0\0\x0cjP  "],
   ["JPEG 2000", "\xff\x4f\xff\x51"],
   ["JPEG XL", "\0\0\0\x0cJXL "],
@@ -31,7 +32,14 @@ export type Format = (typeof beginnings)[number][0];
 
 /** The format whose beginning these bytes have. */
 export function formatOf(file: Uint8Array): Format | undefined {
-  return beginnings.find(([, beginning]) =>
+  const format = beginnings.find(([, beginning]) =>
     [...beginning].every((byte, i) => byte === "?" || byte.charCodeAt(0) === file[i]),
   )?.[0];
+  return format === "HEIF" && hasBrand(file, "avif") ? "AVIF" : format;
+}
+
+/** Whether a HEIF file, of which AVIF is a kind, names this one among those it keeps to. */
+function hasBrand(file: Uint8Array, brand: string): boolean {
+  const brands: readonly string[] = String.fromCharCode(...file.subarray(16, file[3])).match(/.{4}/gs) ?? [];
+  return brands.includes(brand);
 }

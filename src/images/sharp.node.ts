@@ -7,10 +7,11 @@
  * mean (4:4:4); at most 70, 0.7 in the mean (with alpha).
  */
 import sharp, { type Metadata, type Sharp } from "sharp";
-import { readAvif } from "./avif.js";
+import { readAvif } from "./avif/header.js";
+import { avifRaster } from "./avif/raster.js";
 import type { Format } from "./formats.js";
 import { gifRaster, readGif } from "./gif.js";
-import type { Mode, OpenImage, Raster, Until } from "./image.js";
+import type { ByteRaster, Mode, OpenImage, Raster, Until } from "./image.js";
 import { orientationOf } from "./orientation.js";
 import { readTiff } from "./tiff.js";
 import { inTurns, type Steps, samplesOfAStep } from "./turns.js";
@@ -79,10 +80,19 @@ export async function openTiff(file: Uint8Array): Promise<OpenImage> {
 
 /** The same for an AVIF, without what it wants done with its pixels. */
 export async function openAvif(file: Uint8Array, { upright }: Opening): Promise<OpenImage> {
-  const { plain, orientation } = readAvif(file);
-  const { image, metadata, kind } = await open(plain);
-  if (upright) turn(image, orientation === 1 ? orientationOf({ xmp: metadata.xmp }) : orientation);
-  return opened({ image, kind, mode: metadata.hasAlpha ? "RGBA" : "RGB" }, metadata);
+  const avif = readAvif(file);
+  const { image, metadata, kind } = await open(avif.plain);
+  if (upright) turn(image, avif.orientation === 1 ? orientationOf({ xmp: metadata.xmp }) : avif.orientation);
+  const mode = metadata.hasAlpha ? "RGBA" : "RGB";
+  return {
+    width: metadata.width,
+    height: metadata.height,
+    kind,
+    decode: async (until) => {
+      const decoded = (await decode(image, mode, until)) as ByteRaster; // as these modes are
+      return inTurns(avifRaster(decoded, avif), until.signal);
+    },
+  };
 }
 
 /** The same for the first image of a GIF. */

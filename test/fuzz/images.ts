@@ -5,6 +5,8 @@ import { decodeImage } from "../../src/images/decode.node.js";
 import { preprocess, toSquare } from "../../src/images/index.js";
 import { bytes, le } from "../checkpoints/assemble.js";
 import { bmp, gif, gifFrame, jpeg, png, tiff } from "../hostile/images.js";
+import { bmp as bmpOf } from "../images/pillow/bmpVariants.js";
+import { avif, clap } from "../images/pillow/orientationVariants.js";
 import { changed, otherBytes, otherList, otherNumber } from "./change.js";
 import type { FuzzKind, Random } from "./kind.js";
 
@@ -104,6 +106,7 @@ const files = (...encoders: readonly { toBuffer(): Promise<Buffer> }[]) =>
   Promise.all(encoders.map(async (encoder) => latin1(await encoder.toBuffer())));
 
 const rgb = () => image(3);
+const greys = Array.from({ length: 256 }, (_, i) => [i, i, i, 0]).flat();
 const sound: readonly (readonly [Format, readonly string[]])[] = [
   [
     pngFormat,
@@ -156,9 +159,37 @@ const sound: readonly (readonly [Format, readonly string[]])[] = [
   ],
   [
     avifFormat,
-    await files(rgb().avif({ effort: 0 }), image(4).avif({ effort: 0, chromaSubsampling: "4:4:4" })),
+    [
+      avif(["irot", "\x01"], ["imir", "\0"]),
+      avif(["clap", clap]),
+      ...(await files(rgb().avif({ effort: 0 }), image(4).avif({ effort: 0, chromaSubsampling: "4:4:4" }))),
+    ],
   ],
-  [pieces(4), [bmp(2, 2, "abcdef\0\0ghijkl\0\0")]],
+  [
+    pieces(4),
+    [
+      bmp(2, 2, "abcdef\0\0ghijkl\0\0"),
+      ...[
+        { header: 12, bits: 1, palette: [0, 0, 9, 255, 255, 0] },
+        { header: 108, bits: 4, palette: greys.slice(0, 64) },
+        { bits: 8, palette: greys },
+        {
+          bits: 8,
+          compression: 1,
+          palette: greys,
+          pixels: [3, 7, 0, 3, 1, 2, 3, 0, 0, 0, 0, 2, 1, 1, 9, 9, 0, 1],
+        },
+        {
+          bits: 4,
+          compression: 2,
+          palette: greys.slice(4, 68),
+          pixels: [5, 0x12, 0, 0, 0, 4, 0x34, 0x56, 0, 0, 5, 1, 0, 1],
+        },
+        { header: 124, bits: 32, compression: 3, masks: [0xff0000, 0xff00, 0xff, 0xff000000] },
+        { bits: 16, compression: 3, masks: [0xf800, 0x7e0, 0x1f] },
+      ].map((fields) => latin1(bmpOf(fields))),
+    ],
+  ],
 ];
 
 /** A number of 1, 2 or 4 bytes somewhere, from either end, becomes another. */
@@ -199,7 +230,7 @@ export const imagesKind: FuzzKind = {
   },
   async run(input, signal) {
     // Few pixels, so that many inputs can be read; how the limit holds is tested by itself.
-    const raster = await decodeImage(input, { signal, maxPixels: 2 ** 20 });
+    const raster = await decodeImage(input, { signal, maxPixels: 2 ** 20, orientation: "exif" });
     const square = await toSquare(raster, 8, { signal });
     const values = preprocess(square, { size: 8, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] });
     if (!values.every(Number.isFinite)) throw new Error("pixels that are no numbers");

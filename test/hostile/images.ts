@@ -2,6 +2,7 @@
 import { crc32, deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { le } from "../checkpoints/assemble.js";
+import { bmp as bmpOf } from "../images/pillow/bmpVariants.js";
 import type { HostileRow } from "./row.js";
 
 const be = (value: number, width: number): string => [...le(value, width)].reverse().join("");
@@ -81,6 +82,8 @@ export const svg = (file: string, address: string, before = ""): string =>
 export const pdf = (file: string, address: string): string =>
   `%PDF-1.7\n1 0 obj<</Type/Catalog/OpenAction<</S/URI/URI(${address})>>/AA<</F(${file})>>>>endobj\n%%EOF`;
 
+const greys = Array.from({ length: 16 }, (_, i) => [i, i, i, 0]).flat();
+
 /** Format, name, tries, bytes; the message is the same, but for format and length. */
 // biome-ignore format: one row a line
 const undecodable: readonly (readonly [format: string, name: string, tries: string, bytes: string])[] = [
@@ -92,6 +95,11 @@ const undecodable: readonly (readonly [format: string, name: string, tries: stri
   ["GIF", "GIF of a chain without end", "have the file read beyond its end", gif(5, 5, `\x21\xfe${"\xff".repeat(99)}`)],
   ["TIFF", "TIFF whose directory is itself beyond the end", "have memory beside the file read", `II*\0${le(2 ** 31, 4)}`],
   ["BMP", "BMP of 30,000 × 30,000", "have rows read that are not there", bmp(30000, 30000, "\0\0\0")],
+  ["BMP", "BMP of run lengths for 10,000 × 10,000", "have 400 MB taken for four bytes", latin1(bmpOf({ width: 10_000, height: 10_000, bits: 8, compression: 1, pixels: [3, 7, 0, 1] }))],
+  ["BMP", "BMP of run lengths that jump", "have the end of memory jumped over", latin1(bmpOf({ bits: 8, compression: 1, pixels: [1, 1, 0, 2, 255, 255] }))],
+  ["BMP", "BMP whose pixels begin in 4 GiB", "have pixels made of other memory", latin1(bmpOf({ bits: 24, offset: 2 ** 32 - 1 }))],
+  ["BMP", "BMP of 4 bits with greys for 8", "have rows read that overlap", latin1(bmpOf({ width: 40, bits: 4, palette: greys }))],
+  ["AVIF", "AVIF of 100,000 empty boxes", "have boxes collected without end", soundAvif.slice(0, 32) + "\0\0\0\x08free".repeat(100_000) + soundAvif.slice(32)],
   ["BMP", "BMP of no rows", "divide by a height of 0", bmp(5, 0, "\0".repeat(16))],
 ];
 
@@ -129,12 +137,15 @@ const unsupported: readonly Row[] = [
   ["icon", "hide an image in an image", "\0\0\x01\0\x01\0", "ICO images are not read"],
   ["Photoshop file", "have layers counted", "8BPS\0\x01", "Photoshop images are not read"],
   ["BigTIFF", "have sizes of 64 bits believed", "II+\0\x08\0\0\0", "BigTIFF images are not read"],
+  ["BMP of a palette of 2³¹ colours", "have 8 GiB taken for a palette", latin1(bmpOf({ bits: 8, colours: 2 ** 31 })), "a BMP of 8 bits a pixel, 2147483648 colours"],
+  ["BMP of unheard masks", "have bits shifted by what is not there", latin1(bmpOf({ bits: 16, compression: 3, masks: [0, 0, 1] })), "a BMP of 16 bits a pixel, masks 0 0 1"],
+  ["TIFF of an unknown compression", "reach an unpacker that is seldom used", tiff(1, { 259: 34_887 }), "a TIFF of 1 × 8 bits a pixel (grey), compressed with LERC"],
   ["TIFF of signed samples", "have negative light", tiff(1, { 339: 2 }), "a TIFF of 1 × 8 bits a pixel (signed grey)"],
 ];
 
 export const hostileImages: readonly HostileRow[] = [
   ...undecodable.map(([format, name, tries, file]) => {
-    const message = `this ${format} of ${file.length} bytes cannot be decoded`;
+    const message = `this ${format} of ${file.length.toLocaleString("en-US")} bytes cannot be decoded`;
     return ["image-unreadable", name, tries, file, message] as const;
   }),
   ...unreadable.map((row) => ["image-unreadable", ...row] as const),

@@ -2,9 +2,11 @@ import sharp from "sharp";
 import { expect, test } from "vitest";
 import { toRgb } from "../../src/images/convert.js";
 import { decodeImage } from "../../src/images/decode.node.js";
+import { bytes } from "../checkpoints/assemble.js";
 import { golden } from "../goldens.js";
 import { compared } from "../parity.js";
 import { avif, cases, errors, missing, sha256 } from "./goldens.js";
+import { avifBase } from "./pillow/orientationVariants.js";
 import { jpeg, png, rejection } from "./rejection.js";
 
 test.skipIf(missing)(`every image is decoded to Pillow's bytes in Pillow's mode${missing}`, async () => {
@@ -42,9 +44,17 @@ test.each([
   ["SVG", "<svg    WEBP><rect/></svg>"],
   ["PDF", "%PDF-1.7\n"],
   ["HEIC", "\0\0\0\x18ftypheic"],
+  ["HEIC", "\0\0\0\x18ftypheix\0\0\0\0mif1avif"],
+  ["HEIC", "\0\0\0\x18ftyphevc\0\0\0\0"],
+  ["HEIF", "\0\0\0\x18ftypmif1\0\0\0\0mif1heic"],
+  ["HEIF", "\0\0\0\x14ftypmif1\0\0\0\0heicavif"],
+  ["HEIF", "\0\0\0\x18ftypmif1\0\0\0\0mia\0vif1"],
+  ["HEIF", "\0\0\0\x18ftypmsf1\0\0\0\0hevc"],
+  ["ICO", "\0\0\x01\0\x01\0\x10\x10"],
   ["BigTIFF", "II+\0\x08\0\0\0"],
+  ["BigTIFF", "MM\0+\0\x08\0\0"],
 ])("%s is never handed to the decoder", async (format, text) => {
-  const { code, message, hint } = await rejection(new TextEncoder().encode(text));
+  const { code, message, hint } = await rejection(bytes(text));
   expect([code, message]).toEqual(["image-unsupported", `the image: ${format} images are not read`]);
   expect(hint).toContain("JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP");
 });
@@ -129,4 +139,13 @@ test("a JPEG of two components is rejected by what it is", async () => {
     code: "image-unsupported",
     message: "the image: a JPEG of 2 × uchar a pixel (srgb), a kind that is not read",
   });
+});
+
+test("an AVIF whose first brand is that of its container is an AVIF", async () => {
+  const file = bytes(avifBase);
+  for (const brand of ["mif1", "msf1"]) {
+    const other = file.slice();
+    other.set(bytes(brand), 8);
+    expect(await decodeImage(other)).toEqual(await decodeImage(file));
+  }
 });
