@@ -42,6 +42,7 @@ export const modelOptions = (): readonly Option[] => [
   new Option("--model <folder>", "a model's folder; the one that comes with the program if left out"),
   new Option("--threads <n>", "number of threads; all cores if left out").argParser(count(1)),
   new Option("--backend <name>", "which backend computes: ort.ffi or ort.binding"),
+  new Option("--engine <name>", "the same as --backend").hideHelp(),
   new Option("--json", "one JSON object a line"),
   new Option("--quiet", "no progress and no notices"),
 ];
