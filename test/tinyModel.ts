@@ -1,5 +1,6 @@
 /** The tiny models, opened, with their golden values. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { readModelFolder } from "../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
 import { languageModel, visionConfiguration } from "../src/models/configuration.js";
@@ -12,11 +13,30 @@ import type { ModelCheckpoints } from "../src/runner/weights.js";
 import { openOrtBinding } from "../src/runtime/ortBinding.node.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import type { Runtime } from "../src/runtime/runtime.js";
-import { golden, goldenModel, hasGolden } from "./goldens.js";
+import { atHand, bundledModelFolder, golden, goldenModel, goldenModels, hasGolden } from "./goldens.js";
 import { type PlainTensor, tensorsOf } from "./tensors.js";
 
-/** Ids of the tiny models' tokenizer: `golden/forward.json`, `ids`. */
-export const ids = { endofchunk: 515, image: 516, pad: 517, size: 518 };
+/** Ids of a tiny model's tokenizer: `golden/forward.json`, `ids`. */
+export interface TokenIds {
+  readonly endofchunk: number;
+  readonly image: number;
+  readonly pad: number;
+  /** How many there are. */
+  readonly size: number;
+}
+
+/** What the tests read of a language model's `config.json`. */
+interface LanguageConfig {
+  readonly model_type: string;
+  readonly eos_token_id?: number;
+  readonly max_seq_len?: number;
+  readonly max_position_embeddings?: number;
+}
+
+/** What the tests read of a vision encoder's `open_clip_config.json`. */
+interface VisionConfig {
+  readonly model_cfg: { readonly vision_cfg: { readonly image_size: number } };
+}
 
 const runtimes = { "ort.ffi": openOrtFfi, "ort.binding": openOrtBinding };
 export type BackendName = keyof typeof runtimes;
@@ -36,6 +56,14 @@ export interface GoldenModel {
   readonly backend: BackendName;
   /** The folder of its model. */
   readonly folder: string;
+  readonly ids: TokenIds;
+  /** `mpt`, `mosaic_gpt` or `gpt_neox`. */
+  readonly family: string;
+  readonly contextLength: number;
+  /** Pixels a side of its images. */
+  readonly imageSize: number;
+  /** The token at which the language model's configuration ends texts, if it names one. */
+  readonly endOfText: number | undefined;
   /** A JSON file of its golden values. */
   goldenJson<T>(file: string): T;
   /** The tensors of a safetensors file of its golden values; float32 and int32 come as float32. */
@@ -49,8 +77,15 @@ export interface GoldenModel {
 /** @param name of its folder: `tiny-openflamingo-4b` */
 export function tinyModel(name: string, on: BackendName = "ort.ffi"): GoldenModel {
   const folder = goldenModel(name);
+  const languageConfig = json(join(folder, "lang/config.json")) as LanguageConfig;
+  const visionConfig = json(join(folder, "clip/open_clip_config.json")) as VisionConfig;
   const goldenJson = <T>(file: string): T => json(golden(`${name}/golden/${file}`)) as T;
   const goldenTensors = (file: string) => tensorsOf(golden(`${name}/golden/${file}`));
+
+  const { len_tokenizer: size, ...special } = goldenJson<{
+    ids: Omit<TokenIds, "size"> & { len_tokenizer: number };
+  }>("forward.json").ids;
+  const ids: TokenIds = { ...special, size };
 
   const model: GoldenModel["model"] = async () => {
     const { vision, language, flamingo } = await readModelFolder(folder);
@@ -97,27 +132,47 @@ export function tinyModel(name: string, on: BackendName = "ort.ffi"): GoldenMode
     };
   };
 
-  return { name, backend: on, folder, goldenJson, goldenTensors, model, openRuntime, open };
+  return {
+    name,
+    backend: on,
+    folder,
+    ids,
+    family: languageConfig.model_type,
+    contextLength: languageConfig.max_seq_len ?? languageConfig.max_position_embeddings!,
+    imageSize: visionConfig.model_cfg.vision_cfg.image_size,
+    endOfText: languageConfig.eos_token_id,
+    goldenJson,
+    goldenTensors,
+    model,
+    openRuntime,
+    open,
+  };
 }
 
+/** What of a tiny model must be at hand for tests of a golden file of its own. */
+const filesOf = (name: string, file: string): readonly string[] => [
+  `${name}/openflamingo.json`,
+  `${name}/golden/forward.json`,
+  `${name}/golden/${file}`,
+];
+
 /** The tiny models that are at hand with the given golden file; of those that are not it is said what is skipped. */
-export function tinyModelsWith(file: string, what: string): readonly GoldenModel[] {
-  return ["9b", "3b", "4b"].flatMap((size) => {
-    const name = `tiny-openflamingo-${size}`;
-    if (hasGolden(`${name}/openflamingo.json`) && hasGolden(`${name}/golden/${file}`))
-      return [tinyModel(name)];
-    console.log(`skipped, as goldens/${name} is not at hand with golden/${file}: ${what}`);
-    return [];
-  });
-}
+export const tinyModelsWith = (file: string, what: string): readonly GoldenModel[] =>
+  atHand(goldenModels(), (name) => filesOf(name, file), what).map((name) => tinyModel(name));
 
 /** Each of the tiny models on each backend. */
 export const onBackends = (tinyModels: readonly GoldenModel[]): readonly GoldenModel[] =>
   (Object.keys(runtimes) as BackendName[]).flatMap((on) => tinyModels.map(({ name }) => tinyModel(name, on)));
 
-const bundled = tinyModel("tiny-openflamingo-9b");
-/** The 9b tiny model, which is in the repository: what most tests need. */
-export const { folder: tinyModelFolder, goldenJson, goldenTensors, open: openTinyModel } = bundled;
+const name9b = "tiny-openflamingo-9b";
+/** The 9b tiny model, which is in the repository: what most tests need. None if it is not at hand with the file. */
+export const tinyModel9bWith = (file: string, what: string): readonly GoldenModel[] =>
+  atHand([name9b], (name) => filesOf(name, file), what).map((name) => tinyModel(name));
+
+/** The folder of the 9b tiny model, for tests that compare with no golden value. */
+export const tinyModelFolder = hasGolden(`${name9b}/openflamingo.json`)
+  ? goldenModel(name9b)
+  : bundledModelFolder;
 
 /** The largest absolute difference; not a number if one value is. */
 export function largestDifference(a: Float32Array, b: Float32Array): number {

@@ -2,10 +2,12 @@
 
 import type { Processing } from "../../src/generate/processors.js";
 import type { Prompt } from "../../src/runner/encodedImages.js";
-import { type GoldenModel, ids, type TinyModel } from "../tinyModel.js";
+import type { GoldenModel, TinyModel, TokenIds } from "../tinyModel.js";
 
 export interface GenerationCase {
   readonly file: string;
+  /** Of the model. */
+  readonly ids: TokenIds;
   readonly name: string;
   readonly pictures: readonly (readonly string[])[];
   readonly input_ids: readonly (readonly number[])[];
@@ -31,10 +33,19 @@ export interface GenerationCase {
   };
 }
 
-export const generationCases = ({ goldenJson }: Pick<GoldenModel, "goldenJson">): readonly GenerationCase[] =>
+type Given = Pick<GoldenModel, "goldenJson" | "ids">;
+
+export const generationCases = ({ goldenJson, ids }: Given): readonly GenerationCase[] =>
   ["generation.json", "generation-generated-length.json"].flatMap((file) =>
-    goldenJson<{ cases: Omit<GenerationCase, "file">[] }>(file).cases.map((each) => ({ ...each, file })),
+    goldenJson<{ cases: Omit<GenerationCase, "file" | "ids">[] }>(file).cases.map((each) => ({
+      ...each,
+      file,
+      ids,
+    })),
   );
+
+/** Cases of beam search, and all others, which are greedy. */
+export const hasBeams = ({ kwargs }: GenerationCase): boolean => (kwargs.num_beams ?? 1) > 1;
 
 /** A row of a case without its padding. */
 export const promptOf = async (
@@ -46,7 +57,8 @@ export const promptOf = async (
   images: await Promise.all(given.pictures[row]!.map((image) => tinyModel.image(image))),
 });
 
-export function endTokensOf({ kwargs: { eos_token_id: end = ids.endofchunk } }: GenerationCase) {
+export function endTokensOf({ kwargs, ids }: GenerationCase) {
+  const { eos_token_id: end = ids.endofchunk } = kwargs;
   return end === null || end === -1 ? [] : typeof end === "number" ? [end] : end;
 }
 

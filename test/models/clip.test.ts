@@ -1,4 +1,5 @@
 /** Small CLIP models beside the reference implementation's: goldens/README.md, `modules/` and `checkpoints/`. */
+import { readFileSync } from "node:fs";
 import { describe, test } from "vitest";
 import { imageFeatures, normalized, similarity } from "../../src/models/clip.js";
 import { textAtEnd, textFeatures } from "../../src/models/clipText.js";
@@ -8,17 +9,59 @@ import { golden, goldenTest } from "../goldens.js";
 import { host, type Plain } from "../graph/arrays.js";
 import { useBackend } from "../graph/evaluate.js";
 import { tensorsOf } from "../tensors.js";
-import { compare, moduleFile } from "./moduleFile.js";
+import { compare, moduleFile, modulesOf } from "./moduleFile.js";
 
 const backend = useBackend();
-const tower = { hiddenSize: 16, layers: 2, heads: 2, mlpRatio: 4 };
+/** open_clip's configuration. */
+interface ClipSettings {
+  readonly embed_dim: number;
+  readonly quick_gelu: boolean;
+  readonly vision_cfg: {
+    readonly image_size: number;
+    readonly layers: number;
+    readonly width: number;
+    readonly patch_size: number;
+    readonly head_width?: number;
+    readonly mlp_ratio?: number;
+  };
+  readonly text_cfg: {
+    readonly context_length: number;
+    readonly vocab_size: number;
+    readonly width: number;
+    readonly heads: number;
+    readonly layers: number;
+    readonly mlp_ratio?: number;
+  };
+}
 
-describe.each([
-  ["clip_quick_gelu", "quickGelu"],
-  ["clip_gelu", "gelu"],
-] as const)("%s", (file, activation) => {
-  const vision = { ...tower, imageSize: 16, patchSize: 4, activation };
-  const text = { ...tower, contextLength: 11, vocabulary: 60, features: 12, activation };
+/** Both towers; head width and feed-forward ratio are open_clip's where the configuration leaves them out. */
+function towersOf({ embed_dim: features, quick_gelu, vision_cfg: vision, text_cfg: text }: ClipSettings) {
+  const activation = quick_gelu ? ("quickGelu" as const) : ("gelu" as const);
+  return {
+    vision: {
+      hiddenSize: vision.width,
+      layers: vision.layers,
+      heads: vision.width / (vision.head_width ?? 64),
+      mlpRatio: vision.mlp_ratio ?? 4,
+      imageSize: vision.image_size,
+      patchSize: vision.patch_size,
+      activation,
+    },
+    text: {
+      hiddenSize: text.width,
+      layers: text.layers,
+      heads: text.heads,
+      mlpRatio: text.mlp_ratio ?? 4,
+      contextLength: text.context_length,
+      vocabulary: text.vocab_size,
+      features,
+      activation,
+    },
+  };
+}
+
+describe.each(modulesOf<ClipSettings>("clip_"))("$name", ({ name: module, file, config }) => {
+  const { vision, text } = towersOf(config);
 
   test("patch tokens, features of images and texts, and logits", async () => {
     const { weights, inputs, outputs } = await moduleFile(file);
@@ -41,7 +84,7 @@ describe.each([
       },
       weights,
     );
-    for (const [name, expected] of Object.entries(outputs)) compare(file, name, found[name]!, expected);
+    for (const [name, expected] of Object.entries(outputs)) compare(module, name, found[name]!, expected);
   });
 });
 
@@ -56,21 +99,17 @@ goldenTest(`${openAi}.pt`, "features of a CLIP in OpenAI's own form", async () =
     );
   const weights = await plain(`${openAi}.pt`);
   const values = await plain(`${openAi}.safetensors`);
-  const ofOpenAi = { hiddenSize: 64, layers: 1, heads: 1, mlpRatio: 4, activation: "quickGelu" } as const;
+  const { config } = JSON.parse(readFileSync(golden(`${openAi}.json`), "utf8")) as { config: ClipSettings };
+  const { vision, text } = towersOf(config);
   const given = {
     image: host(values["input.image"]!, "float32"),
-    text: host(values["input.text"]!, "int32"),
+    ids: host(values["input.text"]!, "int32"),
   };
   const { images, texts } = await backend.evaluate(
     given,
-    ({ image, text }, graph) => ({
-      images: imageFeatures(params(graph), image!, { ...ofOpenAi, imageSize: 16, patchSize: 8 }, 16),
-      texts: textFeatures(params(graph), text!, {
-        ...ofOpenAi,
-        contextLength: 9,
-        vocabulary: 40,
-        features: 16,
-      }),
+    ({ image, ids }, graph) => ({
+      images: imageFeatures(params(graph), image!, vision, text.features),
+      texts: textFeatures(params(graph), ids!, text),
     }),
     weights,
   );

@@ -12,41 +12,84 @@ import { params } from "../../src/models/layers.js";
 import { mosaicGpt } from "../../src/models/mosaicGpt.js";
 import { mpt } from "../../src/models/mpt.js";
 import { selfAttention } from "../../src/models/selfAttention.js";
-import { golden } from "../goldens.js";
+import { golden, goldenTest } from "../goldens.js";
 import { array, at, host, type Plain } from "../graph/arrays.js";
 import { useBackend } from "../graph/evaluate.js";
 import { compared } from "../parity.js";
-import { compare, moduleFile } from "./moduleFile.js";
+import { compare, type Module, moduleFile, modulesOf } from "./moduleFile.js";
 
 const backend = useBackend();
 const float32 = (x: Plain) => host(x, "float32");
 const int32 = (x: Plain) => host(x, "int32");
 
-const rest = { layers: 1, vocabulary: 1, contextLength: 16 };
-const ofMpt = { ...rest, hiddenSize: 24, mlpRatio: 4, alibiMax: 8 };
-const ofNeox = { ...rest, hiddenSize: 32, heads: 2, mlpRatio: 4, rotaryBase: 10_000, parallel: false };
+interface MptSettings {
+  readonly d_model: number;
+  readonly n_heads: number;
+  /** By this name in MPT, by the other in MosaicGPT. */
+  readonly expansion_ratio?: number;
+  readonly mlp_ratio?: number;
+  readonly alibi_bias_max: number;
+  readonly attn_qk_ln?: boolean;
+}
+
+interface NeoxSettings {
+  readonly hidden_size: number;
+  readonly num_attention_heads: number;
+  readonly intermediate_size: number;
+  readonly rotary_pct: number;
+  readonly rotary_emb_base: number;
+  readonly use_parallel_residual: boolean;
+}
 
 interface Block {
+  readonly name: string;
   readonly file: string;
   readonly model: LanguageModel;
   readonly headDim: number;
 }
 
-const blocks: readonly Block[] = [
-  { file: "mpt_block", model: mpt({ ...ofMpt, heads: 4 }), headDim: 6 },
-  { file: "mosaic_gpt_block", model: mosaicGpt({ ...ofMpt, heads: 6, queryKeyNorm: true }), headDim: 4 },
-  {
-    file: "gpt_neox_block_parallel",
-    model: gptNeox({ ...ofNeox, rotaryDim: 4, parallel: true }),
-    headDim: 16,
-  },
-  { file: "gpt_neox_block_sequential", model: gptNeox({ ...ofNeox, rotaryDim: 16 }), headDim: 16 },
-  { file: "gpt_neox_block_sequential_half_rotary", model: gptNeox({ ...ofNeox, rotaryDim: 8 }), headDim: 16 },
-];
+/** Of a whole model, which a block by itself does not ask for. */
+const rest = { layers: 1, vocabulary: 1, contextLength: 1 };
 
-const rows = 2;
+const ofMpt = (config: MptSettings) => ({
+  ...rest,
+  hiddenSize: config.d_model,
+  heads: config.n_heads,
+  mlpRatio: (config.expansion_ratio ?? config.mlp_ratio)!,
+  alibiMax: config.alibi_bias_max,
+  queryKeyNorm: config.attn_qk_ln ?? false,
+});
+
+const ofNeox = (config: NeoxSettings) => ({
+  ...rest,
+  hiddenSize: config.hidden_size,
+  heads: config.num_attention_heads,
+  mlpRatio: config.intermediate_size / config.hidden_size,
+  rotaryDim: Math.floor((config.hidden_size / config.num_attention_heads) * config.rotary_pct),
+  rotaryBase: config.rotary_emb_base,
+  parallel: config.use_parallel_residual,
+});
+
+const mptModules = modulesOf<MptSettings>("mpt_block");
+const mosaicModules = modulesOf<MptSettings>("mosaic_gpt_block");
+const neoxModules = modulesOf<NeoxSettings>("gpt_neox_block");
+
+const blockOf = <C extends object>(
+  { name, file, config }: Module<C>,
+  model: LanguageModel,
+  [hiddenSize, heads]: readonly [keyof C, keyof C],
+): Block => ({ name, file, model, headDim: Number(config[hiddenSize]) / Number(config[heads]) });
+
+const mptBlocks = mptModules.map((each) => blockOf(each, mpt(ofMpt(each.config)), ["d_model", "n_heads"]));
+const mosaicBlocks = mosaicModules.map((each) =>
+  blockOf(each, mosaicGpt(ofMpt(each.config)), ["d_model", "n_heads"]),
+);
+const neoxBlocks = neoxModules.map((each) =>
+  blockOf(each, gptNeox(ofNeox(each.config)), ["hidden_size", "num_attention_heads"]),
+);
+
 /** Positions of keys, counted from `first`. */
-const positions = (total: number, first = 0) => array([rows, total], (_, i) => first + i!);
+const positions = (rows: number, total: number, first = 0) => array([rows, total], (_, i) => first + i!);
 
 /** The block over a whole text; `hidden` says which keys are padding. */
 async function whole(
@@ -55,10 +98,10 @@ async function whole(
   x: Plain,
   { first = 0, hidden = (_row: number, _key: number): boolean => false } = {},
 ): Promise<Plain> {
-  const t = x.shape[1]!;
+  const [rows, t] = x.shape as [number, number];
   const given = {
     x: float32(x),
-    position: float32(positions(t, first)),
+    position: float32(positions(rows, t, first)),
     mask: float32(array([rows, t, t], (row, i, j) => (j! > i! || hidden(row!, j!) ? MASK_VALUE : 0))),
   };
   const { y } = await backend.evaluate(
@@ -72,23 +115,25 @@ async function whole(
   return y!;
 }
 
-describe.each(blocks)("$file", ({ file, model, headDim }) => {
+describe.each([...mptBlocks, ...mosaicBlocks, ...neoxBlocks])("$name", ({ name, file, model, headDim }) => {
   test("y", async () => {
     const { weights, inputs, outputs } = await moduleFile(file);
-    compare(file, "y", await whole(model, weights, inputs.x!), outputs.y!);
+    compare(name, "y", await whole(model, weights, inputs.x!), outputs.y!);
   });
 
   test("key, value and y_step, by a cache", async () => {
     const { weights, inputs, outputs } = await moduleFile(file);
-    const empty = array([rows, model.heads, 8, model.headDim], () => 7);
+    const [rows, known] = inputs.x!.shape as [number, number];
+    const capacity = known + inputs.step!.shape[1]!;
+    const empty = array([rows, model.heads, capacity, model.headDim], () => 7);
     /** New tokens from cache position `start` on. */
     const run = (x: Plain, start: number, keys: Plain, values: Plain) => {
       const t = x.shape[1]!;
       const given = {
         x: float32(x),
-        position: float32(positions(start + t)),
+        position: float32(positions(rows, start + t)),
         mask: float32(array([rows, t, start + t], () => 0)),
-        start: int32({ shape: [rows], data: [start, start] }),
+        start: int32(array([rows], () => start)),
         keys: float32(keys),
         values: float32(values),
       };
@@ -101,39 +146,41 @@ describe.each(blocks)("$file", ({ file, model, headDim }) => {
       return backend.evaluate(given, write, weights);
     };
     const prompt = await run(inputs.x!, 0, empty, empty);
-    compare(file, "y by a cache", prompt.y!, outputs.y!);
-    const step = await run(inputs.step!, 7, prompt.presentKeys!, prompt.presentValues!);
-    compare(file, "y_step", step.y!, outputs.y_step!);
+    compare(name, "y by a cache", prompt.y!, outputs.y!);
+    const step = await run(inputs.step!, known, prompt.presentKeys!, prompt.presentValues!);
+    compare(name, "y_step", step.y!, outputs.y_step!);
 
-    const used = (cache: Plain) => array([rows, model.heads, 7, headDim], (...index) => at(cache, ...index));
+    const used = (cache: Plain) =>
+      array([rows, model.heads, known, headDim], (...index) => at(cache, ...index));
     /** The 1B model's code keeps heads side by side. */
     const apart = (of: Plain) =>
       of.shape.length === 4
         ? of
-        : array([rows, model.heads, 7, headDim], (b, h, t, e) => at(of, b!, t!, h! * headDim + e!));
-    compare(file, "key", used(prompt.presentKeys!), apart(outputs.key!));
-    compare(file, "value", used(prompt.presentValues!), apart(outputs.value!));
+        : array([rows, model.heads, known, headDim], (b, h, t, e) => at(of, b!, t!, h! * headDim + e!));
+    compare(name, "key", used(prompt.presentKeys!), apart(outputs.key!));
+    compare(name, "value", used(prompt.presentValues!), apart(outputs.value!));
   });
 });
 
-test("MPT with padding at the left: what stands after it is the reference implementation's", async () => {
-  const { weights, inputs, outputs } = await moduleFile("mpt_block");
-  const y = await whole(blocks[0]!.model, weights, inputs.x!, { hidden: (row, key) => row === 1 && key < 2 });
+/** How many tokens of row 1 are padding in `y_left_padded`: the index's note. */
+const padding = 2;
+
+test.each(mptBlocks)("$name with padding at the left", async ({ name, file, model }) => {
+  const { weights, inputs, outputs } = await moduleFile(file);
+  const isPadding = (row: number, token: number) => row === 1 && token < padding;
+  const y = await whole(model, weights, inputs.x!, { hidden: isPadding });
   const kept = (of: Plain) =>
-    array(of.shape, (row, i, d) => (row === 1 && i! < 2 ? 0 : at(of, row!, i!, d!)));
-  compare("mpt_block", "y_left_padded", kept(y), kept(outputs.y_left_padded!));
+    array(of.shape, (row, i, d) => (isPadding(row!, i!) ? 0 : at(of, row!, i!, d!)));
+  compare(name, "y_left_padded", kept(y), kept(outputs.y_left_padded!));
 });
 
-test.each(blocks.filter(({ file }) => file.startsWith("gpt_neox")))(
-  "$file counted from position 5",
-  async ({ file, model }) => {
-    const { weights, inputs, outputs } = await moduleFile(file);
-    const y = await whole(model, weights, inputs.x!, { first: 5 });
-    compare(file, "y_positions_from_5", y, outputs.y_positions_from_5!);
-  },
-);
+test.each(neoxBlocks)("$name counted from position 5", async ({ name, file, model }) => {
+  const { weights, inputs, outputs } = await moduleFile(file);
+  const y = await whole(model, weights, inputs.x!, { first: 5 });
+  compare(name, "y_positions_from_5", y, outputs.y_positions_from_5!);
+});
 
-test("ALiBi's slopes for every number of heads", () => {
+goldenTest("modules/alibi.json", "ALiBi's slopes for every number of heads", () => {
   const { slopes, alibi_bias_max } = JSON.parse(readFileSync(golden("modules/alibi.json"), "utf8")) as {
     slopes: Record<string, number[]>;
     alibi_bias_max: number;
@@ -147,10 +194,10 @@ test("ALiBi's slopes for every number of heads", () => {
   }
 });
 
-test("the bias of a number of heads that is no power of two", async () => {
-  const { outputs } = await moduleFile("mosaic_gpt_block");
-  const slopes = alibiSlopes(6, 8);
+test.each(mosaicModules)("the bias of $name", async ({ name, file, config }) => {
+  const { alibi } = (await moduleFile(file)).outputs;
+  const slopes = alibiSlopes(config.n_heads, config.alibi_bias_max);
   // The reference implementation counts distances from the last key.
-  const bias = array([6, 16], (head, key) => slopes[head!]! * (key! - 15));
-  compare("mosaic_gpt_block", "alibi", bias, outputs.alibi!);
+  const bias = array(alibi!.shape, (head, key) => slopes[head!]! * (key! - (alibi!.shape[1]! - 1)));
+  compare(name, "alibi", bias, alibi!);
 });

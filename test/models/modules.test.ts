@@ -7,6 +7,7 @@ import { rearrange, type Tensor } from "../../src/graph/index.js";
 import { causalMask } from "../../src/models/clipText.js";
 import {
   ALL_IMAGES,
+  type CrossAttentionConfig,
   type CrossAttentionMask,
   crossAttentionMask,
   gatedCrossAttention,
@@ -20,41 +21,62 @@ import { perceiver } from "../../src/models/perceiver.js";
 import { clipBlock } from "../../src/models/vit.js";
 import { array, at, host, type Plain } from "../graph/arrays.js";
 import { useBackend } from "../graph/evaluate.js";
-import { compare, moduleFile } from "./moduleFile.js";
+import { compare, type Module, moduleFile, modulesOf } from "./moduleFile.js";
 
 const backend = useBackend();
 
 const float32 = (x: Plain) => host(x, "float32");
 const int32 = (x: Plain) => host(x, "int32");
 
-describe.each([
-  ["perceiver_plain", {}],
-  ["perceiver_frames_and_media_time", { frames: 3, images: 4 }],
-])("%s", (file, embeddings) => {
+interface PerceiverSettings {
+  readonly depth: number;
+  readonly dim_head: number;
+  readonly heads: number;
+  readonly num_latents: number;
+  readonly ff_mult: number;
+  readonly max_num_frames?: number;
+  readonly max_num_media?: number;
+}
+
+describe.each(modulesOf<PerceiverSettings>("perceiver_"))("$name", ({ name, file, config: given }) => {
+  const config = {
+    depth: given.depth,
+    heads: given.heads,
+    headDim: given.dim_head,
+    latents: given.num_latents,
+    mlpRatio: given.ff_mult,
+    ...(given.max_num_frames !== undefined && { frames: given.max_num_frames }),
+    ...(given.max_num_media !== undefined && { images: given.max_num_media }),
+  };
+
   test.each([
     ["x", "y"],
     ["x_single", "y_single"],
   ])("%s: several images of several frames, or a single one", async (given, wanted) => {
     const { weights, inputs, outputs } = await moduleFile(file);
-    const config = { depth: 2, heads: 2, headDim: 8, latents: 5, mlpRatio: 2, ...embeddings };
     const write = ({ x }: Readonly<Record<string, Tensor>>) => ({
       y: perceiver(params(x!.node.graph), x!, config),
     });
     const { y } = await backend.evaluate({ x: float32(inputs[given]!) }, write, weights);
-    compare(file, wanted, y!, outputs[wanted]!);
+    compare(name, wanted, y!, outputs[wanted]!);
   });
 });
 
-describe.each([
-  ["vit_block_quick_gelu", "quickGelu"],
-  ["vit_block_gelu", "gelu"],
-] as const)("%s", (file, activation) => {
+interface VitBlockSettings {
+  readonly heads: number;
+  readonly mlp_ratio: number;
+  readonly act: "quick_gelu" | "gelu";
+}
+
+describe.each(modulesOf<VitBlockSettings>("vit_block_"))("$name", ({ name, file, config: given }) => {
+  const activation = given.act === "quick_gelu" ? "quickGelu" : "gelu";
+  const config = { heads: given.heads, mlpRatio: given.mlp_ratio, activation } as const;
+
   test.each([
     ["y", false],
     ["y_causal", true],
   ])("%s", async (output, isCausal) => {
     const { weights, inputs, outputs } = await moduleFile(file);
-    const config = { heads: 4, mlpRatio: 4, activation };
     const { y } = await backend.evaluate(
       { x: float32(inputs.x!) },
       ({ x }, graph) => ({
@@ -62,24 +84,35 @@ describe.each([
       }),
       weights,
     );
-    compare(file, output, y!, outputs[output]!);
+    compare(name, output, y!, outputs[output]!);
   });
 });
 
-describe("cross-attention", () => {
-  const imageCount = 3;
-  const latents = 4;
-  const config = { heads: 2, headDim: 8, mlpRatio: 3 };
+interface CrossAttentionSettings {
+  readonly heads: number;
+  readonly dim_head: number;
+  readonly only_attend_immediate_media?: boolean;
+  /** Of a whole block, with its feed-forward layer. */
+  readonly ff_mult?: number;
+}
 
-  type Block = (p: Params, x: Tensor, media: Media, mask: CrossAttentionMask) => Tensor;
-  const attentionAlone: Block = (p, x, media, mask) =>
+describe("cross-attention", () => {
+  type Block = (
+    p: Params,
+    x: Tensor,
+    media: Media,
+    mask: CrossAttentionMask,
+    config: CrossAttentionConfig,
+  ) => Tensor;
+  const attentionAlone: Block = (p, x, media, mask, config) =>
     maskedCrossAttention(p.at("attn"), x, media, mask, config);
-  const gated: Block = (p, x, media, mask) => gatedCrossAttention(p, x, media, mask, config);
 
   /** Opens a file; the parameters of an attention alone are put where a block has its attention. */
-  async function open(name: string) {
+  async function open({ file: name, config: given }: Module<CrossAttentionSettings>) {
     const file = await moduleFile(name);
+    const config = { heads: given.heads, headDim: given.dim_head, mlpRatio: given.ff_mult ?? Number.NaN };
     const { x, step, media, media_locations: locations } = file.inputs as Record<string, Plain>;
+    const [, imageCount, latents] = media!.shape as [number, number, number, number];
     const isBlock = "attn_gate" in file.weights;
     const weights = Object.fromEntries(
       Object.entries(file.weights).map(([key, value]) => [isBlock ? key : `attn.${key}`, value]),
@@ -105,6 +138,7 @@ describe("cross-attention", () => {
               t.x!,
               media,
               crossAttentionMask(t.imageIndex!, imageCount, latents, { onlyImmediate }),
+              config,
             ),
           };
         },
@@ -112,7 +146,13 @@ describe("cross-attention", () => {
       );
       return y!;
     };
-    return { x: x!, step: step!, images: imagesUpTo(locations!), outputs: file.outputs, run };
+    const images = imagesUpTo(locations!);
+    /** The image index of a token after so many `<image>`s. */
+    const indexAfter = (count: number) =>
+      count === 0 ? NO_IMAGE : count > imageCount ? ALL_IMAGES : count - 1;
+    const ofToken = (row: number, token: number) => indexAfter(at(images, row, token));
+    const ofLast = (row: number) => ofToken(row, images.shape[1]! - 1);
+    return { x: x!, step: step!, imageCount, ofToken, ofLast, outputs: file.outputs, run };
   }
 
   /** How many `<image>`s there are up to and including each token. */
@@ -123,58 +163,49 @@ describe("cross-attention", () => {
       return images;
     });
 
-  /** The image index of a token after so many `<image>`s. */
-  const imageIndexAfter = (images: number) =>
-    images === 0 ? NO_IMAGE : images > imageCount ? ALL_IMAGES : images - 1;
-
   /** An image index for each token of x. */
   const imageIndicesOf = (x: Plain, imageIndex: (row: number, token: number) => number) =>
     array(x.shape.slice(0, 2), (row, token) => imageIndex(row!, token!));
 
-  test.each([
-    ["cross_attention_immediate", true],
-    ["cross_attention_all_previous", false],
-  ] as const)("%s", async (name, onlyImmediate) => {
-    const { x, step, images, outputs, run } = await open(name);
-    const ofRow = (row: number) => imageIndexAfter(at(images, row, images.shape[1]! - 1));
+  const alone = modulesOf<CrossAttentionSettings>("cross_attention_");
+  test.each(alone)("$name", async (module) => {
+    const { x, step, imageCount, ofToken, ofLast, outputs, run } = await open(module);
+    const onlyImmediate = module.config.only_attend_immediate_media !== false;
     const cases = {
-      y: [x, imageIndicesOf(x, (row, token) => imageIndexAfter(at(images, row, token))), onlyImmediate],
-      y_no_places: [x, imageIndicesOf(x, () => imageIndexAfter(0)), onlyImmediate],
-      y_cached: [step, imageIndicesOf(step, ofRow), onlyImmediate],
-      y_cached_no_places: [step, imageIndicesOf(step, () => imageIndexAfter(0)), onlyImmediate],
+      y: [x, imageIndicesOf(x, ofToken), onlyImmediate],
+      y_no_places: [x, imageIndicesOf(x, () => NO_IMAGE), onlyImmediate],
+      y_cached: [step, imageIndicesOf(step, ofLast), onlyImmediate],
+      y_cached_no_places: [step, imageIndicesOf(step, () => NO_IMAGE), onlyImmediate],
       // Without any mask: as if every token stood after the last image and saw all before it.
       y_no_locations: [x, imageIndicesOf(x, () => imageCount - 1), false],
     } as const;
     for (const [output, [tokens, imageIndex, mode]] of Object.entries(cases)) {
-      compare(name, output, await run(attentionAlone, tokens, imageIndex, mode), outputs[output]!);
+      compare(module.name, output, await run(attentionAlone, tokens, imageIndex, mode), outputs[output]!);
     }
   });
 
-  test("gated_cross_attention_block", async () => {
-    const { x, step, images, outputs, run } = await open("gated_cross_attention_block");
-    const own = imageIndicesOf(x, (row, token) => imageIndexAfter(at(images, row, token)));
-    const last = imageIndicesOf(step, (row) => imageIndexAfter(at(images, row, images.shape[1]! - 1)));
-    compare("gated_cross_attention_block", "y", await run(gated, x, own, true), outputs.y!);
-    compare("gated_cross_attention_block", "y_cached", await run(gated, step, last, true), outputs.y_cached!);
+  test.each(modulesOf<CrossAttentionSettings>("gated_cross_attention_block"))("$name", async (module) => {
+    const { x, step, ofToken, ofLast, outputs, run } = await open(module);
+    const [own, last] = [imageIndicesOf(x, ofToken), imageIndicesOf(step, ofLast)];
+    compare(module.name, "y", await run(gatedCrossAttention, x, own, true), outputs.y!);
+    compare(module.name, "y_cached", await run(gatedCrossAttention, step, last, true), outputs.y_cached!);
   });
 
-  test("a token alone gets what it gets among others", async () => {
-    const { x, images, outputs, run } = await open("cross_attention_immediate");
-    for (const token of [0, 4, 8]) {
-      const alone = array([3, 1, 12], (row, _, d) => at(x, row!, token, d!));
-      const imageIndex = imageIndicesOf(alone, (row) => imageIndexAfter(at(images, row, token)));
-      const expected = array(alone.shape, (row, _, d) => at(outputs.y!, row!, token, d!));
-      compare(
-        "cross_attention_immediate",
-        `y of token ${token} alone`,
-        await run(attentionAlone, alone, imageIndex, true),
-        expected,
-      );
+  const immediate = alone.filter(({ config }) => config.only_attend_immediate_media !== false);
+  test.each(immediate)("$name: a token alone gets what it gets among others", async (module) => {
+    const { x, ofToken, outputs, run } = await open(module);
+    const [rows, tokens, d] = x.shape as [number, number, number];
+    for (const token of [0, Math.floor(tokens / 2), tokens - 1]) {
+      const alone = array([rows, 1, d], (row, _, i) => at(x, row!, token, i!));
+      const imageIndex = imageIndicesOf(alone, (row) => ofToken(row, token));
+      const expected = array(alone.shape, (row, _, i) => at(outputs.y!, row!, token, i!));
+      const found = await run(attentionAlone, alone, imageIndex, true);
+      compare(module.name, `y of token ${token} alone`, found, expected);
     }
   });
 
-  test("a text whose tokens see nothing is exactly as without the attention", async () => {
-    const { x, run } = await open("cross_attention_immediate");
+  test.each(immediate)("$name: a text whose tokens see nothing is as without it", async (module) => {
+    const { x, run } = await open(module);
     const y = await run(
       attentionAlone,
       x,

@@ -9,15 +9,15 @@ import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
 import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { imageFeatures } from "../../src/models/clip.js";
-import { visionConfiguration } from "../../src/models/configuration.js";
+import { type VisionConfiguration, visionConfiguration } from "../../src/models/configuration.js";
 import { params } from "../../src/models/layers.js";
 import { createFeatures, type Features } from "../../src/runner/features.js";
 import { golden, goldenTest } from "../goldens.js";
 import { difference, host, type Plain } from "../graph/arrays.js";
 import { useBackend } from "../graph/evaluate.js";
-import { compare, moduleFile } from "../models/moduleFile.js";
+import { compare, moduleFile, modulesOf } from "../models/moduleFile.js";
 import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
-import { openTinyModel, tinyModelFolder, tinyModelsWith } from "../tinyModel.js";
+import { type GoldenModel, tinyModel9bWith, tinyModelsWith } from "../tinyModel.js";
 
 const backend = useBackend();
 const folder = mkdtempSync(join(tmpdir(), "features-"));
@@ -60,15 +60,10 @@ async function compareWithOriginal(
   compare(what, "text_features", { shape: reference.texts.shape, data: cut }, reference.texts);
 }
 
-interface Module {
-  readonly config: object;
-}
-const modules = json(golden("modules/modules.json")) as Readonly<Record<string, Module>>;
-
-test.each(["clip_quick_gelu", "clip_gelu"])(
-  "features of images and texts are the reference implementation's, and texts need no padding: %s",
-  async (name) => {
-    const { weights, inputs, outputs } = await moduleFile(name);
+test.each(modulesOf("clip_"))(
+  "features of images and texts are the reference implementation's, and texts need no padding: $name",
+  async ({ name, file: moduleName, config }) => {
+    const { weights, inputs, outputs } = await moduleFile(moduleName);
     const tensors = Object.entries(weights).map(([tensor, { shape, data }]): [string, PlainTensor] => [
       tensor,
       { shape, data: Float32Array.from(data) },
@@ -77,7 +72,7 @@ test.each(["clip_quick_gelu", "clip_gelu"])(
     writeFileSync(file, safetensors(new Map(tensors)));
     await compareWithOriginal(
       `${name} by the backend`,
-      ofClip(modules[name]!.config, file),
+      ofClip(config, file),
       { images: inputs.image!, texts: inputs.text! },
       { images: outputs.image_features!, texts: outputs.text_features! },
     );
@@ -104,7 +99,7 @@ goldenTest(
 );
 
 /** The features of a tiny model over the weights of its backend, and the names of what is read for them. */
-async function ofTinyModel(tinyModel: { folder: string; open: typeof openTinyModel }) {
+async function ofTinyModel(tinyModel: Pick<GoldenModel, "folder" | "open">) {
   const { vision } = await readModelFolder(tinyModel.folder);
   const config = visionConfiguration(vision.config, json(vision.config));
   const opened = await tinyModel.open();
@@ -152,62 +147,75 @@ test.each(tinyModelsWith("inputs.safetensors", "features of its images"))(
   },
 );
 
-describe("loading at first use", () => {
-  const pixels = new Float32Array(3 * 32 * 32).fill(0.5);
+const tinyModels9b = tinyModel9bWith("inputs.safetensors", "loading of its CLIP");
 
+/** An image of a model, a text that ends, and another one. */
+function inputsOf(config: VisionConfiguration) {
+  const end = config.text().vocabulary - 1;
+  return {
+    pixels: new Float32Array(3 * config.vit.imageSize ** 2).fill(0.5),
+    text: [1, 2, end],
+    otherText: [1, end],
+  };
+}
+
+describe.each(tinyModels9b)("loading at first use: $name", (golden) => {
   test("reads what the vision encoder's weights lack, once, and the text tower only for texts", async () => {
-    const { features, reads, close } = await ofTinyModel({ folder: tinyModelFolder, open: openTinyModel });
+    const { features, reads, config, close } = await ofTinyModel(golden);
+    const { pixels, text, otherText } = inputsOf(config);
     expect(reads).toEqual([]);
     const [first, second] = await Promise.all([features.ofImage(pixels), features.ofImage(pixels)]);
     expect(first).toEqual(second);
     expect([...reads].sort()).toEqual(["visual.ln_post.bias", "visual.ln_post.weight", "visual.proj"]);
 
     reads.length = 0;
-    await features.ofText([1, 2, 139]);
+    await features.ofText(text);
     expect(reads).toContain("token_embedding.weight");
     expect(reads.filter((name) => name.startsWith("visual."))).toEqual([]);
     expect(new Set(reads).size).toBe(reads.length);
 
     reads.length = 0;
-    await features.ofText([5, 139]);
+    await features.ofText(otherText);
     await features.ofImage(pixels);
     expect(reads).toEqual([]);
     await close();
   });
 
   test("a signal that is aborted already stops before it", async () => {
-    const { features, reads, close } = await ofTinyModel({ folder: tinyModelFolder, open: openTinyModel });
+    const { features, reads, config, close } = await ofTinyModel(golden);
+    const { text } = inputsOf(config);
     const signal = AbortSignal.abort(new Error("enough"));
-    await expect(features.ofText([1, 139], { signal })).rejects.toThrow("enough");
+    await expect(features.ofText(text, { signal })).rejects.toThrow("enough");
     expect(reads).toEqual([]);
     await close();
   });
 
   test("is tried again where it failed", async () => {
-    const { vision } = await readModelFolder(tinyModelFolder);
+    const { vision } = await readModelFolder(golden.folder);
     const config = visionConfiguration(vision.config, json(vision.config));
+    const { pixels } = inputsOf(config);
     let tries = 0;
     const features = createFeatures({ runtime: backend.runtime, weights: new Map() }, config, async () => {
       if (tries++ === 0) throw new Error("the disk is away");
       return openCheckpoint(vision.weights);
     });
     await expect(features.ofImage(pixels)).rejects.toThrow("the disk is away");
-    expect(await features.ofImage(pixels)).toHaveLength(24);
+    expect(await features.ofImage(pixels)).toHaveLength(config.featureWidth());
   });
 });
 
-describe("a checkpoint that is not the whole of CLIP is rejected with a specific errors", () => {
+describe.each(tinyModels9b)("a checkpoint that is not the whole of CLIP is rejected: $name", (golden) => {
   test.each([
     ["text", /^visual\./, ["token_embedding.weight", "positional_embedding"]],
     ["vision", /^visual\.(?!proj$)|^\w*_/, ["visual.proj"]],
   ] as const)("without what the %s tower needs", async (tower, kept, missing) => {
-    const { vision } = await readModelFolder(tinyModelFolder);
+    const { vision } = await readModelFolder(golden.folder);
     const tensors = [...(await tensorsOf(vision.weights))].filter(([name]) => kept.test(name));
     const file = join(folder, `without-${tower}.safetensors`);
     writeFileSync(file, safetensors(new Map(tensors)));
+    const { pixels, text } = inputsOf(visionConfiguration(vision.config, json(vision.config)));
     const features = ofClip(json(vision.config).model_cfg, file);
-    const rejected =
-      tower === "text" ? features.ofText([1, 139]) : features.ofImage(new Float32Array(3 * 32 * 32));
+    const rejected = tower === "text" ? features.ofText(text) : features.ofImage(pixels);
     await expect(rejected).rejects.toMatchObject({
       code: "checkpoint-mismatch",
       hint: expect.stringContaining("whole of CLIP"),
@@ -216,12 +224,14 @@ describe("a checkpoint that is not the whole of CLIP is rejected with a specific
   });
 
   test("and a text tower with more blocks than its configuration says", async () => {
-    const { vision } = await readModelFolder(tinyModelFolder);
+    const { vision } = await readModelFolder(golden.folder);
     const { text_cfg, ...config } = json(vision.config).model_cfg;
-    const features = ofClip({ ...config, text_cfg: { ...text_cfg, layers: 1 } }, vision.weights);
-    await expect(features.ofText([1, 139])).rejects.toMatchObject({
+    const { text } = inputsOf(visionConfiguration(vision.config, json(vision.config)));
+    const layers = text_cfg.layers - 1;
+    const features = ofClip({ ...config, text_cfg: { ...text_cfg, layers } }, vision.weights);
+    await expect(features.ofText(text)).rejects.toMatchObject({
       code: "checkpoint-mismatch",
-      message: expect.stringContaining("transformer.resblocks.1."),
+      message: expect.stringContaining(`transformer.resblocks.${layers}.`),
     });
   });
 });

@@ -4,6 +4,7 @@ import { cleanUp } from "../../src/text/cleanUp.js";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
 import { padRows } from "../../src/text/padding.js";
 import { createStreamDecoder } from "../../src/text/streamDecoder.js";
+import { atHand } from "../goldens.js";
 import { compared } from "../parity.js";
 import { readJson } from "./files.js";
 
@@ -32,13 +33,16 @@ interface Golden {
 /** Ids one by one, a text as one value. */
 const countOf = (of: unknown): number => (Array.isArray(of) ? of.flat().length : 1);
 
-describe.each([
+const files = [
   ["neox.tokenizer.json", "neox.golden.json"],
   ["neox.pairs.tokenizer.json", "neox.golden.json"],
   ["neox.added.tokenizer.json", "neox.golden.json"],
   ["neox20b.tokenizer.json.gz", "neox20b.golden.json"],
   ["clip.tokenizer.json", "clip.golden.json"],
-])("%s", (file, expectedFile) => {
+] as const;
+
+const pathsOf = (names: readonly string[]) => names.map((name) => `tokenizer/${name}`);
+describe.each(atHand(files, pathsOf, "ids and texts"))("%s", (file, expectedFile) => {
   const expected = readJson<Golden>(`tokenizer/${expectedFile}`);
   const tokenizer = createFlamingoTokenizer(readJson(`tokenizer/${file}`));
 

@@ -1,24 +1,62 @@
 /** The compatible API's tokenizer, image processor and `stack`. */
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { image, type ModelAndTransforms, stack } from "../../../src/index.js";
-import { golden } from "../../goldens.js";
-import { tinyModel } from "../../tinyModel.js";
+import { golden as goldenFile } from "../../goldens.js";
+import { tinyModel9bWith } from "../../tinyModel.js";
 import { createTinyModel } from "./opened.js";
 
-const bundled = tinyModel("tiny-openflamingo-9b");
-let created: ModelAndTransforms;
-beforeAll(async () => {
-  created = await createTinyModel(bundled);
-});
+describe.each(tinyModel9bWith("inputs.safetensors", "images and texts"))("$name", (golden) => {
+  let created: ModelAndTransforms;
+  beforeAll(async () => {
+    created = await createTinyModel(golden);
+  });
+  afterAll(() => created.model.close());
 
-test("the image processor gives the reference implementation's tensor, of a path and of an image()", async () => {
-  const inputs = await bundled.goldenTensors("inputs.safetensors");
-  const path = golden("tiny-openflamingo-9b/golden/pictures/p0.png");
-  for (const source of [path, image(path)]) {
-    const { shape, data } = await created.imageProcessor(source);
-    expect(shape).toEqual([3, 32, 32]);
-    expect(data).toEqual(inputs.get("pixels.p0")!.data);
-  }
+  test("the image processor gives the reference implementation's tensor, of a path and of an image()", async () => {
+    const inputs = await golden.goldenTensors("inputs.safetensors");
+    const path = goldenFile(`${golden.name}/golden/pictures/p0.png`);
+    const expected = inputs.get("pixels.p0")!;
+    for (const source of [path, image(path)]) {
+      const { shape, data } = await created.imageProcessor(source);
+      expect(shape).toEqual(expected.shape);
+      expect(data).toEqual(expected.data);
+    }
+  });
+
+  describe("the tokenizer", () => {
+    test("pads on the side that is set, and says so in the mask", () => {
+      const { tokenizer } = created;
+      const texts = ["<image>Output:", "<image>"];
+      expect(tokenizer(texts, { padding: true }).attentionMask[1]!.at(-1)).toBe(0);
+      tokenizer.paddingSide = "left";
+      const { inputIds, attentionMask } = tokenizer(texts, { padding: "longest" });
+      expect(attentionMask[1]).toEqual(inputIds[1]!.map((id) => (id === tokenizer.padTokenId ? 0 : 1)));
+      expect(inputIds[1]![0]).toBe(tokenizer.padTokenId);
+      tokenizer.paddingSide = "right";
+    });
+
+    test("cuts and fills to a length", () => {
+      const { tokenizer } = created;
+      const options = { padding: "max_length", truncation: true, maxLength: 3 } as const;
+      const { inputIds } = tokenizer(["<image>Output:", "<image>"], options);
+      expect(inputIds.map(({ length }) => length)).toEqual([3, 3]);
+      expect(inputIds[0]).toEqual(tokenizer.encode("<image>Output:").slice(0, 3));
+    });
+
+    test("without padding rejects texts of unequal length, as with tensors there", () => {
+      expect(() => created.tokenizer(["<image>", "a dog"])).toThrow("tokenizer: the texts have 1, ");
+      expect(() => created.tokenizer("a", { truncation: true })).toThrow("truncation needs maxLength");
+    });
+
+    test("decodes with punctuation moved to its word, or as it is", () => {
+      const { tokenizer } = created;
+      const ids = tokenizer.encode("a dog .<|endofchunk|>");
+      expect(tokenizer.decode(ids)).toBe("a dog.<|endofchunk|>");
+      expect(tokenizer.decode(ids, { skipSpecialTokens: true, cleanUpTokenizationSpaces: false })).toBe(
+        "a dog .",
+      );
+    });
+  });
 });
 
 describe("stack", () => {
@@ -42,41 +80,6 @@ describe("stack", () => {
       code: "shape",
       message: "stack: an image is (3, 1, 1), the first one (3, 2, 2)",
     });
-  });
-});
-
-describe("the tokenizer", () => {
-  test("pads on the side that is set, and says so in the mask", () => {
-    const { tokenizer } = created;
-    const texts = ["<image>Output:", "<image>"];
-    expect(tokenizer(texts, { padding: true }).attentionMask[1]!.at(-1)).toBe(0);
-    tokenizer.paddingSide = "left";
-    const { inputIds, attentionMask } = tokenizer(texts, { padding: "longest" });
-    expect(attentionMask[1]).toEqual(inputIds[1]!.map((id) => (id === tokenizer.padTokenId ? 0 : 1)));
-    expect(inputIds[1]![0]).toBe(tokenizer.padTokenId);
-    tokenizer.paddingSide = "right";
-  });
-
-  test("cuts and fills to a length", () => {
-    const { tokenizer } = created;
-    const options = { padding: "max_length", truncation: true, maxLength: 3 } as const;
-    const { inputIds } = tokenizer(["<image>Output:", "<image>"], options);
-    expect(inputIds.map(({ length }) => length)).toEqual([3, 3]);
-    expect(inputIds[0]).toEqual(tokenizer.encode("<image>Output:").slice(0, 3));
-  });
-
-  test("without padding rejects texts of unequal length, as with tensors there", () => {
-    expect(() => created.tokenizer(["<image>", "a dog"])).toThrow("tokenizer: the texts have 1, ");
-    expect(() => created.tokenizer("a", { truncation: true })).toThrow("truncation needs maxLength");
-  });
-
-  test("decodes with punctuation moved to its word, or as it is", () => {
-    const { tokenizer } = created;
-    const ids = tokenizer.encode("a dog .<|endofchunk|>");
-    expect(tokenizer.decode(ids)).toBe("a dog.<|endofchunk|>");
-    expect(tokenizer.decode(ids, { skipSpecialTokens: true, cleanUpTokenizationSpaces: false })).toBe(
-      "a dog .",
-    );
   });
 });
 
