@@ -6,7 +6,7 @@ import { collectAnswers, generatePieces, type Settings } from "../../src/generat
 import type { ModelRunner } from "../../src/runner/modelRunner.js";
 import type { TreeNode } from "../../src/runner/tokenTree.js";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
-import { ids, tinyModelFolder } from "../tinyModel.js";
+import { tinyModelFolder } from "../tinyModel.js";
 
 const file = JSON.parse(readFileSync(join(tinyModelFolder, "lang/tokenizer.json"), "utf8"));
 const tokenizer = createFlamingoTokenizer(file);
@@ -18,9 +18,9 @@ function notingRunner() {
   const calls: number[][] = [];
   const note = (tokens: readonly number[]) => {
     calls.push([...tokens]);
-    return tokens.map(() => new Float32Array(ids.size));
+    return tokens.map(() => new Float32Array(tokenizer.size));
   };
-  const first = () => new Float32Array(ids.size);
+  const first = () => new Float32Array(tokenizer.size);
   const runner = {
     tokenTree: async () => ({
       prefill: async () => first(),
@@ -62,7 +62,7 @@ async function answersOf(forced: readonly (readonly number[])[], settings: Parti
   return { answers, calls };
 }
 
-const end = ids.endofchunk;
+const end = tokenizer.special.endOfChunk;
 
 test("an answer that has ended, or was cut at a stop string, is no longer computed", async () => {
   const rows = [
@@ -86,11 +86,19 @@ test("one answer is decoded without a tree, and stops as soon as it is complete"
 });
 
 test("the model does not write <image>, whatever is most probable", async () => {
-  const forced = [[ids.image, ids.image, ids.image, ids.image, ids.image]];
+  const forced = [
+    [
+      tokenizer.special.image,
+      tokenizer.special.image,
+      tokenizer.special.image,
+      tokenizer.special.image,
+      tokenizer.special.image,
+    ],
+  ];
   for (const strategy of [{ kind: "greedy" }, { kind: "beam", beams: 2 }] as const) {
     const { answers } = await answersOf([forced[0]!, forced[0]!], { strategy, returnSequences: 1 });
     expect(answers[0]!.ids).toHaveLength(5);
-    expect(answers[0]!.ids).not.toContain(ids.image);
+    expect(answers[0]!.ids).not.toContain(tokenizer.special.image);
   }
 });
 
