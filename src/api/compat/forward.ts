@@ -86,8 +86,8 @@ export function createForward({ config, imageToken, conditioning, runner, encode
   };
 
   async function forward(args: ForwardArguments): Promise<ForwardResult> {
+    errorsComeLater(args?.visionX); // before anything can be wrong with the other arguments
     const { clearConditionedLayers, useCache, signal } = readOptions("forward", forwardReaders, args);
-    errorsComeLater(args.visionX);
     const langX = plainRows("langX", args.langX);
     const mask = args.attentionMask && plainRows("attentionMask", args.attentionMask);
     const labels = args.labels && plainRows("labels", args.labels);

@@ -187,8 +187,8 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
   ): Promise<GeneratedSequences>;
   async function generate(args: GenerateArguments): Promise<number[][]>;
   async function generate(args: GenerateArguments): Promise<GeneratedSequences | number[][]> {
+    errorsComeLater(args?.visionX); // before anything can be wrong with the other arguments
     const { visionX, langX, attentionMask, ...generation } = readOptions("generate", generateReaders, args);
-    errorsComeLater(visionX);
     const text = plainRows("langX", langX);
     const mask = attentionMask === undefined ? undefined : plainRows("attentionMask", attentionMask);
     const rows = textRows(text, mask, { vocabulary: config.language.vocabulary, padding: "left" });
@@ -227,8 +227,8 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
     forward,
     generate,
     async cacheMedia(args) {
+      errorsComeLater(args?.visionX);
       const { inputIds, visionX, signal } = readOptions("cacheMedia", cacheReaders, args);
-      errorsComeLater(visionX);
       const rows = plainRows("inputIds", inputIds);
       const images = await encode((await visionX)!, rows.length, signal);
       conditioning.media = { images, imageTokens: rows.map((ids) => countImageTokens(ids, imageToken)) };

@@ -109,7 +109,7 @@ test.each(["EXIF", "exfi", "", true, 6, null, ["exif"]])(
     const error = await rejection(bytes(avifBase), { orientation } as unknown as DecodeOptions);
     expect([error.code, error.message]).toEqual([
       "usage",
-      `orientation is ${JSON.stringify(orientation)}, and must be "exif" or "none"`,
+      `orientation is ${JSON.stringify(orientation)}; it must be "exif" or "none"`,
     ]);
   },
 );
