@@ -30,6 +30,14 @@ interface GenerationCase {
   readonly new_tokens: readonly (readonly number[])[];
 }
 const cases = model?.goldenJson<{ cases: GenerationCase[] }>("generation.json").cases ?? [];
+/** Cases of one prompt, with an image for each `<image>`, that set nothing but what is given. */
+const casesWith = (...settings: readonly string[]) =>
+  cases.filter(
+    ({ prompts, pictures, kwargs }) =>
+      prompts.length === 1 &&
+      prompts[0]!.split("<image>").length - 1 === pictures[0]!.length &&
+      Object.keys(kwargs).every((key) => settings.includes(key)),
+  );
 const caseOf = (name: string) => cases.find((each) => each.name === name)!;
 
 /** The reference implementation's greedy captions, which are those of `caption` as well. */
@@ -39,10 +47,9 @@ const captions = {
 };
 const captionOf = (name: keyof typeof captions) => captions[name]().text_skip_special_tokens[0]!;
 
-test.each(["greedy_single", "greedy_other_picture", "greedy_question", "greedy_three_shot"])(
-  "generate gives the reference implementation's answer: %s",
-  async (name) => {
-    const { prompts, pictures: images, kwargs, text_skip_special_tokens, new_tokens } = caseOf(name);
+test.each(casesWith("max_new_tokens"))(
+  "generate gives the reference implementation's answer: $name",
+  async ({ prompts, pictures: images, kwargs, text_skip_special_tokens, new_tokens }) => {
     const answer = await flamingo.generate(prompts[0]!, {
       images: images[0]!.map(photo),
       maxNewTokens: kwargs.max_new_tokens,
@@ -193,10 +200,10 @@ describe("length and end", () => {
 });
 
 describe("beams", () => {
-  test.each(["beams3_single_lp_1", "beams3_three_shot_lp_0", "beams5_return_5_lp_m2"])(
-    "generate gives the reference implementation's answers and scores: %s",
-    async (name) => {
-      const { prompts, pictures: images, kwargs, text_skip_special_tokens, sequences_scores } = caseOf(name);
+  const searched = casesWith("max_new_tokens", "num_beams", "length_penalty", "num_return_sequences");
+  test.each(searched.filter(({ kwargs }) => kwargs.num_beams))(
+    "generate gives the reference implementation's answers and scores: $name",
+    async ({ prompts, pictures: images, kwargs, text_skip_special_tokens, sequences_scores }) => {
       const answer = await flamingo.generate(prompts[0]!, {
         images: images[0]!.map(photo),
         maxNewTokens: kwargs.max_new_tokens,
