@@ -351,16 +351,14 @@ test.each(closedPasts)("a closed past is rejected, a misspelt argument too: $nam
   await model.close();
 });
 
-describe("weights", () => {
-  const [golden] = tinyModelsWith("forward.json", "loading of weights").filter(({ name }) =>
-    name.endsWith("9b"),
-  );
-  const checkpoint = join(golden!.folder, "checkpoint.pt");
+describe.each(tinyModel9bWith("forward.json", "loading of weights"))("weights", (golden) => {
+  const checkpoint = join(golden.folder, "checkpoint.pt");
 
   test("a model without them says what to do", async () => {
-    const { model, tokenizer } = await createTinyModel(golden!);
+    const { model, tokenizer } = await createTinyModel(golden);
     const { inputIds } = tokenizer("<image>");
-    const visionX = { shape: [1, 1, 1, 3, 32, 32], data: new Float32Array(3 * 32 * 32) };
+    const side = golden.imageSize;
+    const visionX = { shape: [1, 1, 1, 3, side, side], data: new Float32Array(3 * side * side) };
     await expect(model.forward({ langX: inputIds, visionX })).rejects.toMatchObject({
       code: "checkpoint-missing",
     });
@@ -368,7 +366,7 @@ describe("weights", () => {
   });
 
   test("a checkpoint of the trained part lacks the frozen ones: reported, and rejected if strict", async () => {
-    const { model } = await createTinyModel(golden!);
+    const { model } = await createTinyModel(golden);
     const { missingKeys, unexpectedKeys } = await model.loadStateDict(checkpoint, { strict: false });
     expect(missingKeys).toContain("lang_encoder.transformer.blocks.0.attn.Wqkv.weight");
     expect(missingKeys.some((name) => name.startsWith("perceiver."))).toBe(false);
