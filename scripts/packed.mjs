@@ -11,7 +11,7 @@ import { deadLinks } from "./links.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
-const section = (title) => readme.split(`## ${title}\n`)[1].split("\n## ")[0];
+const section = (title) => readme.split(new RegExp(`^#{2,3} ${title}\\n`, "m"))[1].split(/^#{2,3} /m)[0];
 const blocks = (text, language) =>
   [...text.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map((match) => match[1]);
 
@@ -75,7 +75,7 @@ try {
 
   copyFileSync(join(root, "assets/photos/coffee.png"), join(folder, "sink.jpg"));
 
-  const examples = ["Use", "The compatible API"].map((title) => blocks(section(title), "ts")[0]);
+  const examples = ["Library", "The compatible API"].map((title) => blocks(section(title), "ts")[0]);
   for (const [i, example] of examples.entries()) writeFileSync(join(folder, `example${i + 1}.ts`), example);
   for (const [module, resolution] of [
     ["nodenext", "nodenext"],
@@ -87,7 +87,7 @@ try {
     console.log(run("node example1.js"));
     console.log(run("node example2.js"));
   }
-  const [commands] = blocks(section("Use"), "sh");
+  const [commands] = blocks(section("Command line"), "sh");
   for (const line of commands.trim().split("\n")) console.log(run(`npx ${line}`));
   console.log(run("npx openflamingo caption --quiet --shots shots.json photo.jpg"));
   console.log("the packed package works as the README says");
