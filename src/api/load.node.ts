@@ -20,8 +20,12 @@ import { readOptions } from "./readOptions.js";
  * @throws OpenFlamingoError `model-missing`, `model-invalid`, `model-unsupported`, `checkpoint-…`, `tokenizer-invalid`,
  *   `weights-not-finite`, `backend`, `memory`, `usage`; `signal.reason` when stopped
  * @example
- * await using flamingo = await load();
- * const { text } = await flamingo.caption("cat.jpg");
+ * const flamingo = await load();
+ * try {
+ *   console.log((await flamingo.caption("cat.jpg")).text);
+ * } finally {
+ *   await flamingo.close();
+ * }
  */
 export async function load(model: string = bundledModel(), options: LoadOptions = {}): Promise<Flamingo> {
   requireNode();

@@ -174,6 +174,10 @@ const rows: readonly Row[] = [
     "more may be generated",
     "prompt-too-long",
   ],
+  ["a model that is a number", () => load(any(5)), "load: the model is 5; it must be the path of a folder"],
+  ["a model by an empty path", () => load(""), 'load: the model is ""; it must be the path of a folder'],
+  ["options that are a number", () => load(undefined, any(5)), "load: the options are 5, not an object"],
+  ["options that are a text", caption(any("fast")), 'caption: the options are "fast", not an object'],
   ["nothing to embed", () => flamingo.embed({ images: [] }), "with at least one"],
 ];
 
