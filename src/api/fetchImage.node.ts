@@ -1,6 +1,6 @@
 /** Images behind http and https: what a URL object in a prompt means. */
 import { OpenFlamingoError } from "../base/errors.js";
-import { quoted } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import { formatOf } from "../images/formats.js";
 import { overLimit, readAll } from "../net/body.node.js";
 import type { ConnectOptions } from "../net/connect.node.js";

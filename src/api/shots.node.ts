@@ -30,5 +30,7 @@ export async function readShots<Kind extends keyof ShotOf = "caption">(
       },
     );
   }
-  return parseShots(kind, file, text, (image) => resolve(dirname(file), image));
+  // An address is no path: `data:` is read as it is, and one on the web rejected as it is everywhere in text.
+  const isAddress = (image: string) => /^(https?|data):/i.test(image);
+  return parseShots(kind, file, text, (image) => (isAddress(image) ? image : resolve(dirname(file), image)));
 }

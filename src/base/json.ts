@@ -5,8 +5,6 @@
 import { jsonFault } from "./jsonFault.js";
 import { quoted } from "./quoted.js";
 
-export { quoted } from "./quoted.js";
-
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export const isObject = (value: unknown): value is JsonObject =>

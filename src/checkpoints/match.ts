@@ -5,7 +5,7 @@
  * implementation registers each block twice (open_flamingo/src/flamingo_lm.py, `init_flamingo`).
  */
 import { OpenFlamingoError } from "../base/errors.js";
-import { quoted } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import type { Checkpoint, TensorInfo } from "./checkpoint.js";
 import { listed } from "./messages.js";
 

@@ -1,7 +1,7 @@
 /** A model folder on disk: its `openflamingo.json`, with every path found. Contract: "openflamingo.json". */
 import { basename, join, resolve } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
-import { quoted } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import { readText } from "./file.node.js";
 import { type Fault, findInside, kindFault } from "./insideFolder.node.js";
 import { listed } from "./messages.js";

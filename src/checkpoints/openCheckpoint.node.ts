@@ -4,7 +4,8 @@
  * Reference: transformers 4.33.3, modeling_utils.py, `from_pretrained` (names and their order) and
  * `load_sharded_checkpoint` (`weight_map`: tensor → file).
  */
-import { isObject, parseJsonObject, quoted } from "../base/json.js";
+import { isObject, parseJsonObject } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import { type Checkpoint, noSuchTensor, type TensorInfo } from "./checkpoint.js";
 import { missing, openFile, readText } from "./file.node.js";
 import { findInside } from "./insideFolder.node.js";

@@ -1,5 +1,5 @@
 /** Opens a checkpoint file of any kind that is read; the kind is known from the first bytes, not by the name. */
-import { quoted } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { OpenOptions } from "./limits.js";
 import { damaged, rejected } from "./messages.js";

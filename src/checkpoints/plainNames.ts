@@ -6,7 +6,7 @@
  * torch.distributed.fsdp (`_fsdp_wrapped_module`, `_flat_param`), torch's checkpoint_wrapper.py.
  * OpenFlamingo (Python) and open_clip take the first of them off as well.
  */
-import { quoted } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import { damaged, rejected } from "./messages.js";
 
 const wrappers: ReadonlySet<string> = new Set([

@@ -6,7 +6,8 @@
  * is read.
  */
 import { bytesOf, type DType, elementCount } from "../base/dtypes.js";
-import { isObject, parseJsonObject, quoted } from "../base/json.js";
+import { isObject, parseJsonObject } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import { type Checkpoint, checkpointOf } from "./checkpoint.js";
 import { defaultLimits, type OpenOptions } from "./limits.js";
 import { damaged, rejected } from "./messages.js";

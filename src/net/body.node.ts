@@ -1,6 +1,6 @@
 /** The body of an answer: whether it is what was asked for, how long it is, and its bytes within the limits. */
 import type { IncomingMessage } from "node:http";
-import { quoted } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import type { Fail } from "./connect.node.js";
 import type { Deadline } from "./deadline.js";
 

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { unescape as percentDecoded } from "node:querystring";
 import { OpenFlamingoError } from "../base/errors.js";
-import { quoted } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 import { shownAddress } from "../base/webAddress.js";
 import { type ByteRange, overLimit, readBody, sizeOf } from "./body.node.js";
 import { addressesOf, type ConnectOptions, codeOf, type Fail, request } from "./connect.node.js";

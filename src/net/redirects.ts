@@ -1,6 +1,6 @@
 /** Where a redirect leads, and what may be taken along. Source: the Fetch standard, "HTTP-redirect fetch". */
 
-import { quoted } from "../base/json.js";
+import { quoted } from "../base/quoted.js";
 
 /** More redirects are not followed. */
 export const maxRedirects = 5;

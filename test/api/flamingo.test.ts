@@ -342,6 +342,10 @@ describe("shots files", () => {
   test("paths are relative to the file", async () => {
     const [shot] = await readShots(file('[{"image": "sub/cat.jpg", "text": "a cat"}]'));
     expect(shot).toEqual({ image: join(folder, "sub/cat.jpg"), text: "a cat" });
+    const addresses = ["data:image/png;base64,AA==", "https://example.org/cat.jpg"];
+    const shots = addresses.map((image) => ({ image, text: "a cat" }));
+    const found = await readShots(file(JSON.stringify(shots)));
+    expect(found.map(({ image }) => image)).toEqual(addresses);
     const [asked] = await readShots(file('[{"image": "a.jpg", "question": "Who?", "answer": "me"}]'), "ask");
     expect(asked).toMatchObject({ question: "Who?", answer: "me" });
   });

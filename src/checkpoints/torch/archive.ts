@@ -6,7 +6,7 @@
  * has the same parts; its `code/` is never looked at.
  */
 import { bytesOf, type DType, elementCount } from "../../base/dtypes.js";
-import { quoted } from "../../base/json.js";
+import { quoted } from "../../base/quoted.js";
 import { type Checkpoint, checkpointOf } from "../checkpoint.js";
 import { defaultLimits, type OpenOptions } from "../limits.js";
 import { damaged, rejected } from "../messages.js";

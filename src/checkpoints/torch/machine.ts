@@ -1,5 +1,5 @@
 /** The state of a pickle machine: its reader, the stack with its marks, and the memo. */
-import { quoted } from "../../base/json.js";
+import { quoted } from "../../base/quoted.js";
 import type { ReaderLimits } from "../limits.js";
 import { readPickle } from "./pickleReader.js";
 import { findGlobal, isList, kindOf, type PickleValue } from "./records.js";

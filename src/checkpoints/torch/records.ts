@@ -7,7 +7,7 @@
  */
 import { bytesOf, type DType, elementCount } from "../../base/dtypes.js";
 import type { OpenFlamingoError } from "../../base/errors.js";
-import { quoted } from "../../base/json.js";
+import { quoted } from "../../base/quoted.js";
 
 /**
  * Lists are arrays, tuples frozen arrays, dictionaries are maps (a key such as `__proto__` is then a key like any

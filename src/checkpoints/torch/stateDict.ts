@@ -4,7 +4,7 @@
  * Reference: open_flamingo/train/train.py, "load model checkpoint" (`model_state_dict`); open_clip/factory.py,
  * `load_state_dict` (`state_dict`). `model` and `module` are other programs' names for the same.
  */
-import { quoted } from "../../base/json.js";
+import { quoted } from "../../base/quoted.js";
 import { damaged, rejected } from "../messages.js";
 import {
   isModule,

@@ -5,7 +5,7 @@
  * uncompressed. Everything that the file says twice is compared, and every range is checked against the file,
  * before use.
  */
-import { quoted } from "../../base/json.js";
+import { quoted } from "../../base/quoted.js";
 import { defaultLimits, type OpenOptions } from "../limits.js";
 import { damaged, rejected } from "../messages.js";
 import { type ByteSource, numbersIn, utf8 } from "../source.js";
