@@ -23,8 +23,9 @@ if (givenGoldens && !existsSync(givenGoldens)) {
 }
 
 const places = givenGoldens ? [givenGoldens] : [...own, assets];
-/** Photographs belong to no model: a set without them is tested with those of the project. */
-const placesOf = (path: string) => (path.startsWith("photos/") ? [...places, ...own, assets] : places);
+/** Photographs and others' tokenizers belong to no model: a set without them is tested with those of the project. */
+const belongToNone = /^(photos(\/|$)|tokenizer\/[^/]*\.tokenizer\.json)/;
+const placesOf = (path: string) => (belongToNone.test(path) ? [...places, ...own, assets] : places);
 
 const find = (path: string): string | undefined =>
   placesOf(path)

@@ -13,7 +13,7 @@ import type { ModelCheckpoints } from "../src/runner/weights.js";
 import { openOrtBinding } from "../src/runtime/ortBinding.node.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import type { Runtime } from "../src/runtime/runtime.js";
-import { atHand, bundledModelFolder, golden, goldenModel, goldenModels, hasGolden } from "./goldens.js";
+import { atHand, golden, goldenModel, goldenModels } from "./goldens.js";
 import { type PlainTensor, tensorsOf } from "./tensors.js";
 
 /** Ids of a tiny model's tokenizer: `golden/forward.json`, `ids`. */
@@ -168,11 +168,6 @@ const name9b = "tiny-openflamingo-9b";
 /** The 9b tiny model, which is in the repository: what most tests need. None if it is not at hand with the file. */
 export const tinyModel9bWith = (file: string, what: string): readonly GoldenModel[] =>
   atHand([name9b], (name) => filesOf(name, file), what).map((name) => tinyModel(name));
-
-/** The folder of the 9b tiny model, for tests that compare with no golden value. */
-export const tinyModelFolder = hasGolden(`${name9b}/openflamingo.json`)
-  ? goldenModel(name9b)
-  : bundledModelFolder;
 
 /** The largest absolute difference; not a number if one value is. */
 export function largestDifference(a: Float32Array, b: Float32Array): number {

@@ -56,6 +56,6 @@ export const generate: readonly Mutant[] = [
     file: "generate/beams.ts",
     from: "else if (rank < count) finished.add",
     to: "else finished.add",
-    tests: ["generate/beamOrder.test.ts", "generate/beams.test.ts"],
+    tests: ["generate/beamRules.test.ts", "generate/beams.test.ts"],
   },
 ];

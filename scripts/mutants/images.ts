@@ -67,9 +67,9 @@ export const images: readonly Mutant[] = [
   },
   {
     what: "rows of a BMP in the other order",
-    file: "images/bmp.ts",
-    from: "rows < 0 ? y : height - 1 - y",
-    to: "rows > 0 ? y : height - 1 - y",
+    file: "images/bmp/open.ts",
+    from: "fromTop ? y : height - 1 - y",
+    to: "fromTop ? height - 1 - y : y",
     tests: ["images/formats.test.ts"],
   },
 ];

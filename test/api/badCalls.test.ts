@@ -7,9 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ErrorCode, type Flamingo, image, load, OpenFlamingoError } from "../../src/index.js";
-import { golden } from "../goldens.js";
+import { bundledModelFolder, golden } from "../goldens.js";
 import { rejected } from "../reliability.js";
-import { tinyModelFolder } from "../tinyModel.js";
 
 const photo = golden("photos/rocket.jpg");
 let flamingo: Flamingo;
@@ -293,7 +292,7 @@ describe("what is strange and not wrong is answered", () => {
 test("a configuration that says a thing twice is rejected, whichever of the two would be read", async () => {
   const folder = mkdtempSync(join(tmpdir(), "bad-calls-"));
   try {
-    cpSync(tinyModelFolder, folder, { recursive: true });
+    cpSync(bundledModelFolder, folder, { recursive: true });
     const config = join(folder, "lang/config.json");
     writeFileSync(config, readFileSync(config, "utf8").replace("{", '{"n_layers": 8, "n_layers": 9, '));
     await expect(load(folder)).rejects.toMatchObject({

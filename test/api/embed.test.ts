@@ -9,11 +9,11 @@ import { visionConfiguration } from "../../src/models/configuration.js";
 import { params } from "../../src/models/layers.js";
 import { createTokenizer } from "../../src/text/tokenizer.js";
 import { clipWithTexts } from "../clipWithTexts.js";
-import { golden } from "../goldens.js";
+import { bundledModelFolder, golden } from "../goldens.js";
 import { difference, host } from "../graph/arrays.js";
 import { useBackend } from "../graph/evaluate.js";
 import { tensorsOf } from "../tensors.js";
-import { largestDifference, tinyModelFolder } from "../tinyModel.js";
+import { largestDifference } from "../tinyModel.js";
 
 const image = (name: string) => golden(`tiny-openflamingo-9b/golden/pictures/${name}.png`);
 const backend = useBackend();
@@ -133,7 +133,7 @@ describe("wrong usage", () => {
 describe("texts of a model whose CLIP is not ready for them", () => {
   const rejection = async (change: (clip: string) => void) => {
     const model = mkdtempSync(join(folder, "model-"));
-    cpSync(tinyModelFolder, model, { recursive: true });
+    cpSync(bundledModelFolder, model, { recursive: true });
     change(join(model, "clip"));
     await using changed = await load(model);
     await changed.embed({ images: [image("p0")] }); // images go on

@@ -7,12 +7,11 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { createModelAndTransforms, load } from "../../src/index.js";
-import { golden } from "../goldens.js";
-import { tinyModelFolder } from "../tinyModel.js";
+import { bundledModelFolder, golden } from "../goldens.js";
 import { dictionary, float32, read, temporaryFolder, tensor, text, torchFile } from "./fixtures.js";
 
-const clipFile = join(tinyModelFolder, "clip/open_clip_pytorch_model.bin");
-const trainedFile = join(tinyModelFolder, "checkpoint.pt");
+const clipFile = join(bundledModelFolder, "clip/open_clip_pytorch_model.bin");
+const trainedFile = join(bundledModelFolder, "checkpoint.pt");
 
 /** An archive with the tensors of `file` by other names, in what `around` puts around their dictionary. */
 async function rewritten(
@@ -80,18 +79,18 @@ test("a model with such files answers as with the plain ones, loaded by both way
     }
   };
   const folder = join(temporaryFolder(), "model");
-  cpSync(tinyModelFolder, folder, { recursive: true });
+  cpSync(bundledModelFolder, folder, { recursive: true });
   const clip = await rewritten(clipFile, (name) => `module.${name}`, training("state_dict"));
   const trained = await rewritten(trainedFile, (name) => `module.${name}`);
   cpSync(clip, join(folder, "clip/open_clip_pytorch_model.bin"));
   cpSync(trained, join(folder, "checkpoint.pt"));
-  expect(await captionOf(folder)).toEqual(await captionOf(tinyModelFolder));
+  expect(await captionOf(folder)).toEqual(await captionOf(bundledModelFolder));
 
   const { model } = await createModelAndTransforms({
-    clipVisionEncoderPath: join(tinyModelFolder, "clip"),
+    clipVisionEncoderPath: join(bundledModelFolder, "clip"),
     clipVisionEncoderPretrained: clip,
-    langEncoderPath: join(tinyModelFolder, "lang"),
-    tokenizerPath: join(tinyModelFolder, "lang"),
+    langEncoderPath: join(bundledModelFolder, "lang"),
+    tokenizerPath: join(bundledModelFolder, "lang"),
     crossAttnEveryNLayers: 4,
   });
   try {

@@ -3,11 +3,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { golden } from "../goldens.js";
+import { bundledModelFolder, golden } from "../goldens.js";
 import { faultOf } from "../messages.js";
 import { rejected } from "../reliability.js";
 import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
-import { tinyModelFolder } from "../tinyModel.js";
 import { run } from "./run.js";
 
 const folder = mkdtempSync(join(tmpdir(), "bad-inputs-"));
@@ -24,7 +23,7 @@ const png = readFileSync(golden("photos/chelsea.png"));
 let models = 0;
 function model(change: (folder: string) => void): string {
   const copy = path(`model-${models++}`);
-  cpSync(tinyModelFolder, copy, { recursive: true });
+  cpSync(bundledModelFolder, copy, { recursive: true });
   rmSync(join(copy, "golden"), { recursive: true, force: true });
   change(copy);
   return copy;
@@ -40,7 +39,7 @@ function described(change: (description: { flamingo: object }) => void): string 
 
 let trained: Map<string, PlainTensor>;
 beforeAll(async () => {
-  trained = await tensorsOf(join(tinyModelFolder, "checkpoint.pt"));
+  trained = await tensorsOf(join(bundledModelFolder, "checkpoint.pt"));
 });
 /** The tiny model with a changed checkpoint. */
 const retrained = (change: (tensors: Map<string, PlainTensor>) => void): string =>
@@ -140,7 +139,7 @@ const rows: readonly Row[] = [
     withModel(() =>
       model((copy) => {
         rmSync(join(copy, "checkpoint.pt"));
-        symlinkSync(join(tinyModelFolder, "checkpoint.pt"), join(copy, "checkpoint.pt"));
+        symlinkSync(join(bundledModelFolder, "checkpoint.pt"), join(copy, "checkpoint.pt"));
       }),
     ),
     "model-invalid",

@@ -3,13 +3,13 @@
  * hold is outside of JavaScript's heap: on `ort.binding` 0.8 MB a caption, if it were kept.
  */
 import { describe, expect, test } from "vitest";
-import { goldenModel } from "../goldens.js";
+import { bundledModelFolder } from "../goldens.js";
 import { memoryUse } from "./use.js";
 
 const calls = 25;
 
 describe.each(["ort.ffi", "ort.binding"] as const)("on %s", (backend) => {
-  const use = memoryUse({ backend, model: goldenModel("tiny-openflamingo-9b"), calls });
+  const use = memoryUse({ backend, model: bundledModelFolder, calls });
 
   test.each(["caption", "generate", "beams", "rank", "abort"])(
     `memory after ${calls} calls of %s is what it was`,

@@ -3,17 +3,16 @@
  * precision.
  */
 import { describe, expect, test } from "vitest";
-import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { MASK_VALUE, softmax } from "../../src/graph/index.js";
 import { alibiBias, alibiSlopes } from "../../src/models/alibi.js";
 import { gptNeox } from "../../src/models/gptNeox.js";
 import { rotaryFrequencies, rotation } from "../../src/models/rotary.js";
 import { compile } from "../../src/onnx/compile.js";
 import { decodeGraph } from "../../src/runner/graphs.js";
-import { golden, goldenTest } from "../goldens.js";
 import { array, at, difference, host, noise, type Plain, sumOf } from "../graph/arrays.js";
 import { useBackend } from "../graph/evaluate.js";
 import { config } from "../runner/smallModel.js";
+import { moduleFile, modulesOf } from "./moduleFile.js";
 
 const backend = useBackend();
 
@@ -87,18 +86,22 @@ describe("ALiBi", () => {
 });
 
 describe("rotary positions", () => {
-  const files = [
-    ["gpt_neox_block_parallel", 4],
-    ["gpt_neox_block_sequential_half_rotary", 8],
-    ["gpt_neox_block_sequential", 16],
-  ] as const;
-  for (const [file, r] of files) {
-    const path = `modules/${file}.safetensors`;
-    goldenTest(path, `the speeds of ${r / 2} pairs are the reference's, to the last bit`, async () => {
-      await using checkpoint = await openCheckpoint(golden(path));
-      const expected = new Float32Array(r / 2);
-      await checkpoint.read("weights.attention.rotary_emb.inv_freq", expected);
-      expect(rotaryFrequencies(r, 10_000)).toEqual(expected);
+  interface Rotary {
+    readonly rotary_pct: number;
+    readonly rotary_emb_base: number;
+    readonly hidden_size: number;
+    readonly num_attention_heads: number;
+  }
+  for (const { name, file, config } of modulesOf<Rotary>("gpt_neox_block")) {
+    test(`the frequencies of ${name} are the reference's, to the last bit`, async ({ skip }) => {
+      const { weights } = await moduleFile(file);
+      const expected = weights["attention.rotary_emb.inv_freq"];
+      if (!expected) {
+        console.log(`skipped, as ${file} has no inv_freq: frequencies of ${name}`);
+        return skip();
+      }
+      const rotaryDim = Math.floor((config.rotary_pct * config.hidden_size) / config.num_attention_heads);
+      expect([...rotaryFrequencies(rotaryDim, config.rotary_emb_base)]).toEqual(expected.data);
     });
   }
 

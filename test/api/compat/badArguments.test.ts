@@ -115,7 +115,7 @@ describe("wrong values are rejected with a specific error", () => {
   test("stack takes images of an image processor, not what is stacked already", async () => {
     await expect(stack([[visionX]])).rejects.toMatchObject({
       code: "shape",
-      message: "stack: an image is of shape (1, 1, 1, 3, 32, 32); it must be (3, S, S)",
+      message: `stack: an image is of shape (${visionX.shape.join(", ")}); it must be (3, S, S)`,
     });
     await expect(stack([any({ shape: [3, 2, 2], data: [1] })])).rejects.toThrow("it must be a tensor");
     await expect(stack(any(5))).rejects.toThrow("a list of images");
