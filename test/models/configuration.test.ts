@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { languageModel } from "../../src/models/configuration.js";
-import { goldenModel, hasGolden } from "../goldens.js";
+import { goldenModel, goldenModels, hasGolden } from "../goldens.js";
 import { hubConfigurations } from "./hubConfigurations.js";
 
 const mpt = {
@@ -61,13 +61,12 @@ test.each(Object.entries(hubConfigurations))("%s: the published file is read", (
 });
 
 test("the golden models' files are read", () => {
-  for (const size of ["9b", "3b", "4b"]) {
-    const name = `tiny-openflamingo-${size}`;
+  for (const name of goldenModels()) {
     if (!hasGolden(`${name}/openflamingo.json`)) console.log(`skipped, as ${name} is not at hand`);
     else
       expect(
         read(JSON.parse(readFileSync(`${goldenModel(name)}/lang/config.json`, "utf8"))).layers,
-      ).toBeGreaterThan(2);
+      ).toBeGreaterThan(0);
   }
 });
 
