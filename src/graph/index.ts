@@ -10,6 +10,7 @@
 
 export { instructionOf, type OnnxAttribute } from "./backendNode.js";
 export { bytesOfConstant, constant } from "./constant.js";
+export { type BlockFormat, partShapes, type WeightPart } from "./format.js";
 export { grad } from "./grad.js";
 export type { Operand, Operator } from "./op.js";
 export * from "./ops/activation.js";
@@ -20,11 +21,13 @@ export { operators } from "./ops/index.js";
 export * from "./ops/layout.js";
 export * from "./ops/linear.js";
 export { layerNorm, logSoftmax, softmax } from "./ops/normalize.js";
+export { dequantize, quantizedGather, quantizedLinear } from "./ops/quantized.js";
 export { broadcastTo, max, mean, sum } from "./ops/reduce.js";
 export { iota } from "./ops/sources.js";
 export { print } from "./print.js";
 export { rearrange, sizes } from "./rearrange.js";
 export { fold } from "./rewrite/fold.js";
+export { type FormatOf, quantize } from "./rewrite/quantize.js";
 export { type Rule, rewrite } from "./rewrite/rewrite.js";
 export {
   type Dim,
@@ -48,8 +51,11 @@ export {
   type Node,
   namedInputs,
   nameOf,
+  originOf,
   output,
   type Tensor,
   type TensorType,
+  type WeightOrigin,
   weight,
+  weightParts,
 } from "./tensor.js";

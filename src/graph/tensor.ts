@@ -3,8 +3,10 @@
  * operator, inputs and attributes; a tensor is one result of a node, with its type and shape. Nothing is computed
  * here: a model is a function that writes nodes, and a lowering (`src/onnx`) makes of them what a backend runs.
  */
+
 import type { DType } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
+import { type BlockFormat, partShapes, type WeightPart } from "./format.js";
 import { type Dim, namedSize, type Shape, sameShape, showDim, showShape, signOf } from "./size.js";
 
 export interface TensorType {
@@ -180,6 +182,31 @@ export function weight(
   const called = from.join() === shape.join() ? name : `${name}→${shape.join("x")}`;
   return declare(graph, graph.weights, weightOp, called, { dtype, shape, name, from });
 }
+
+/** The two parts of a tensor (n, k) of the checkpoint that is kept in blocks. */
+export function weightParts(
+  graph: Graph,
+  name: string,
+  from: readonly [number, number],
+  { bits, block }: BlockFormat,
+): { readonly values: Tensor; readonly scales: Tensor } {
+  const shapes = partShapes({ bits, block }, from);
+  const part = (part: WeightPart["part"], dtype: DType) =>
+    declare(graph, graph.weights, weightOp, `${name}:${part}`, {
+      ...{ dtype, shape: shapes[part], name, from },
+      part: { bits, block, part } satisfies WeightPart,
+    });
+  return { values: part("values", "uint8"), scales: part("scales", "float32") };
+}
+
+/** What a weight is in the checkpoint, and which part of it. */
+export interface WeightOrigin {
+  readonly name: string;
+  readonly from: readonly number[];
+  readonly part?: WeightPart;
+}
+
+export const originOf = ({ attributes }: Node): WeightOrigin => attributes as unknown as WeightOrigin;
 
 function declare(
   graph: Graph,

@@ -1,6 +1,15 @@
 /** From a graph to what a runtime loads, and the list of weights that it must be given. */
 import type { DType } from "../base/dtypes.js";
-import { type Dim, evaluateDim, type Graph, nameOf, showDim, type Tensor } from "../graph/index.js";
+import {
+  type Dim,
+  evaluateDim,
+  type Graph,
+  nameOf,
+  originOf,
+  showDim,
+  type Tensor,
+  type WeightPart,
+} from "../graph/index.js";
 import type { Dimension, Port, Program } from "../runtime/runtime.js";
 import { emit } from "./emit.js";
 import { lower } from "./lower.js";
@@ -14,6 +23,8 @@ export interface WeightUse {
   /** The checkpoint's name for it, and its shape there. */
   readonly tensor: string;
   readonly from: readonly number[];
+  /** Which part of it, and in which format; undefined: all of it, as it is. */
+  readonly part?: WeightPart | undefined;
 }
 
 export interface Compiled {
@@ -26,8 +37,8 @@ export interface Compiled {
 export function compile(graph: Graph): Compiled {
   const lowered = lower(graph);
   const weights = [...lowered.weights].map(([name, { node, dtype, shape }]): WeightUse => {
-    const { name: tensor, from } = node.attributes as { name: string; from: readonly number[] };
-    return { name, dtype, shape: shape as readonly number[], tensor, from };
+    const { name: tensor, from, part } = originOf(node);
+    return { name, dtype, shape: shape as readonly number[], tensor, from, part };
   });
   const program = {
     name: graph.name,

@@ -28,6 +28,7 @@ import { gather } from "./operators/gather.js";
 import { layout } from "./operators/layout.js";
 import { linear } from "./operators/linear.js";
 import { normalize } from "./operators/normalize.js";
+import { quantized } from "./operators/quantized.js";
 import { reduce } from "./operators/reduce.js";
 import { sources } from "./operators/sources.js";
 
@@ -38,6 +39,7 @@ const cases: Cases = {
   ...layout,
   ...gather,
   ...linear,
+  ...quantized,
   ...normalize,
   ...activation,
   ...attention,

@@ -7,10 +7,11 @@ import * as gather from "./gather.js";
 import * as layout from "./layout.js";
 import * as linear from "./linear.js";
 import * as normalize from "./normalize.js";
+import * as quantized from "./quantized.js";
 import * as reduce from "./reduce.js";
 import { sourceOps } from "./sources.js";
 
-const families = [elementwise, reduce, layout, gather, linear, normalize, activation, attention];
+const families = [elementwise, reduce, layout, gather, linear, quantized, normalize, activation, attention];
 
 export const operators: readonly Op[] = [
   ...sourceOps,

@@ -5,7 +5,7 @@
  */
 import { reshape } from "../ops/layout.js";
 import { type Shape, sameShape } from "../size.js";
-import { type Graph, isWeight, type Tensor, weight } from "../tensor.js";
+import { type Graph, isWeight, originOf, type Tensor, weight } from "../tensor.js";
 import { rewrite } from "./rewrite.js";
 
 export const fold = (graph: Graph): Graph =>
@@ -17,6 +17,7 @@ function reshaped(x: Tensor, shape: Shape, graph: Graph): Tensor {
   const source = x.node.op === reshape.op ? x.node.inputs[0]! : x;
   if (sameShape(source.shape, shape)) return source;
   if (!isWeight(source.node.op)) return reshape(source, { shape });
-  const { name, from } = source.node.attributes as { name: string; from: readonly number[] };
+  const { name, from, part } = originOf(source.node);
+  if (part) return reshape(source, { shape });
   return weight(graph, name, shape as readonly number[], { dtype: source.dtype, from });
 }
