@@ -20,7 +20,8 @@ import { releasedCrossAttention } from "../models/crossAttention.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { releasedPerceiver } from "../models/perceiver.js";
 import { createFeatures } from "../runner/features.js";
-import { type ModelRunner, openModelRunner, type RunnerOptions } from "../runner/modelRunner.js";
+import { type ModelRunner, openModelRunner, programsOf, type RunnerOptions } from "../runner/modelRunner.js";
+import { formatsOf } from "../runner/weightFormats.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
@@ -78,7 +79,8 @@ export async function loadModel(
       language: closing(await open(at(language.weights))),
       flamingo: closing(await open(at(flamingo.checkpoint))),
     };
-    return openOnRuntime(platform, { ...parts, checkpoints }, options);
+    const programs = programsOf(parts.config, formatsOf(options.weights ?? "fp32"));
+    return openOnRuntime(platform, { ...parts, checkpoints, programs }, options);
   });
   const openVision = () => checkpointOpener(platform, { limits: options.limits })(at(vision.weights));
   return createFlamingo({

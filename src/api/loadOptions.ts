@@ -11,6 +11,7 @@ import {
 } from "../base/fields.js";
 import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ImageLimits, Orientation } from "../images/index.js";
+import { type WeightFormat, weightFormats } from "../runner/weightFormats.js";
 import type { LoadProgress } from "../runner/weights.js";
 import { mostThreads } from "../runtime/threads.js";
 import { signal } from "./readOptions.js";
@@ -26,6 +27,11 @@ export interface LoadOptions {
    * Default: the first, or the second where the first does not work, with a notice.
    */
   readonly backend?: BackendName | undefined;
+  /**
+   * In which format the weights are kept: `fp32` as they are, `int8` and `int4` in blocks of 8 or 4 bits, which take a
+   * quarter or an eighth of the memory, and change answers a little. Default: `fp32`.
+   */
+  readonly weights?: WeightFormat | undefined;
   /** The same as `backend`, by its earlier name. */
   readonly engine?: BackendName | undefined;
   /** How much untrusted files may cost. Default: limits that every released model and any photograph keeps. */
@@ -67,6 +73,7 @@ const checkpointLimits = Object.fromEntries(Object.keys(defaultLimits).map((name
 export const loadReaders = {
   threads: optional(integer(1, mostThreads)),
   backend: optional(oneOf<BackendName>("ort.ffi", "ort.binding")),
+  weights: optional(oneOf<WeightFormat>(...weightFormats)),
   engine: optional(oneOf<BackendName>("ort.ffi", "ort.binding")),
   limits: optional(
     object({

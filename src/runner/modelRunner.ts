@@ -2,6 +2,7 @@
  * A model with its weights on a runtime: images in, keys and values out; tokens in, logits out. The only place that
  * knows both graphs and runtimes.
  */
+import { type FormatOf, quantize } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile } from "../onnx/compile.js";
@@ -53,9 +54,11 @@ export interface RunnerOptions {
   readonly onProgress?: LoadProgress | undefined;
 }
 
-/** The two programs of a model: encode and decode. */
-export const programsOf = (config: FlamingoConfig): readonly Compiled[] =>
-  [encodeGraph(config), decodeGraph(config)].map((graph) => compile(graph));
+/** The two programs of a model: encode and decode, with its matrices in the formats given. */
+export const programsOf = (config: FlamingoConfig, formatOf?: FormatOf): readonly Compiled[] =>
+  [encodeGraph(config), decodeGraph(config)].map((graph) =>
+    compile(formatOf ? quantize(graph, formatOf) : graph),
+  );
 
 /** The reference implementation's names of all tensors that programs need. */
 export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> =>

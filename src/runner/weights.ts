@@ -12,6 +12,7 @@ import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
+import { type Blocks, quantizeMatrix } from "./quantize.js";
 
 /** Where the weights of a Flamingo come from: its three files, or folders of files; or a model in memory and a file. */
 export type ModelCheckpoints = CheckpointFiles | LoadedAndFile;
@@ -68,14 +69,25 @@ async function readWeights(
     if (given < needed) initRows(tensor, whole.subarray(given));
     const values = whole.subarray(0, needed); // the first rows
     requireFinite(checkpoint, name, values);
-    for (const use of uses) {
-      if (use.tensor !== tensor) continue;
-      weights.set(use.name, { dtype: "float32", shape: use.shape, data: values });
-    }
+    const inFormat = formatsFor(values, shape);
+    for (const use of uses) if (use.tensor === tensor) weights.set(use.name, inFormat(use));
     done += values.byteLength;
     onProgress?.(done, total);
   }
   return weights;
+}
+
+/** A tensor's numbers as its uses want them, each format made once. */
+function formatsFor(values: Float32Array, shape: readonly number[]): (use: WeightUse) => HostTensor {
+  const made = new Map<string, Blocks>();
+  return ({ dtype, shape: wanted, part }) => {
+    if (!part) return { dtype: "float32", shape: wanted, data: values };
+    const { bits, block } = part;
+    const key = `${bits} ${block}`;
+    const blocks = made.get(key) ?? quantizeMatrix(values, shape as [number, number], { bits, block });
+    made.set(key, blocks);
+    return { dtype, shape: wanted, data: blocks[part.part] } as HostTensor;
+  };
 }
 
 /** Where a tensor of the model is, and the shape that the model wants. */
