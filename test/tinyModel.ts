@@ -1,7 +1,7 @@
 /** The tiny models, opened, with their golden values. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readModelFolder } from "../src/checkpoints/modelFolder.node.js";
+import { readModelFolder, requireCheckpoints } from "../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
 import { languageModel, visionConfiguration } from "../src/models/configuration.js";
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
@@ -88,7 +88,7 @@ export function tinyModel(name: string, on: BackendName = "ort.ffi"): GoldenMode
   const ids: TokenIds = { ...special, size };
 
   const model: GoldenModel["model"] = async () => {
-    const { vision, language, flamingo } = await readModelFolder(folder);
+    const { vision, language, flamingo } = requireCheckpoints(await readModelFolder(folder));
     const open = (path: string) => openCheckpoint(path);
     const checkpoints = {
       vision: await open(vision.weights),

@@ -5,6 +5,7 @@ import { quoted } from "../base/quoted.js";
 import { readText } from "../checkpoints/file.node.js";
 import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
+import { openPrepared } from "../checkpoints/preparedFolder.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { bundledModel } from "./bundledModel.node.js";
 import { fetchImage } from "./fetchImage.node.js";
@@ -49,6 +50,7 @@ export const node: Platform = {
     throw new OpenFlamingoError("model-invalid", `${at.path}: cannot be read: it ${fault}`, { hint, cause });
   },
   openCheckpoint,
+  openPrepared,
   warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
   async decodeImage(source, options) {

@@ -5,8 +5,9 @@ import { parseJson } from "../base/json.js";
 import { quoted } from "../base/quoted.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { defaultLimits, type OpenOptions, type ReaderLimits } from "../checkpoints/limits.js";
-import type { ModelDescription } from "../checkpoints/modelFolder.js";
+import type { ModelDescription, PreparedDescription } from "../checkpoints/modelFolder.js";
 import { beside, type ModelPath } from "../checkpoints/modelPath.js";
+import { dataFile, type PreparedIndex } from "../checkpoints/preparedIndex.js";
 import {
   type ImageOptions,
   type ImageSource,
@@ -19,10 +20,17 @@ import { languageModel, type VisionConfiguration, visionConfiguration } from "..
 import { releasedCrossAttention } from "../models/crossAttention.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { releasedPerceiver } from "../models/perceiver.js";
+import type { Compiled } from "../onnx/compile.js";
 import { createFeatures } from "../runner/features.js";
-import { type ModelRunner, openModelRunner, programsOf, type RunnerOptions } from "../runner/modelRunner.js";
+import {
+  type ModelRunner,
+  openModelRunner,
+  programsOf,
+  type RunnerOptions,
+  type WeightSource,
+} from "../runner/modelRunner.js";
 import { formatsOf } from "../runner/weightFormats.js";
-import type { Runtime } from "../runtime/runtime.js";
+import type { Runtime, Weight } from "../runtime/runtime.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import { createClipTokenizer } from "./embed.js";
@@ -38,6 +46,8 @@ export interface Platform {
    */
   readText(at: ModelPath, signal: AbortSignal | undefined): Promise<string | undefined>;
   openCheckpoint(at: ModelPath, options: OpenOptions): Promise<Checkpoint>;
+  /** The weights of a folder that was prepared. @throws OpenFlamingoError `model-invalid` */
+  openPrepared(folder: string, sha256: string, signal: AbortSignal | undefined): Promise<PreparedIndex>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
   /** What notices go to unless the caller takes them. */
   warn(text: string): void;
@@ -54,15 +64,48 @@ export interface Platform {
  */
 export async function loadModel(
   platform: Platform,
-  description: ModelDescription & { readonly folder: string },
+  description: (ModelDescription | PreparedDescription) & { readonly folder: string },
   options: LoadOptions,
 ): Promise<Flamingo> {
-  const { signal } = options;
-  signal?.throwIfAborted();
-  const { folder, vision, language, flamingo } = description;
-  const trained = description.words === "trained";
+  options.signal?.throwIfAborted();
+  const { name, words, prompt, generation = {} } = description;
+  const trained = words === "trained";
   const notify = options.onNotice ?? platform.warn;
-  if (!trained) notify(`${quoted(description.name)} is untrained: its words mean nothing`);
+  if (!trained) notify(`${quoted(name)} is untrained: its words mean nothing`);
+  const configs = await readConfigs(platform, description, options.signal);
+  const { visual, ...parts } = configs;
+  const opened =
+    "prepared" in description
+      ? await openPreparedModel(platform, description, configs, options)
+      : await openCheckpoints(platform, description, configs, options);
+  return createFlamingo({
+    ...parts,
+    ...opened,
+    async clipTokenizer() {
+      const text = visual.text();
+      const file = beside({ folder: description.folder, path: description.vision.config }, "tokenizer.json");
+      return createClipTokenizer(file.path, await readOptionalJson(platform, file, undefined), text);
+    },
+    name,
+    trained,
+    prompt,
+    generation,
+    readImage: imageReader(platform, parts, options),
+  });
+}
+
+/** What the configuration files of a model say. */
+export interface Configs extends ModelParts {
+  readonly visual: VisionConfiguration;
+}
+
+/** @throws OpenFlamingoError `model-…`, `tokenizer-invalid` */
+export async function readConfigs(
+  platform: Platform,
+  description: (ModelDescription | PreparedDescription) & { readonly folder: string },
+  signal: AbortSignal | undefined,
+): Promise<Configs> {
+  const { folder, vision, language, flamingo } = description;
   const at = (path: string): ModelPath => ({ folder, path });
   const visual = visionConfiguration(vision.config, await readJson(platform, at(vision.config), signal));
   const parts = await readParts(platform, {
@@ -72,32 +115,76 @@ export async function loadModel(
     crossAttentionEvery: flamingo.crossAttentionEvery,
     signal,
   });
+  return { ...parts, visual };
+}
+
+/** A model whose weights are in checkpoints, brought into the format that is asked for. */
+async function openCheckpoints(
+  platform: Platform,
+  { folder, vision, language, flamingo }: ModelDescription & { readonly folder: string },
+  { visual, ...parts }: Configs,
+  options: LoadOptions,
+): Promise<OpenModel & Pick<FlamingoParts, "features">> {
   const open = checkpointOpener(platform, options);
   const model = await withClosing(async (closing) => {
     const checkpoints = {
-      vision: closing(await open(at(vision.weights))),
-      language: closing(await open(at(language.weights))),
-      flamingo: closing(await open(at(flamingo.checkpoint))),
+      vision: closing(await open({ folder, path: vision.weights })),
+      language: closing(await open({ folder, path: language.weights })),
+      flamingo: closing(await open({ folder, path: flamingo.checkpoint })),
     };
     const programs = programsOf(parts.config, formatsOf(options.weights ?? "fp32"));
     return openOnRuntime(platform, { ...parts, checkpoints, programs }, options);
   });
-  const openVision = () => checkpointOpener(platform, { limits: options.limits })(at(vision.weights));
-  return createFlamingo({
-    ...parts,
-    ...model,
-    features: createFeatures(model.runner, visual, openVision, { threads: options.threads }),
-    async clipTokenizer() {
-      const text = visual.text();
-      const file = beside(at(vision.config), "tokenizer.json");
-      return createClipTokenizer(file.path, await readOptionalJson(platform, file, undefined), text);
-    },
-    name: description.name,
-    trained,
-    prompt: description.prompt,
-    generation: description.generation ?? {},
-    readImage: imageReader(platform, parts, options),
-  });
+  const openVision = () =>
+    checkpointOpener(platform, { limits: options.limits })({ folder, path: vision.weights });
+  const { threads } = options;
+  return { ...model, features: createFeatures(model.runner, visual, openVision, { threads }) };
+}
+
+/** A model whose weights were prepared: they are mapped where they lie. */
+async function openPreparedModel(
+  platform: Platform,
+  { folder, prepared }: PreparedDescription & { readonly folder: string },
+  { visual, ...parts }: Configs,
+  options: LoadOptions,
+): Promise<OpenModel & Pick<FlamingoParts, "features">> {
+  const { weights: format, block, sha256 } = prepared;
+  if (options.weights !== undefined && options.weights !== format) {
+    throw new OpenFlamingoError("usage", `${folder}: was prepared as ${format}, not as ${options.weights}`, {
+      hint: "Leave weights out, or prepare the model again.",
+    });
+  }
+  const index = await platform.openPrepared(folder, sha256, options.signal);
+  const programs = programsOf(parts.config, formatsOf(format, { block }));
+  const weights = preparedWeights(programs, index, folder);
+  const model = await openOnRuntime(platform, { ...parts, weights, programs }, options);
+  const openVision = () => {
+    throw new OpenFlamingoError("model-unsupported", `${folder}: a prepared folder has no features yet`, {
+      hint: "Embed with the folder that it was prepared from.",
+    });
+  };
+  return { ...model, features: createFeatures(model.runner, visual, async () => openVision()) };
+}
+
+/** The weights of the programs in the file of a prepared folder. */
+function preparedWeights(
+  programs: readonly Compiled[],
+  { tensors }: PreparedIndex,
+  folder: string,
+): ReadonlyMap<string, Weight> {
+  const weights = new Map<string, Weight>();
+  for (const { name, dtype, shape } of programs.flatMap((program) => program.weights)) {
+    const found = tensors.get(name);
+    if (found?.dtype !== dtype || found.shape.join() !== shape.join()) {
+      const given = found ? `${found.dtype} [${found.shape}]` : "not there";
+      const what = `${folder}: ${quoted(name)} should be ${dtype} [${shape}] and is ${given}`;
+      throw new OpenFlamingoError("model-invalid", what, {
+        hint: "The folder was prepared by another version of this program: prepare the model again.",
+      });
+    }
+    weights.set(name, { dtype, shape, folder, file: dataFile, offset: found.offset });
+  }
+  return weights;
 }
 
 /** What opens the checkpoints of a model. */
@@ -190,25 +277,15 @@ export interface OpenModel {
 export async function openOnRuntime(
   platform: Platform,
   {
-    config,
     tokenizer,
-    checkpoints,
-    programs,
-  }: Pick<ModelParts, "config" | "tokenizer"> & Pick<RunnerOptions, "checkpoints" | "programs">,
+    ...model
+  }: Pick<ModelParts, "config" | "tokenizer"> & WeightSource & Pick<RunnerOptions, "programs">,
   { threads, engine, backend = engine, signal, onProgress, onNotice = platform.warn }: LoadOptions,
 ): Promise<OpenModel> {
   const runtime = await platform.openRuntime(backend, onNotice);
   try {
-    const runner = await openModelRunner({
-      runtime,
-      config,
-      checkpoints,
-      programs,
-      imageToken: tokenizer.special.image,
-      threads,
-      signal,
-      onProgress,
-    });
+    const imageToken = tokenizer.special.image;
+    const runner = await openModelRunner({ ...model, runtime, imageToken, threads, signal, onProgress });
     const close = async () => {
       await runner.close();
       await runtime.close();

@@ -5,12 +5,16 @@ import { quoted } from "../base/quoted.js";
 import { readText } from "./file.node.js";
 import { type Fault, findInside, kindFault } from "./insideFolder.node.js";
 import { listed } from "./messages.js";
-import { type ModelDescription, parseModelDescription } from "./modelFolder.js";
+import { type ModelDescription, type PreparedDescription, parseModelDescription } from "./modelFolder.js";
 import { inside } from "./modelPath.js";
 
 /** A description whose paths are absolute, exist, and lie in the folder. */
 export interface ModelFolder extends ModelDescription {
   /** Absolute. */
+  readonly folder: string;
+}
+/** The same of a folder that was prepared. */
+export interface PreparedFolder extends PreparedDescription {
   readonly folder: string;
 }
 
@@ -22,7 +26,10 @@ const fileName = "openflamingo.json";
  * @throws OpenFlamingoError "model-missing" where there is no folder; "model-invalid" or "model-unsupported"
  * with all that is wrong in its openflamingo.json
  */
-export async function readModelFolder(folder: string, signal?: AbortSignal): Promise<ModelFolder> {
+export async function readModelFolder(
+  folder: string,
+  signal?: AbortSignal,
+): Promise<ModelFolder | PreparedFolder> {
   const invalid = (what: string, hint: string, cause?: unknown) =>
     new OpenFlamingoError("model-invalid", `${folder}: ${what}`, { hint, cause });
   const found = await findInside({ path: folder });
@@ -57,26 +64,45 @@ export async function readModelFolder(folder: string, signal?: AbortSignal): Pro
     }
     return at.path;
   };
-  const { vision, language, flamingo, card } = description;
-  const model: ModelFolder = {
-    ...description,
-    folder: root,
-    vision: {
-      config: await find("vision.config", vision.config),
-      weights: await find("vision.weights", vision.weights),
-    },
+  const { card } = description;
+  const configs = {
+    vision: { config: await find("vision.config", description.vision.config) },
     language: {
-      config: await find("language.config", language.config),
-      weights: await find("language.weights", language.weights),
-      tokenizer: await find("language.tokenizer", language.tokenizer),
+      config: await find("language.config", description.language.config),
+      tokenizer: await find("language.tokenizer", description.language.tokenizer),
     },
-    flamingo: { ...flamingo, checkpoint: await find("flamingo.checkpoint", flamingo.checkpoint) },
     ...(card === undefined ? {} : { card: await find("card", card) }),
   };
+  const model: ModelFolder | PreparedFolder =
+    "prepared" in description
+      ? { ...description, folder: root, ...configs }
+      : { ...description, folder: root, ...configs, ...(await findWeights(description, configs, find)) };
   if (faults.length > 0) {
     throw invalid(`${fileName}: ${listed(faults, "; ")}`, [...hints].join(" "));
   }
   return model;
+}
+
+/** @throws OpenFlamingoError "model-unsupported" for a folder that was prepared: it has no checkpoints any more */
+export function requireCheckpoints(model: ModelFolder | PreparedFolder): ModelFolder {
+  if (!("prepared" in model)) return model;
+  const what = `${model.folder}: was prepared already, as ${model.prepared.weights}`;
+  throw new OpenFlamingoError("model-unsupported", what, {
+    hint: "Give the folder with the checkpoints that it was made of.",
+  });
+}
+
+/** The checkpoints of a description, found. */
+async function findWeights(
+  { vision, language, flamingo }: ModelDescription,
+  found: Pick<PreparedDescription, "vision" | "language">,
+  find: (key: string, path: string) => Promise<string>,
+) {
+  return {
+    vision: { ...found.vision, weights: await find("vision.weights", vision.weights) },
+    language: { ...found.language, weights: await find("language.weights", language.weights) },
+    flamingo: { ...flamingo, checkpoint: await find("flamingo.checkpoint", flamingo.checkpoint) },
+  };
 }
 
 /** An openflamingo.json for a folder that has none: the hub's names for what is there. */

@@ -1,6 +1,7 @@
 /** `openflamingo.json`, the description of a model folder. Contract: "openflamingo.json". */
 import { OpenFlamingoError } from "../base/errors.js";
 import {
+  type Fault,
   faultList,
   integer,
   listOf,
@@ -11,7 +12,7 @@ import {
   readFields,
   text,
 } from "../base/fields.js";
-import { parseJsonObject } from "../base/json.js";
+import { isObject, parseJsonObject } from "../base/json.js";
 import { quoted } from "../base/quoted.js";
 import { pathFault } from "./relativePath.js";
 
@@ -39,6 +40,21 @@ export interface ModelDescription {
     | undefined;
 }
 
+/** A folder that `openflamingo prepare` made: in place of checkpoints it has weights as the backend wants them. */
+export interface PreparedDescription extends Omit<ModelDescription, "vision" | "language" | "flamingo"> {
+  readonly vision: { readonly config: string };
+  readonly language: { readonly config: string; readonly tokenizer: string };
+  readonly flamingo: { readonly crossAttentionEvery: number };
+  readonly prepared: {
+    readonly version: 1;
+    readonly weights: "fp32" | "int8" | "int4";
+    /** How many numbers share a scale. */
+    readonly block: number;
+    /** Of `weights.json`. */
+    readonly sha256: string;
+  };
+}
+
 const count = integer(1, 2 ** 20);
 const path: Reader<string> = (value, at, report) => {
   const fault = typeof value === "string" ? pathFault(value) : undefined;
@@ -47,14 +63,12 @@ const path: Reader<string> = (value, at, report) => {
   return "";
 };
 
-const keys = {
+const crossAttentionEvery = integer(1, 96);
+const common = {
   format: oneOf("openflamingo-model"),
   version: count,
   name: text,
   words: oneOf("random", "trained"),
-  vision: object({ config: path, weights: path }),
-  language: object({ config: path, weights: path, tokenizer: path }),
-  flamingo: object({ checkpoint: path, crossAttentionEvery: integer(1, 96) }),
   licence: optional(text),
   card: optional(path),
   prompt: optional(text),
@@ -62,15 +76,33 @@ const keys = {
     object({ maxNewTokens: optional(count), minNewTokens: optional(count), stop: optional(listOf(text)) }),
   ),
 };
+const keys = {
+  ...common,
+  vision: object({ config: path, weights: path }),
+  language: object({ config: path, weights: path, tokenizer: path }),
+  flamingo: object({ checkpoint: path, crossAttentionEvery }),
+};
+const preparedKeys = {
+  ...common,
+  vision: object({ config: path }),
+  language: object({ config: path, tokenizer: path }),
+  flamingo: object({ crossAttentionEvery }),
+  prepared: object({
+    version: oneOf(1),
+    weights: oneOf("fp32", "int8", "int4"),
+    block: integer(16, 256),
+    sha256: text,
+  }),
+};
 
 /**
  * Reads the description.
  *
  * @param name what messages call the file
- * @throws OpenFlamingoError "model-invalid" with all that is wrong; "model-unsupported" for another version
- * and for a prepared folder
+ * @throws OpenFlamingoError "model-invalid" with all that is wrong; "model-unsupported" for another version, of the
+ * file or of what was prepared
  */
-export function parseModelDescription(json: string, name: string): ModelDescription {
+export function parseModelDescription(json: string, name: string): ModelDescription | PreparedDescription {
   const hint = `Its keys are ${Object.keys(keys).join(", ")}.`;
   const invalid = (what: string, cause?: unknown) =>
     new OpenFlamingoError("model-invalid", `${name}: ${what}`, { hint, cause });
@@ -83,10 +115,16 @@ export function parseModelDescription(json: string, name: string): ModelDescript
   if (Number.isInteger(version) && version !== 1) {
     throw unsupported(`is of version ${version}; this program reads version 1`);
   }
+  const fail = (faults: readonly Fault[]) => invalid(faultList(faults));
   if ("prepared" in value) {
-    throw unsupported('describes a "prepared" folder; this program reads unprepared weights only');
+    const { prepared } = value;
+    const of = isObject(prepared) ? prepared.version : undefined;
+    if (Number.isInteger(of) && of !== 1) {
+      throw unsupported(`was prepared in version ${of}; this program reads version 1`);
+    }
+    const { format: _, version: __, ...description } = readFields(object(preparedKeys), value, fail);
+    return description;
   }
-  const fields = readFields(object(keys), value, (faults) => invalid(faultList(faults)));
-  const { format: _, version: __, ...description } = fields;
+  const { format: _, version: __, ...description } = readFields(object(keys), value, fail);
   return description;
 }

@@ -10,7 +10,7 @@ import {
   type Tensor,
   type WeightPart,
 } from "../graph/index.js";
-import type { Dimension, Port, Program } from "../runtime/runtime.js";
+import { type Dimension, isInFile, type Port, type Program, type Weight } from "../runtime/runtime.js";
 import { emit } from "./emit.js";
 import { lower } from "./lower.js";
 
@@ -31,6 +31,8 @@ export interface Compiled {
   /** The program, still without the memory of its weights. */
   readonly program: Omit<Program, "weights">;
   readonly weights: readonly WeightUse[];
+  /** The program with its weights. @param weightOf the weight of this name */
+  with(weightOf: (name: string) => Weight): Program;
 }
 
 /** @throws OpenFlamingoError `internal` for an operator that has no way to ONNX */
@@ -47,7 +49,19 @@ export function compile(graph: Graph): Compiled {
     outputs: [...graph.outputs].map(portOf),
     aliases: aliasesOf(graph),
   };
-  return { program, weights };
+  return {
+    program,
+    weights,
+    with(weightOf) {
+      const given = new Map(weights.map(({ name }) => [name, weightOf(name)]));
+      const placeOf = (name: string) => {
+        const weight = given.get(name)!;
+        return isInFile(weight) ? weight : undefined;
+      };
+      const inFiles = [...given.values()].some(isInFile);
+      return { ...program, ...(inFiles && { bytes: emit(lowered, placeOf) }), weights: given };
+    },
+  };
 }
 
 const portOf = ([name, { dtype, shape }]: readonly [string, Tensor]): Port => ({

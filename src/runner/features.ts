@@ -13,7 +13,7 @@ import { compile } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Session } from "../runtime/runtime.js";
 import { imageFeaturesGraph, textFeaturesGraph } from "./graphs.js";
-import { type ModelRunner, withWeights } from "./modelRunner.js";
+import type { ModelRunner } from "./modelRunner.js";
 import { loadTower } from "./weights.js";
 
 /** What is loaded at first use stays until the runtime is closed. A signal does not stop the loading. */
@@ -50,7 +50,10 @@ export function createFeatures(
     return withClosing(async (closing) => {
       const checkpoint = closing(await openVision());
       const weights = await loadTower(tower, compiled.weights, checkpoint, loaded);
-      return runtime.load(withWeights(compiled, weights), threads === undefined ? {} : { threads });
+      return runtime.load(
+        compiled.with((name) => weights.get(name)!),
+        threads === undefined ? {} : { threads },
+      );
     });
   };
 

@@ -6,8 +6,7 @@ import { type FormatOf, quantize } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile } from "../onnx/compile.js";
-import type { HostTensor } from "../runtime/hostTensor.js";
-import type { Runtime, Session } from "../runtime/runtime.js";
+import type { Runtime, Session, Weight } from "../runtime/runtime.js";
 import type { DecodeProgram } from "./call.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
 import type { EncodedImage, Prompt } from "./encodedImages.js";
@@ -20,7 +19,7 @@ export interface ModelRunner extends AsyncDisposable {
   readonly config: FlamingoConfig;
   readonly runtime: Runtime;
   /** The memory that it computes in, by its programs' names: another program may be lent it. */
-  readonly weights: ReadonlyMap<string, HostTensor>;
+  readonly weights: ReadonlyMap<string, Weight>;
   /** @param pixels float32 (3, S, S), normalised */
   encode(pixels: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<EncodedImage>;
   /**
@@ -40,10 +39,16 @@ export interface ModelRunner extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export interface RunnerOptions {
+/** Where the weights are to be read, or the weights themselves, by their programs' names. */
+export type WeightSource =
+  | { readonly checkpoints: ModelCheckpoints; readonly weights?: undefined }
+  | { readonly weights: ReadonlyMap<string, Weight>; readonly checkpoints?: undefined };
+
+export type RunnerOptions = WeightSource & RunnerSettings;
+
+export interface RunnerSettings {
   readonly runtime: Runtime;
   readonly config: FlamingoConfig;
-  readonly checkpoints: ModelCheckpoints;
   /** Those of the configuration, where they are compiled already. */
   readonly programs?: readonly Compiled[] | undefined;
   /** The id of `<image>`. */
@@ -69,18 +74,12 @@ export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> 
  *
  * @throws OpenFlamingoError what `loadWeights` and the runtime throw
  */
-export async function openModelRunner({
-  runtime,
-  config,
-  checkpoints,
-  imageToken,
-  threads,
-  signal,
-  onProgress,
-  programs = programsOf(config),
-}: RunnerOptions): Promise<ModelRunner> {
+export async function openModelRunner(options: RunnerOptions): Promise<ModelRunner> {
+  const { runtime, config, imageToken, threads, signal, programs = programsOf(config) } = options;
   const uses = programs.flatMap(({ weights }) => weights);
-  const weights = new Map(await loadWeights(uses, checkpoints, config.language, { signal, onProgress }));
+  const weights = new Map(
+    options.weights ?? (await loadWeights(uses, options.checkpoints, config.language, options)),
+  );
 
   const sessions: Session[] = [];
   const close = async () => {
@@ -90,7 +89,12 @@ export async function openModelRunner({
   try {
     for (const program of programs) {
       const options = { ...(threads !== undefined && { threads }), signal };
-      sessions.push(await runtime.load(withWeights(program, weights), options));
+      sessions.push(
+        await runtime.load(
+          program.with((name) => weights.get(name)!),
+          options,
+        ),
+      );
     }
   } catch (error) {
     await close();
@@ -137,9 +141,4 @@ async function encodeImage(
   return {
     media: blocks.map((i) => ({ keys: dataOf(numbered("keys", i)), values: dataOf(numbered("values", i)) })),
   };
-}
-
-/** A program that computes in this memory. */
-export function withWeights({ program, weights: uses }: Compiled, weights: ReadonlyMap<string, HostTensor>) {
-  return { ...program, weights: new Map(uses.map(({ name }) => [name, weights.get(name)!])) };
 }

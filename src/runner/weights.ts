@@ -12,6 +12,7 @@ import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
+import { isInFile, type Weight } from "../runtime/runtime.js";
 import { type Blocks, quantizeMatrix } from "./quantize.js";
 
 /** Where the weights of a Flamingo come from: its three files, or folders of files; or a model in memory and a file. */
@@ -29,7 +30,7 @@ export interface CheckpointFiles {
 
 export interface LoadedAndFile {
   /** All weights of a model, by its programs' names; those that the file does not hold stay in their memory. */
-  readonly loaded: ReadonlyMap<string, HostTensor>;
+  readonly loaded: ReadonlyMap<string, Weight>;
   readonly flamingo: Checkpoint;
 }
 
@@ -45,21 +46,45 @@ export async function loadWeights(
   uses: readonly WeightUse[],
   checkpoints: ModelCheckpoints,
   language: LanguageModel,
-  { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: LoadProgress | undefined } = {},
-): Promise<ReadonlyMap<string, HostTensor>> {
+  options: ReadOptions = {},
+): Promise<ReadonlyMap<string, Weight>> {
   const found = findWeights(uses, checkpoints, language);
-  if (!checkpoints.loaded) return readWeights(uses, found, { signal, onProgress });
+  if (!checkpoints.loaded) return readWeights(uses, found, options);
   const { loaded, flamingo } = checkpoints;
   const inFile = new Map([...found].filter(([, { checkpoint }]) => checkpoint === flamingo));
-  return new Map([...loaded, ...(await readWeights(uses, inFile, { signal, onProgress }))]);
+  return new Map([...loaded, ...(await readWeights(uses, inFile, options))]);
 }
 
 async function readWeights(
   uses: readonly WeightUse[],
   found: ReadonlyMap<string, FoundWeight>,
-  { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: LoadProgress | undefined } = {},
+  options: ReadOptions = {},
 ): Promise<ReadonlyMap<string, HostTensor>> {
   const weights = new Map<string, HostTensor>();
+  for await (const { made } of eachTensor(uses, found, options)) {
+    for (const [{ name }, weight] of made) weights.set(name, weight);
+  }
+  return weights;
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: LoadProgress | undefined;
+}
+
+/** A tensor of the checkpoints, and its uses with the numbers as each wants them. */
+export interface ReadTensor {
+  readonly tensor: string;
+  readonly values: Float32Array;
+  readonly made: readonly (readonly [WeightUse, HostTensor])[];
+}
+
+/** Reads one tensor after the other, for whoever does not want all of them in memory. */
+export async function* eachTensor(
+  uses: readonly WeightUse[],
+  found: ReadonlyMap<string, FoundWeight>,
+  { signal, onProgress }: ReadOptions = {},
+): AsyncGenerator<ReadTensor> {
   const total = [...found.values()].reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
   let done = 0;
   for (const [tensor, { checkpoint, name, info, shape }] of found) {
@@ -70,11 +95,11 @@ async function readWeights(
     const values = whole.subarray(0, needed); // the first rows
     requireFinite(checkpoint, name, values);
     const inFormat = formatsFor(values, shape);
-    for (const use of uses) if (use.tensor === tensor) weights.set(use.name, inFormat(use));
+    const made = uses.flatMap((use) => (use.tensor === tensor ? [[use, inFormat(use)] as const] : []));
+    yield { tensor, values, made };
     done += values.byteLength;
     onProgress?.(done, total);
   }
-  return weights;
 }
 
 /** A tensor's numbers as its uses want them, each format made once. */
@@ -177,13 +202,13 @@ export async function loadTower(
   tower: keyof typeof towers,
   uses: readonly WeightUse[],
   checkpoint: Checkpoint,
-  loaded: ReadonlyMap<string, HostTensor>,
+  loaded: ReadonlyMap<string, Weight>,
 ): Promise<ReadonlyMap<string, HostTensor>> {
   const found = findTower(tower, uses, checkpoint);
   const weights = new Map<string, HostTensor>();
   for (const { name } of uses) {
     const ready = loaded.get(liveName(name));
-    if (ready) weights.set(name, ready);
+    if (ready && !isInFile(ready)) weights.set(name, ready);
   }
   const missing = uses.filter(({ name }) => !weights.has(name));
   const toRead = missing.map(({ tensor }) => [tensor, found.get(tensor)!] as const);

@@ -13,7 +13,9 @@ import {
   type BoundTensor,
   closedError,
   type Feed,
+  folderOfWeights,
   hasQuantisedWeights,
+  isInFile,
   type LoadOptions,
   type Program,
   type Runtime,
@@ -92,12 +94,14 @@ class BindingRuntime implements Runtime {
     { threads = availableParallelism(), prepack = hasQuantisedWeights(program) }: LoadOptions,
   ): Promise<void> {
     const model = program.bytes.slice();
-    const weights = Array.from(program.weights, ([name, tensor]) => ({
-      path: weightLocation(name),
-      data: new Uint8Array(copyOf(tensor).data.buffer as ArrayBuffer),
-    }));
+    const folder = folderOfWeights(program);
+    const weights = Array.from(program.weights).flatMap(([name, weight]) =>
+      isInFile(weight)
+        ? []
+        : [{ path: weightLocation(name), data: new Uint8Array(copyOf(weight).data.buffer as ArrayBuffer) }],
+    );
     const buffers = [model, ...weights.map(({ data }) => data)].map(({ buffer }) => buffer);
-    await this.#calls.call("load", { session, model, weights, threads, prepack }, buffers);
+    await this.#calls.call("load", { session, model, weights, folder, threads, prepack }, buffers);
   }
 
   bind(tensor: HostTensor): BoundTensor {

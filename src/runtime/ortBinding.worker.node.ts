@@ -16,8 +16,9 @@ export type BindingHandlers = typeof handlers;
 interface Load {
   readonly session: number;
   readonly model: Uint8Array;
-  /** The memory of each weight, by its location in the model. */
+  /** The memory of each weight, by its location in the model; none where they are in the files of `folder`. */
   readonly weights: { readonly path: string; readonly data: Uint8Array }[];
+  readonly folder: string | undefined;
   readonly threads: number;
   readonly prepack: boolean;
 }
@@ -40,15 +41,20 @@ const sessions = new Map<number, ort.InferenceSession>();
 const handlers = {
   version: () => ort.env.versions.node!,
 
-  async load({ session, model, weights, threads, prepack }: Load): Promise<void> {
+  async load({ session, model, weights, folder, threads, prepack }: Load): Promise<void> {
     // The same settings as those of `ort.ffi`, where their reasons are written.
     const extra = {
-      session: { disable_prepacking: prepack ? "0" : "1", intra_op: { allow_spinning: "0" } },
+      session: {
+        disable_prepacking: prepack ? "0" : "1",
+        intra_op: { allow_spinning: "0" },
+        ...(folder !== undefined && { model_external_initializers_file_folder_path: folder }),
+      },
       optimization: { disable_specified_optimizers: "ConstantFolding" },
     };
     const created = await ort.InferenceSession.create(model, {
       ...{ intraOpNumThreads: threads, graphOptimizationLevel: "extended", logSeverityLevel: 4 },
-      ...{ externalData: weights, extra },
+      ...(folder === undefined && { externalData: weights }),
+      extra,
     });
     sessions.set(session, created);
   },

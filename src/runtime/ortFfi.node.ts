@@ -12,6 +12,7 @@ import { checkProgram } from "./plan.js";
 import {
   type BoundTensor,
   closedError,
+  isInFile,
   type LoadOptions,
   type Program,
   type Runtime,
@@ -67,7 +68,9 @@ class OrtRuntime implements Runtime {
     const weights = new Map<string, Pointer>();
     let native: Pointer;
     try {
-      for (const [name, tensor] of program.weights) weights.set(name, createValue(this.#api, tensor));
+      for (const [name, weight] of program.weights) {
+        if (!isInFile(weight)) weights.set(name, createValue(this.#api, weight));
+      }
       const closing = this.#closing.signal;
       native = await createSession(this.#api, { ...options, program, weights, closing });
     } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Making a native session of a program, by `ort.ffi`: its weights stay where they lie.
- * The model names a file for each, which is never read; the weights themselves are given as initializers in memory.
+ * Making a native session of a program, by `ort.ffi`: its weights stay where they lie. Weights in files are mapped.
+ * For weights in memory the model names a file for each, which is never read; they are given as initializers.
  */
 import { linkSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -9,12 +9,18 @@ import { onAbort } from "../base/abort.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { cString, type OrtApi, onlyFatal } from "./ortApi.node.js";
 import type { Pointer } from "./ortLibrary.node.js";
-import { hasQuantisedWeights, type LoadOptions, type Program, weightLocation } from "./runtime.js";
+import {
+  folderOfWeights,
+  hasQuantisedWeights,
+  type LoadOptions,
+  type Program,
+  weightLocation,
+} from "./runtime.js";
 
 /** What is to be loaded. */
 export interface Loading extends LoadOptions {
   readonly program: Program;
-  /** The handles of the program's weights, by name. */
+  /** The handles of the program's weights in memory, by name. */
   readonly weights: ReadonlyMap<string, Pointer>;
   /** Aborted when the runtime is closed. */
   readonly closing: AbortSignal;
@@ -26,6 +32,8 @@ export interface Loading extends LoadOptions {
  * @throws Error with the library's words, also when a signal stopped it; OpenFlamingoError "disk"
  */
 export async function createSession(api: OrtApi, loading: Loading): Promise<Pointer> {
+  const files = folderOfWeights(loading.program);
+  if (files !== undefined) return attempt(api, { ...loading, folder: files, optimiserSeesWeights: false });
   const folder = folderOfNoWeights(loading.weights.keys());
   try {
     return await attempt(api, { ...loading, folder, optimiserSeesWeights: false });

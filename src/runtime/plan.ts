@@ -6,7 +6,16 @@
  */
 import { bug } from "../base/errors.js";
 import { faultOf, type HostTensor, requireFixedMemory, zeros } from "./hostTensor.js";
-import { type Dimension, type Feed, type Port, type Program, type RunOptions, tensorOf } from "./runtime.js";
+import {
+  type Dimension,
+  type Feed,
+  folderOfWeights,
+  isInFile,
+  type Port,
+  type Program,
+  type RunOptions,
+  tensorOf,
+} from "./runtime.js";
 
 /** A run that fits its program. */
 export interface Plan {
@@ -84,7 +93,13 @@ export function requireMemory(program: Program, { inputs, outputs }: Plan): void
 export function checkProgram(program: Program): void {
   const faults: string[] = [];
   requireFixedMemory(`${program.name}: the model`, program.bytes);
+  const folder = folderOfWeights(program);
   for (const [name, weight] of program.weights) {
+    if (isInFile(weight) || folder !== undefined) {
+      const isInFolder = isInFile(weight) && weight.folder === folder;
+      if (!isInFolder) faults.push(`weight "${name}" is not in the folder of the others, ${folder}`);
+      continue;
+    }
     requireFixedMemory(`${program.name}: weight "${name}"`, weight.data);
     const fault = faultOf(weight);
     if (fault !== undefined) faults.push(`weight "${name}" ${fault}`);

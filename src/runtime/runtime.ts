@@ -31,6 +31,21 @@ export interface Port {
  */
 export const weightLocation = (name: string): string => `weight.${encodeURIComponent(name)}`;
 
+/** A weight that lies in a file, in row-major order and little-endian, where the backend maps it. */
+export interface FileTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Its absolute path, and the file's name in it. */
+  readonly folder: string;
+  readonly file: string;
+  /** Byte of the file at which it begins: a multiple of 64 KiB, in whose steps Windows maps. */
+  readonly offset: number;
+}
+
+export type Weight = HostTensor | FileTensor;
+
+export const isInFile = (weight: Weight): weight is FileTensor => "file" in weight;
+
 /** A program to be loaded. Until the session is closed its parts must not change, nor their buffers be transferred. */
 export interface Program {
   /** What errors call it. */
@@ -42,9 +57,10 @@ export interface Program {
   /**
    * The initializers that the model declares as external data, see `weightLocation`. A backend that can (`ort.ffi`)
    * uses them where they lie, without a copy, as long as no optimisation wants to compute with them: keep what is to
-   * be folded (scalars, shapes) in `bytes`.
+   * be folded (scalars, shapes) in `bytes`. Those in files must lie in one folder, and be all of the program's:
+   * `bytes` name file and offset of each.
    */
-  readonly weights: ReadonlyMap<string, HostTensor>;
+  readonly weights: ReadonlyMap<string, Weight>;
   /** Output → input in whose memory it may be written (the present of a cache in its past). */
   readonly aliases?: ReadonlyMap<string, string>;
 }
@@ -149,6 +165,12 @@ export const closedError = (what: string): OpenFlamingoError =>
   new OpenFlamingoError("closed", `${what} was closed`, {
     hint: "Await the calls under way before close(), and load the model again for others.",
   });
+
+/** The folder of a program's weights, where they are in files. */
+export function folderOfWeights({ weights }: Program): string | undefined {
+  for (const weight of weights.values()) if (isInFile(weight)) return weight.folder;
+  return undefined;
+}
 
 /** What a closed session keeps of its program: nothing that has weight. */
 export const withoutData = (program: Program): Program => ({

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
-import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
+import { readModelFolder, requireCheckpoints } from "../../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { imageFeatures } from "../../src/models/clip.js";
 import { type VisionConfiguration, visionConfiguration } from "../../src/models/configuration.js";
@@ -100,7 +100,7 @@ goldenTest(
 
 /** The features of a tiny model over the weights of its backend, and the names of what is read for them. */
 async function ofTinyModel(tinyModel: Pick<GoldenModel, "folder" | "open">) {
-  const { vision } = await readModelFolder(tinyModel.folder);
+  const { vision } = requireCheckpoints(await readModelFolder(tinyModel.folder));
   const config = visionConfiguration(vision.config, json(vision.config));
   const opened = await tinyModel.open();
   const reads: string[] = [];
@@ -191,7 +191,7 @@ describe.each(tinyModels9b)("loading at first use: $name", (golden) => {
   });
 
   test("is tried again where it failed", async () => {
-    const { vision } = await readModelFolder(golden.folder);
+    const { vision } = requireCheckpoints(await readModelFolder(golden.folder));
     const config = visionConfiguration(vision.config, json(vision.config));
     const { pixels } = inputsOf(config);
     let tries = 0;
@@ -209,7 +209,7 @@ describe.each(tinyModels9b)("a checkpoint that is not the whole of CLIP is rejec
     ["text", /^visual\./, ["token_embedding.weight", "positional_embedding"]],
     ["vision", /^visual\.(?!proj$)|^\w*_/, ["visual.proj"]],
   ] as const)("without what the %s tower needs", async (tower, kept, missing) => {
-    const { vision } = await readModelFolder(golden.folder);
+    const { vision } = requireCheckpoints(await readModelFolder(golden.folder));
     const tensors = [...(await tensorsOf(vision.weights))].filter(([name]) => kept.test(name));
     const file = join(folder, `without-${tower}.safetensors`);
     writeFileSync(file, safetensors(new Map(tensors)));
@@ -224,7 +224,7 @@ describe.each(tinyModels9b)("a checkpoint that is not the whole of CLIP is rejec
   });
 
   test("and a text tower with more blocks than its configuration says", async () => {
-    const { vision } = await readModelFolder(golden.folder);
+    const { vision } = requireCheckpoints(await readModelFolder(golden.folder));
     const { model_cfg } = json(vision.config);
     const { layers } = model_cfg.text_cfg;
     const { text } = inputsOf(visionConfiguration(vision.config, json(vision.config)));

@@ -1,7 +1,9 @@
 /** The language model's embedding, whose own file may have other rows than the tokenizer needs. */
+
 import { describe, expect, test } from "vitest";
 import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
 import { loadWeights } from "../../src/runner/weights.js";
+import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import { config } from "./smallModel.js";
 
 const { language } = config;
@@ -27,7 +29,7 @@ const load = async (rows: number, trained: Readonly<Record<string, number>> = {}
     flamingo: checkpoint("trained", trained),
   };
   const weights = await loadWeights([embedding], checkpoints, language);
-  return [...(weights.get(tensor)!.data as Float32Array)];
+  return [...((weights.get(tensor) as HostTensor).data as Float32Array)];
 };
 
 test.each([

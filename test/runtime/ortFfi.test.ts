@@ -53,7 +53,7 @@ describe("memory", () => {
     ] as const) {
       const twice = chain(1, 64, () => 1);
       await using session = await runtime.load(twice, { prepack });
-      (twice.weights.get("w")!.data as Float32Array).fill(0);
+      ((twice.weights.get("w") as HostTensor).data as Float32Array).fill(0);
       const { y } = await session.run({ x });
       expect(numbers(y)[0]).toBe(after);
     }
@@ -240,7 +240,13 @@ describe("the self-test", () => {
     const nodes = [node("MatMul", ["x", "w"], ["y"])];
     const { w } = Object.fromEntries(selfTestProgram.weights);
     const type = ["float32", "n", 2] as const;
-    const written = program("self-test", nodes, { x: type }, { y: type }, { weights: { w: w! } });
+    const written = program(
+      "self-test",
+      nodes,
+      { x: type },
+      { y: type },
+      { weights: { w: w as HostTensor } },
+    );
     expect(selfTestProgram.bytes).toEqual(written.bytes);
     expect(selfTestProgram.outputs).toEqual(written.outputs);
   });

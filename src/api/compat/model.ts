@@ -14,7 +14,7 @@ import type { EncodedImage, Prompt } from "../../runner/encodedImages.js";
 import { encodeOnce } from "../../runner/encodeOnce.js";
 import { countImageTokens } from "../../runner/imageIndex.js";
 import { type ModelRunner, programsOf, tensorNames } from "../../runner/modelRunner.js";
-import type { HostTensor } from "../../runtime/hostTensor.js";
+import type { Weight } from "../../runtime/runtime.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import type { OpenModel } from "../load.js";
 import { readOptions, signal } from "../readOptions.js";
@@ -103,7 +103,7 @@ export interface CompatibleModelParts {
   open(
     source: {
       readonly flamingo: Checkpoint;
-      readonly loaded: ReadonlyMap<string, HostTensor> | undefined;
+      readonly loaded: ReadonlyMap<string, Weight> | undefined;
       readonly programs: readonly Compiled[];
     },
     signal: AbortSignal | undefined,

@@ -1,6 +1,6 @@
 /** A tiny model opened by the compatible API, with its golden images as a tensor. */
 import { dirname, join } from "node:path";
-import { readModelFolder } from "../../../src/checkpoints/modelFolder.node.js";
+import { readModelFolder, requireCheckpoints } from "../../../src/checkpoints/modelFolder.node.js";
 import {
   createModelAndTransforms,
   type ModelAndTransforms,
@@ -16,7 +16,7 @@ export interface OpenedTinyModel extends ModelAndTransforms {
 
 /** The tiny model without its trained weights. */
 export const createTinyModel = async ({ folder }: GoldenModel): Promise<ModelAndTransforms> => {
-  const { vision, flamingo } = await readModelFolder(folder);
+  const { vision, flamingo } = requireCheckpoints(await readModelFolder(folder));
   return createModelAndTransforms({
     clipVisionEncoderPath: dirname(vision.config),
     clipVisionEncoderPretrained: vision.weights,

@@ -1,0 +1,112 @@
+/**
+ * Writes the weights of a prepared folder, one tensor of the checkpoints after the other, so that no more than one is
+ * in memory. Whatever ends the process, it goes on where it was: each weight that is whole has a line in a journal, with
+ * the checksum of its bytes.
+ */
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  alignment,
+  byteLengthOf,
+  dataFile,
+  type PreparedIndex,
+  type PreparedTensor,
+} from "../checkpoints/preparedIndex.js";
+import type { WeightUse } from "../onnx/compile.js";
+import { eachTensor, type FoundWeight, type ReadOptions, type ReadTensor } from "../runner/weights.js";
+import type { HostTensor } from "../runtime/hostTensor.js";
+import { type Journal, openJournal } from "./journal.node.js";
+
+export interface WriteOptions extends ReadOptions {
+  /** What the weights are made of and how: a journal of another is not continued. */
+  readonly key: string;
+  /** Compares a product with the weights of a tensor with that of its numbers, before they are written. */
+  readonly check: (read: ReadTensor) => Promise<void>;
+}
+
+/**
+ * @param folder an existing folder that holds nothing else
+ * @param found where the tensors of all uses are
+ * @throws OpenFlamingoError what reading a checkpoint throws; `disk`
+ */
+export async function writeWeights(
+  folder: string,
+  uses: readonly WeightUse[],
+  found: ReadonlyMap<string, FoundWeight>,
+  { key, check, ...options }: WriteOptions,
+): Promise<PreparedIndex> {
+  const data = await open(join(folder, dataFile), "a+").then(async (made) => {
+    await made.close();
+    return open(join(folder, dataFile), "r+");
+  });
+  let journal: Journal | undefined;
+  try {
+    journal = await openJournal(folder, key);
+    const tensors = await soundPart(data, journal.tensors);
+    await journal.keep(tensors.size);
+    const missing = new Set(uses.flatMap(({ name, tensor }) => (tensors.has(name) ? [] : [tensor])));
+    const left = new Map([...found].filter(([tensor]) => missing.has(tensor)));
+    for await (const read of eachTensor(uses, left, options)) {
+      await check(read);
+      for (const [{ name }, weight] of read.made) {
+        if (tensors.has(name)) continue;
+        const tensor = await append(data, endOf(tensors), name, weight);
+        await journal.add(tensor);
+        tensors.set(name, tensor);
+      }
+    }
+    await data.truncate(endOf(tensors));
+    await data.sync();
+    return { bytes: endOf(tensors), tensors };
+  } finally {
+    await journal?.close();
+    await data.close();
+  }
+}
+
+const endOf = (tensors: ReadonlyMap<string, PreparedTensor>): number =>
+  [...tensors.values()].reduce((end, tensor) => Math.max(end, tensor.offset + byteLengthOf(tensor)), 0);
+
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+async function append(
+  data: FileHandle,
+  end: number,
+  name: string,
+  weight: HostTensor,
+): Promise<PreparedTensor> {
+  const { dtype, shape } = weight;
+  const { buffer, byteOffset, byteLength } = weight.data;
+  const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+  const offset = alignment * Math.ceil(end / alignment);
+  for (let at = 0; at < bytes.length; ) {
+    at += (await data.write(bytes, at, Math.min(2 ** 26, bytes.length - at), offset + at)).bytesWritten;
+  }
+  return { name, dtype, shape, offset, sha256: sha256(bytes) };
+}
+
+/** The first tensors of the journal whose bytes are what it says. */
+async function soundPart(
+  data: FileHandle,
+  tensors: readonly PreparedTensor[],
+): Promise<Map<string, PreparedTensor>> {
+  const sound = new Map<string, PreparedTensor>();
+  for (const tensor of tensors) {
+    const bytes = new Uint8Array(byteLengthOf(tensor));
+    let read = 0;
+    while (read < bytes.length) {
+      const { bytesRead } = await data.read(
+        bytes,
+        read,
+        Math.min(2 ** 26, bytes.length - read),
+        tensor.offset + read,
+      );
+      if (bytesRead === 0) return sound;
+      read += bytesRead;
+    }
+    if (sha256(bytes) !== tensor.sha256) return sound;
+    sound.set(tensor.name, tensor);
+  }
+  return sound;
+}
