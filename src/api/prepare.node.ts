@@ -1,18 +1,20 @@
 /** From a model's checkpoints to a prepared folder, which is opened at the disk's speed and takes an eighth. */
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { integer, optional } from "../base/fields.js";
+import { diskError } from "../base/wholeFile.node.js";
 import { type ModelFolder, readModelFolder, requireCheckpoints } from "../checkpoints/modelFolder.node.js";
-import { indexFile, showPreparedIndex } from "../checkpoints/preparedIndex.js";
+import { byteLengthOf, dataFile, indexFile, showPreparedIndex } from "../checkpoints/preparedIndex.js";
+import type { WeightUse } from "../onnx/compile.js";
 import { productError } from "../prepare/checkProducts.js";
 import { journalFile } from "../prepare/journal.node.js";
 import { writeWeights } from "../prepare/writeWeights.node.js";
 import { programsOf } from "../runner/modelRunner.js";
 import { formatsOf, type WeightFormat } from "../runner/weightFormats.js";
-import { findWeights, type LoadProgress } from "../runner/weights.js";
+import { findWeights, type LoadProgress, type ReadTensor } from "../runner/weights.js";
 import { checkpointOpener, readConfigs } from "./load.js";
 import { node } from "./load.node.js";
 import { loadReaders } from "./loadOptions.js";
@@ -61,45 +63,69 @@ export async function prepare(
   options: PrepareOptions = {},
 ): Promise<Prepared> {
   readOptions("prepare", readers, options);
-  const { weights = "int4", block = 128, signal, onProgress } = options;
-  const description = requireCheckpoints(await readModelFolder(model, signal));
   const folder = resolve(output);
+  const description = requireCheckpoints(await readModelFolder(model, options.signal));
   if (await exists(folder)) {
     throw new OpenFlamingoError("usage", `${folder}: is there already`, {
       hint: "Remove it, or name another folder.",
     });
   }
   const unfinished = `${folder}.unfinished`;
+  try {
+    await mkdir(unfinished, { recursive: true });
+    const made = await write(description, unfinished, options);
+    await rename(unfinished, folder);
+    return { folder, ...made };
+  } catch (error) {
+    throw diskError(unfinished, error);
+  }
+}
+
+/** Writes a prepared folder, with its description at last. */
+async function write(
+  description: ModelFolder,
+  to: string,
+  { weights = "int4", block = 128, signal, onProgress }: PrepareOptions,
+): Promise<Omit<Prepared, "folder">> {
   const { config } = await readConfigs(node, description, signal);
   const programs = programsOf(config, formatsOf(weights, { block }));
   const uses = programs.flatMap((program) => program.weights);
+  await requireSpace(to, uses);
   const errors = new Map<string, number>();
-
   return withClosing(async (closing) => {
     const open = checkpointOpener(node, { signal, limits: undefined });
-    const { vision, language, flamingo } = description;
-    const at = (path: string) => ({ folder: description.folder, path });
-    const found = findWeights(
-      uses,
-      {
-        vision: closing(await open(at(vision.weights))),
-        language: closing(await open(at(language.weights))),
-        flamingo: closing(await open(at(flamingo.checkpoint))),
-      },
-      config.language,
-    );
+    const opened = async (path: string) => closing(await open({ folder: description.folder, path }));
+    const checkpoints = {
+      vision: await opened(description.vision.weights),
+      language: await opened(description.language.weights),
+      flamingo: await opened(description.flamingo.checkpoint),
+    };
+    const found = findWeights(uses, checkpoints, config.language);
     const runtime = closing(await node.openRuntime(undefined, undefined));
-    const check = async (read: Parameters<typeof productError>[1]) => {
+    const check = async (read: ReadTensor) => {
       const error = await productError(runtime, read);
       if (error !== undefined) errors.set(read.tensor, error);
     };
-    await mkdir(unfinished, { recursive: true });
     const key = await keyOf(description, { weights, block });
-    const index = await writeWeights(unfinished, uses, found, { key, check, signal, onProgress });
-    await writeRest(description, unfinished, { weights, block, index: showPreparedIndex(index) });
-    await rename(unfinished, folder);
-    return { folder, bytes: index.bytes, errors };
+    const index = await writeWeights(to, uses, found, { key, check, signal, onProgress });
+    await writeRest(description, to, { weights, block, index: showPreparedIndex(index) });
+    return { bytes: index.bytes, errors };
   });
+}
+
+/** @throws OpenFlamingoError `disk` where the weights do not fit beside what is there */
+async function requireSpace(folder: string, uses: readonly WeightUse[]): Promise<void> {
+  const needed = uses.reduce((sum, use) => sum + byteLengthOf(use), 0);
+  const { bavail, bsize } = await statfs(folder);
+  const written = await stat(join(folder, dataFile)).then(
+    ({ size }) => size,
+    () => 0,
+  );
+  const free = bavail * bsize + written;
+  if (needed <= free) return;
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+  const what = `${folder}: needs ${gigabytes(needed)}, and ${gigabytes(free)} are free`;
+  throw new OpenFlamingoError("disk", what, { hint: "Make room, or write to another disk." });
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -117,7 +143,9 @@ async function keyOf({ folder, vision, language, flamingo }: ModelFolder, how: o
       return [relative(folder, path), size, mtimeMs];
     }),
   );
-  return createHash("sha256").update(JSON.stringify([folder, files, how])).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify([folder, files, how]))
+    .digest("hex");
 }
 
 /** The configuration files, the index, and at last the description, by which the folder is one. */

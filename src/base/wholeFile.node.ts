@@ -34,7 +34,7 @@ export async function writeWhole(path: string, write: (file: FileHandle) => Prom
     await syncFolder(dirname(path));
   } catch (error) {
     await rm(unfinished, { force: true }).catch(() => {});
-    throw explained(path, error);
+    throw diskError(path, error);
   }
 }
 
@@ -50,7 +50,7 @@ export async function requireWritable(path: string): Promise<void> {
     await access(dirname(path), constants.W_OK);
     await findTarget(path);
   } catch (error) {
-    throw explained(path, error);
+    throw diskError(path, error);
   }
 }
 
@@ -128,7 +128,8 @@ const reasons: Readonly<Record<string, readonly [what: string, hint: string]>> =
   EFBIG: ["the disk takes no files of that size", "Write to another disk."],
 };
 
-function explained(path: string, error: unknown): unknown {
+/** An error of the file system as one of ours, `disk`; any other as it is. */
+export function diskError(path: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
   if (error instanceof OpenFlamingoError || typeof code !== "string" || !("syscall" in (error as object)))
     return error;

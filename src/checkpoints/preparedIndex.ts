@@ -12,8 +12,8 @@ import { quoted } from "../base/quoted.js";
 export const dataFile = "weights.bin";
 export const indexFile = "weights.json";
 
-/** Every weight begins at a multiple of this: in such steps Windows maps files. */
-export const alignment = 2 ** 16;
+/** What a weight's offset is a multiple of: of a large one 64 KiB, the steps in which Windows maps files. */
+export const alignmentOf = (bytes: number): number => (bytes < 2 ** 16 ? 64 : 2 ** 16);
 
 export interface PreparedTensor {
   readonly name: string;
@@ -64,7 +64,8 @@ export function parsePreparedIndex(json: string, name: string): PreparedIndex {
     const isInside = tensor.offset + byteLengthOf(tensor) <= read.bytes;
     if (!isInside)
       throw invalid(`${quoted(tensor.name)} reaches beyond the ${read.bytes} bytes of ${dataFile}`);
-    if (tensor.offset % alignment !== 0) throw invalid(`${quoted(tensor.name)} is not aligned`);
+    if (tensor.offset % alignmentOf(byteLengthOf(tensor)) !== 0)
+      throw invalid(`${quoted(tensor.name)} is not aligned`);
     if (tensors.has(tensor.name)) throw invalid(`holds ${quoted(tensor.name)} twice`);
     tensors.set(tensor.name, tensor);
   }

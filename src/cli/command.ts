@@ -30,6 +30,7 @@ export async function withModel(
         await load(flags.model, {
           threads: flags.threads,
           backend: flags.backend ?? flags.engine,
+          weights: flags.weights,
           signal: terminal.signal,
           onProgress: (done, total) => terminal.progress("loading", done, total),
           onNotice: (text) => terminal.notice(`note: ${text}`),

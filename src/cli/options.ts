@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BackendName } from "../api/loadOptions.js";
 import type { GenerateOptions } from "../api/options.js";
 import type { ReadGeneration } from "../api/settings.js";
+import { type WeightFormat, weightFormats } from "../runner/weightFormats.js";
 
 /** A whole number from `least` on. */
 const count =
@@ -34,6 +35,7 @@ export interface ModelFlags {
   readonly threads?: number;
   readonly backend?: BackendName;
   readonly engine?: BackendName;
+  readonly weights?: WeightFormat;
   readonly json?: true;
   readonly quiet?: true;
 }
@@ -43,6 +45,7 @@ export const modelOptions = (): readonly Option[] => [
   new Option("--threads <n>", "number of threads; all cores if left out").argParser(count(1)),
   new Option("--backend <name>", "which backend computes: ort.ffi or ort.binding"),
   new Option("--engine <name>", "the same as --backend").hideHelp(),
+  new Option("--weights <format>", "the weights' format in memory (default: fp32)").choices(weightFormats),
   new Option("--json", "one JSON object a line"),
   new Option("--quiet", "no progress and no notices"),
 ];
@@ -101,6 +104,7 @@ export function generation(flags: GenerationFlags): GenerateOptions {
     threads: _threads,
     backend: _backend,
     engine: _engine,
+    weights: _weights,
     json: _json,
     quiet: _quiet,
     ...options

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  alignment,
+  alignmentOf,
   byteLengthOf,
   dataFile,
   type PreparedIndex,
@@ -45,6 +45,7 @@ export async function writeWeights(
     journal = await openJournal(folder, key);
     const tensors = await soundPart(data, journal.tensors);
     await journal.keep(tensors.size);
+    await data.truncate(endOf(tensors)); // what is behind, and may show between weights, is of another run
     const missing = new Set(uses.flatMap(({ name, tensor }) => (tensors.has(name) ? [] : [tensor])));
     const left = new Map([...found].filter(([tensor]) => missing.has(tensor)));
     for await (const read of eachTensor(uses, left, options)) {
@@ -56,7 +57,6 @@ export async function writeWeights(
         tensors.set(name, tensor);
       }
     }
-    await data.truncate(endOf(tensors));
     await data.sync();
     return { bytes: endOf(tensors), tensors };
   } finally {
@@ -79,6 +79,7 @@ async function append(
   const { dtype, shape } = weight;
   const { buffer, byteOffset, byteLength } = weight.data;
   const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+  const alignment = alignmentOf(bytes.length);
   const offset = alignment * Math.ceil(end / alignment);
   for (let at = 0; at < bytes.length; ) {
     at += (await data.write(bytes, at, Math.min(2 ** 26, bytes.length - at), offset + at)).bytesWritten;

@@ -71,7 +71,7 @@ function extreme(x: Float64Array): number {
 }
 
 /** The extreme number becomes 0, or as near to it as its rounding allows: with 8 bits, a search gains nothing. */
-const plainScale = (x: Float64Array, middle: number): number => extreme(x) / -middle;
+const plainScale = (x: Float64Array, middle: number): number => extreme(x) / -middle + 0; // never −0
 
 /** The scale for 4 bits with the smallest weighted error Σ w (x − l · scale)², l from −8 to 7. */
 function searchScale(x: Float64Array, weights: Float64Array, count: number): number {
