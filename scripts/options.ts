@@ -17,6 +17,7 @@ const tables: readonly (readonly [heading: string, takes: string, types: readonl
   ],
   ["Limits of images", "`limits.images` of loading", ["ImageLimits"]],
   ["Limits of checkpoints", "`limits.checkpoints` of loading", ["ReaderLimits"]],
+  ["Preparing", "`prepare(model, output, options)`", ["PrepareOptions"]],
   [
     "Generation, all ways",
     "`generate`, `stream`, `caption`, `captionAll`, `ask`: greedy unless beams or sampling are asked for",
@@ -43,6 +44,7 @@ const files = [
     "api/options.ts",
     "api/flamingo.ts",
     "api/loadOptions.ts",
+    "api/prepare.node.ts",
     "api/embed.ts",
     "generate/rank.ts",
     "images/image.ts",

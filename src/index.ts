@@ -1,4 +1,3 @@
-/// <reference types="node" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
 /// <reference types="node" preserve="true" />
 /**
@@ -47,6 +46,7 @@ export type {
   SamplingOptions,
   SharedOptions,
 } from "./api/options.js";
+export { type Prepared, type PrepareOptions, prepare } from "./api/prepare.node.js";
 export {
   type ImagePart,
   image,
@@ -66,3 +66,4 @@ export type { LogitsProcessor, RowState } from "./generate/processors.js";
 export type { RankOptions } from "./generate/rank.js";
 export type { FinishReason, Piece } from "./generate/stream.js";
 export type { ImageLimits, ImageSource, Orientation } from "./images/index.js";
+export type { WeightFormat } from "./runner/weightFormats.js";

@@ -10,8 +10,9 @@ import { openRuntime } from "../runtime/openRuntime.node.js";
 import { bundledModel } from "./bundledModel.node.js";
 import { fetchImage } from "./fetchImage.node.js";
 import type { Flamingo } from "./flamingo.js";
-import { loadModel, type Platform } from "./load.js";
+import { loadModel } from "./load.js";
 import { type LoadOptions, loadReaders } from "./loadOptions.js";
+import type { Platform } from "./platform.js";
 import { readOptions } from "./readOptions.js";
 
 /**

@@ -1,26 +1,16 @@
 /** Loading a model: from a folder and a platform to a `Flamingo`. */
 import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { parseJson } from "../base/json.js";
 import { quoted } from "../base/quoted.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
-import { defaultLimits, type OpenOptions, type ReaderLimits } from "../checkpoints/limits.js";
+import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ModelDescription, PreparedDescription } from "../checkpoints/modelFolder.js";
 import { beside, type ModelPath } from "../checkpoints/modelPath.js";
-import { dataFile, type PreparedIndex } from "../checkpoints/preparedIndex.js";
-import {
-  type ImageOptions,
-  type ImageSource,
-  type Preprocessing,
-  preprocess,
-  type Raster,
-  toSquare,
-} from "../images/index.js";
+import { type Preprocessing, preprocess, toSquare } from "../images/index.js";
 import { languageModel, type VisionConfiguration, visionConfiguration } from "../models/configuration.js";
 import { releasedCrossAttention } from "../models/crossAttention.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { releasedPerceiver } from "../models/perceiver.js";
-import type { Compiled } from "../onnx/compile.js";
 import { createFeatures } from "../runner/features.js";
 import {
   type ModelRunner,
@@ -30,32 +20,14 @@ import {
   type WeightSource,
 } from "../runner/modelRunner.js";
 import { formatsOf } from "../runner/weightFormats.js";
-import type { Runtime, Weight } from "../runtime/runtime.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import { createClipTokenizer } from "./embed.js";
 import type { Flamingo } from "./flamingo.js";
 import type { LoadOptions } from "./loadOptions.js";
-
-/** What loading needs of the system that it runs on. */
-export interface Platform {
-  /**
-   * A file of the model, as text; undefined where it is not there.
-   *
-   * @throws OpenFlamingoError `model-invalid` where it cannot be read, is too long, or leaves its folder
-   */
-  readText(at: ModelPath, signal: AbortSignal | undefined): Promise<string | undefined>;
-  openCheckpoint(at: ModelPath, options: OpenOptions): Promise<Checkpoint>;
-  /** The weights of a folder that was prepared. @throws OpenFlamingoError `model-invalid` */
-  openPrepared(folder: string, sha256: string, signal: AbortSignal | undefined): Promise<PreparedIndex>;
-  openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
-  /** What notices go to unless the caller takes them. */
-  warn(text: string): void;
-  decodeImage(
-    source: ImageSource,
-    options: ImageOptions & Pick<LoadOptions, "allowPrivateAddresses" | "signal">,
-  ): Promise<Raster>;
-}
+import type { Platform } from "./platform.js";
+import { preparedWeights } from "./preparedWeights.js";
+import { readJson, readOptionalJson } from "./readJson.js";
 
 /**
  * Opens the model that a description names, its paths being such as the platform reads, and in its folder.
@@ -164,27 +136,6 @@ async function openPreparedModel(
     });
   };
   return { ...model, features: createFeatures(model.runner, visual, async () => openVision()) };
-}
-
-/** The weights of the programs in the file of a prepared folder. */
-function preparedWeights(
-  programs: readonly Compiled[],
-  { tensors }: PreparedIndex,
-  folder: string,
-): ReadonlyMap<string, Weight> {
-  const weights = new Map<string, Weight>();
-  for (const { name, dtype, shape } of programs.flatMap((program) => program.weights)) {
-    const found = tensors.get(name);
-    if (found?.dtype !== dtype || found.shape.join() !== shape.join()) {
-      const given = found ? `${found.dtype} [${found.shape}]` : "not there";
-      const what = `${folder}: ${quoted(name)} should be ${dtype} [${shape}] and is ${given}`;
-      throw new OpenFlamingoError("model-invalid", what, {
-        hint: "The folder was prepared by another version of this program: prepare the model again.",
-      });
-    }
-    weights.set(name, { dtype, shape, folder, file: dataFile, offset: found.offset });
-  }
-  return weights;
 }
 
 /** What opens the checkpoints of a model. */
@@ -296,33 +247,3 @@ export async function openOnRuntime(
     throw error;
   }
 }
-
-/** @throws OpenFlamingoError `model-missing`, and what `Platform.readText` throws */
-export async function readJson(
-  platform: Platform,
-  at: ModelPath,
-  signal: AbortSignal | undefined,
-): Promise<unknown> {
-  const text = await platform.readText(at, signal);
-  if (text !== undefined) return parse(at.path, text);
-  throw new OpenFlamingoError("model-missing", `${at.path}: cannot be read: it is not there`, {
-    hint: "Is the model whole?",
-  });
-}
-
-/** The same for a file that need not be there. */
-export async function readOptionalJson(
-  platform: Platform,
-  at: ModelPath,
-  signal: AbortSignal | undefined,
-): Promise<unknown> {
-  const text = await platform.readText(at, signal);
-  return text === undefined ? undefined : parse(at.path, text);
-}
-
-const parse = (path: string, text: string): unknown =>
-  parseJson(
-    text,
-    (what, cause) =>
-      new OpenFlamingoError("model-invalid", `${path}: ${what}`, { hint: "Is the file whole?", cause }),
-  );

@@ -1,0 +1,60 @@
+/** What prepare finds before it writes: a disk that is too small, and a kernel that computes nonsense. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { prepare } from "../../src/api/prepare.node.js";
+import { createGraph, partShapes, weightParts } from "../../src/graph/index.js";
+import type { WeightUse } from "../../src/onnx/compile.js";
+import { productError } from "../../src/prepare/checkProducts.js";
+import { quantizeMatrix } from "../../src/runner/quantize.js";
+import type { HostTensor } from "../../src/runtime/hostTensor.js";
+import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
+import { bundledModelFolder } from "../goldens.js";
+import { noise } from "../graph/arrays.js";
+
+vi.mock("node:fs/promises", async (original) => ({
+  ...(await original<typeof import("node:fs/promises")>()),
+  statfs: async () => ({ bavail: 10, bsize: 4096 }),
+}));
+
+test("a disk that is too small is reported before anything is read", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "prepare-"));
+  try {
+    await expect(prepare(bundledModelFolder, join(folder, "int4"))).rejects.toMatchObject({
+      code: "disk",
+      message: expect.stringMatching(/needs 0\.0 GB, and 0\.0 GB are free$/),
+    });
+    expect(existsSync(join(folder, "int4.unfinished/weights.bin"))).toBe(false);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a product that is off by more than rounding explains is an error, whatever made it so", async () => {
+  const [n, k, format] = [32, 64, { bits: 4, block: 32 } as const] as const;
+  const matrix = Float32Array.from(noise([n, k], 1).data);
+  const { values, scales } = weightParts(createGraph("uses"), "w", [n, k], format);
+  const blocks = quantizeMatrix(matrix, [n, k], format);
+  const use = (part: "values" | "scales"): WeightUse => ({
+    name: `w:${part}`,
+    dtype: { values, scales }[part].dtype,
+    shape: partShapes(format, [n, k])[part],
+    tensor: "w",
+    from: [n, k],
+    part: { ...format, part },
+  });
+  const read = (numbers: Float32Array) => ({
+    tensor: "w",
+    values: numbers,
+    made: (["values", "scales"] as const).map(
+      (part) => [use(part), { ...use(part), data: blocks[part] } as HostTensor] as const,
+    ),
+  });
+  await using runtime = await openOrtFfi();
+  expect(await productError(runtime, read(matrix))).toBeLessThan(0.12);
+  await expect(productError(runtime, read(matrix.map((x) => -x)))).rejects.toMatchObject({
+    code: "backend",
+    message: expect.stringContaining("a product with w in 4 bits is off by 2.0 of its size"),
+  });
+});
