@@ -46,6 +46,16 @@ export interface Platform {
   ): Promise<Raster>;
 }
 
+/** A description whose paths are such as the platform reads. */
+export interface OpenableModel extends ModelDescription {
+  /** Its files may not lie elsewhere. */
+  readonly folder: string;
+  /** The same for a model whose parts lie in folders of their own, as on the hub. */
+  readonly folders?: Readonly<Record<"vision" | "language" | "flamingo", string>> | undefined;
+  /** The vision encoder's configuration where there is no file of it. */
+  readonly visionJson?: unknown;
+}
+
 /**
  * Opens the model that a description names, its paths being such as the platform reads, and in its folder.
  *
@@ -53,41 +63,47 @@ export interface Platform {
  */
 export async function loadModel(
   platform: Platform,
-  description: ModelDescription & { readonly folder: string },
+  description: OpenableModel,
   options: LoadOptions,
 ): Promise<Flamingo> {
   const { signal } = options;
   signal?.throwIfAborted();
-  const { folder, vision, language, flamingo } = description;
+  const { folder, vision, language, flamingo, visionJson } = description;
+  const folders = description.folders ?? { vision: folder, language: folder, flamingo: folder };
   const trained = description.words === "trained";
   const notify = options.onNotice ?? platform.warn;
   if (!trained) notify(`${quoted(description.name)} is untrained: its words mean nothing`);
-  const at = (path: string): ModelPath => ({ folder, path });
-  const visual = visionConfiguration(vision.config, await readJson(platform, at(vision.config), signal));
+  const at = (part: keyof typeof folders, path: string): ModelPath => ({ folder: folders[part], path });
+  const visionConfig = at("vision", vision.config);
+  const visual = visionConfiguration(
+    vision.config,
+    visionJson ?? (await readJson(platform, visionConfig, signal)),
+  );
   const parts = await readParts(platform, {
     visual,
-    languageConfig: at(language.config),
-    tokenizer: at(language.tokenizer),
+    languageConfig: at("language", language.config),
+    tokenizer: at("language", language.tokenizer),
     crossAttentionEvery: flamingo.crossAttentionEvery,
     signal,
   });
   const open = checkpointOpener(platform, options);
   const model = await withClosing(async (closing) => {
     const checkpoints = {
-      vision: closing(await open(at(vision.weights))),
-      language: closing(await open(at(language.weights))),
-      flamingo: closing(await open(at(flamingo.checkpoint))),
+      vision: closing(await open(at("vision", vision.weights))),
+      language: closing(await open(at("language", language.weights))),
+      flamingo: closing(await open(at("flamingo", flamingo.checkpoint))),
     };
     return openOnRuntime(platform, { ...parts, checkpoints }, options);
   });
-  const openVision = () => checkpointOpener(platform, { limits: options.limits })(at(vision.weights));
+  const openVision = () =>
+    checkpointOpener(platform, { limits: options.limits })(at("vision", vision.weights));
   return createFlamingo({
     ...parts,
     ...model,
     features: createFeatures(model.runner, visual, openVision, { threads: options.threads }),
     async clipTokenizer() {
       const text = visual.text();
-      const file = beside(at(vision.config), "tokenizer.json");
+      const file = beside(visionConfig, "tokenizer.json");
       return createClipTokenizer(file.path, await readOptionalJson(platform, file, undefined), text);
     },
     name: description.name,

@@ -38,6 +38,19 @@ export interface Metadata {
   readonly size: number;
 }
 
+/** The same options, with a notice of what is fetched once bytes come. */
+export function byName(options: HubOptions, name: string): HubOptions {
+  let isSaid = false;
+  return {
+    ...options,
+    onProgress(done, total) {
+      if (!isSaid) options.onNotice?.(`fetching ${name} (${total.toLocaleString("en-US")} bytes)`);
+      isSaid = true;
+      options.onProgress?.(done, total);
+    },
+  };
+}
+
 /** Asks nothing of a network that is more than this long without an answer. */
 const headSeconds = 30;
 
