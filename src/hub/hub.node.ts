@@ -117,7 +117,11 @@ export async function metadata(
 ): Promise<Metadata | { readonly commit: string | undefined }> {
   const address = addressOf(asked, options.settings);
   const { signal } = options;
-  const head = await headUrl(address, { ...withAccess(options), maxSeconds: headSeconds }).catch((error) => {
+  const head = await headUrl(address, {
+    ...withAccess(options),
+    maxSeconds: headSeconds,
+    isAnswer: (headers) => headers["x-linked-etag"] !== undefined,
+  }).catch((error) => {
     signal?.throwIfAborted();
     const { message } = error as Error;
     throw new OpenFlamingoError("network", message, {

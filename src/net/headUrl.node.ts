@@ -9,6 +9,8 @@ import { isRedirect, isWeb, maxRedirects, redirected } from "./redirects.js";
 
 export interface HeadOptions extends ConnectOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Whether a redirect says enough by its own headers: it is then the answer. */
+  readonly isAnswer?: ((headers: IncomingHttpHeaders) => boolean) | undefined;
   /** Of all requests together. */
   readonly maxSeconds: number;
   readonly signal?: AbortSignal | undefined;
@@ -52,7 +54,7 @@ export async function headUrl(address: URL, options: HeadOptions): Promise<HeadA
       response.destroy();
       const status = response.statusCode ?? 0;
       const answer = { name, status, headers: response.headers, url };
-      if (!isRedirect(status)) return answer;
+      if (!isRedirect(status) || options.isAnswer?.(response.headers)) return answer;
       const next = redirected(url, response.headers.location, fail);
       if (next.origin !== url.origin) return answer;
       if (count === maxRedirects) throw fail(`redirects again, after ${maxRedirects} redirects`);
