@@ -29,6 +29,8 @@ export interface FetchOptions extends ConnectOptions {
   /** Bytes of a chunk (default: 64 MiB) and of what is noted of one (default: 2 MiB); for tests. */
   readonly chunk?: number | undefined;
   readonly block?: number | undefined;
+  /** Seconds before the first new try; they double with each further one. Default: 0.2. */
+  readonly retrySeconds?: number | undefined;
   /** Seconds without a byte after which a connection is given up. */
   readonly stallSeconds?: number | undefined;
 }
@@ -140,7 +142,9 @@ async function fetchChunk(
       if (!(error instanceof OpenFlamingoError) || error.code !== "network" || error.data.final) throw error;
       tries = partial.nextOf(at.index) > before ? 1 : tries + 1;
       if (tries > mostTries) throw error;
-      await wait(100 * 2 ** tries, undefined, { signal: options.signal }).catch(() => {});
+      await wait(500 * (options.retrySeconds ?? 0.2) * 2 ** tries, undefined, {
+        signal: options.signal,
+      }).catch(() => {});
     }
   }
 }

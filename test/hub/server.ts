@@ -92,18 +92,16 @@ export async function startHub(repositories: Readonly<Record<string, TestReposit
     if (revision !== "main" && revision !== repository.commit) return void missing(404, "RevisionNotFound");
     if (api) {
       const siblings = Object.keys(repository.files).map((rfilename) => ({ rfilename }));
-      response
-        .writeHead(200, { "content-type": "application/json" })
-        .end(
-          JSON.stringify({
-            id: name,
-            modelId: name,
-            sha: repository.commit,
-            siblings,
-            tags: [],
-            private: false,
-          }),
-        );
+      response.writeHead(200, { "content-type": "application/json" }).end(
+        JSON.stringify({
+          id: name,
+          modelId: name,
+          sha: repository.commit,
+          siblings,
+          tags: [],
+          private: false,
+        }),
+      );
       return;
     }
     const commit = { "x-repo-commit": repository.commit };
@@ -161,6 +159,7 @@ export const hubOptions = (
   },
   chunk: 64 * 1024,
   block: 8 * 1024,
+  retrySeconds: 0.01,
   ...options,
 });
 
