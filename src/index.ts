@@ -37,6 +37,7 @@ export type {
   RankPromptOptions,
   TemplateOptions,
 } from "./api/flamingo.js";
+export { type HubDownloadOptions, hfHubDownload } from "./api/hfHubDownload.node.js";
 export { load } from "./api/load.node.js";
 export type { BackendName, LoadOptions } from "./api/loadOptions.js";
 export type {

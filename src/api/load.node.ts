@@ -6,10 +6,12 @@ import { readText } from "../checkpoints/file.node.js";
 import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { openPrepared } from "../checkpoints/preparedFolder.node.js";
+import { readHubSettings } from "../hub/settings.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { bundledModel } from "./bundledModel.node.js";
 import { fetchImage } from "./fetchImage.node.js";
 import type { Flamingo } from "./flamingo.js";
+import { fetchModel, isHubName, requireReleased } from "./hubModel.node.js";
 import { loadModel } from "./load.js";
 import { type LoadOptions, loadReaders } from "./loadOptions.js";
 import type { Platform } from "./platform.js";
@@ -18,8 +20,10 @@ import { readOptions } from "./readOptions.js";
 /**
  * Loads a model and makes it ready to answer.
  *
- * @param model the folder of a model, with its `openflamingo.json`; the model that comes with the package if left out
- * @throws OpenFlamingoError `model-missing`, `model-invalid`, `model-unsupported`, `checkpoint-…`, `tokenizer-invalid`,
+ * @param model the folder of a model, with its `openflamingo.json`; or the name of a released model, such as
+ *   `openflamingo/OpenFlamingo-3B-vitl-mpt1b`, of which what is missing in the hub's cache folder is fetched; the model
+ *   that comes with the package if left out
+ * @throws OpenFlamingoError `network`, `disk`, `model-missing`, `model-invalid`, `model-unsupported`, `checkpoint-…`, `tokenizer-invalid`,
  *   `weights-not-finite`, `backend`, `memory`, `usage`; `signal.reason` when stopped
  * @example
  * const flamingo = await load();
@@ -39,7 +43,13 @@ export async function load(model: string = bundledModel(), options: LoadOptions 
       { hint: "Leave it out for the model that comes with the package." },
     );
   }
-  return loadModel(node, await readModelFolder(model, options.signal), options);
+  if (!(await isHubName(model))) {
+    return loadModel(node, await readModelFolder(model, options.signal), options);
+  }
+  const { signal, onProgress, onNotice = node.warn } = options;
+  const released = requireReleased(model);
+  const hub = { settings: await readHubSettings(), preferCache: true, signal, onProgress, onNotice };
+  return loadModel(node, await fetchModel(released, hub), options);
 }
 
 export const node: Platform = {

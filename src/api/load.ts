@@ -29,6 +29,23 @@ import type { Platform } from "./platform.js";
 import { preparedWeights } from "./preparedWeights.js";
 import { readJson, readOptionalJson } from "./readJson.js";
 
+/** A description whose paths are such as the platform reads. */
+export interface OpenableModel extends ModelDescription {
+  /** Its files may not lie elsewhere. */
+  readonly folder: string;
+  /** The same for a model whose parts lie in folders of their own, as on the hub. */
+  readonly folders?: Readonly<Record<"vision" | "language" | "flamingo", string>> | undefined;
+  /** The vision encoder's configuration where there is no file of it. */
+  readonly visionJson?: unknown;
+}
+
+/** A prepared folder, which is in one place. */
+export interface OpenablePrepared extends PreparedDescription {
+  readonly folder: string;
+  readonly folders?: undefined;
+  readonly visionJson?: undefined;
+}
+
 /**
  * Opens the model that a description names, its paths being such as the platform reads, and in its folder.
  *
@@ -36,7 +53,7 @@ import { readJson, readOptionalJson } from "./readJson.js";
  */
 export async function loadModel(
   platform: Platform,
-  description: (ModelDescription | PreparedDescription) & { readonly folder: string },
+  description: OpenableModel | OpenablePrepared,
   options: LoadOptions,
 ): Promise<Flamingo> {
   options.signal?.throwIfAborted();
@@ -55,7 +72,7 @@ export async function loadModel(
     ...opened,
     async clipTokenizer() {
       const text = visual.text();
-      const file = beside({ folder: description.folder, path: description.vision.config }, "tokenizer.json");
+      const file = beside(pathsOf(description)("vision", description.vision.config), "tokenizer.json");
       return createClipTokenizer(file.path, await readOptionalJson(platform, file, undefined), text);
     },
     name,
@@ -71,19 +88,30 @@ export interface Configs extends ModelParts {
   readonly visual: VisionConfiguration;
 }
 
+/** Where a file of a part of the model is. */
+const pathsOf =
+  ({ folder, folders }: Pick<OpenableModel, "folder" | "folders">) =>
+  (part: "vision" | "language" | "flamingo", path: string): ModelPath => ({
+    folder: folders?.[part] ?? folder,
+    path,
+  });
+
 /** @throws OpenFlamingoError `model-…`, `tokenizer-invalid` */
 export async function readConfigs(
   platform: Platform,
-  description: (ModelDescription | PreparedDescription) & { readonly folder: string },
+  description: OpenableModel | OpenablePrepared,
   signal: AbortSignal | undefined,
 ): Promise<Configs> {
-  const { folder, vision, language, flamingo } = description;
-  const at = (path: string): ModelPath => ({ folder, path });
-  const visual = visionConfiguration(vision.config, await readJson(platform, at(vision.config), signal));
+  const { vision, language, flamingo, visionJson } = description;
+  const at = pathsOf(description);
+  const visual = visionConfiguration(
+    vision.config,
+    visionJson ?? (await readJson(platform, at("vision", vision.config), signal)),
+  );
   const parts = await readParts(platform, {
     visual,
-    languageConfig: at(language.config),
-    tokenizer: at(language.tokenizer),
+    languageConfig: at("language", language.config),
+    tokenizer: at("language", language.tokenizer),
     crossAttentionEvery: flamingo.crossAttentionEvery,
     signal,
   });
@@ -93,22 +121,24 @@ export async function readConfigs(
 /** A model whose weights are in checkpoints, brought into the format that is asked for. */
 async function openCheckpoints(
   platform: Platform,
-  { folder, vision, language, flamingo }: ModelDescription & { readonly folder: string },
+  description: OpenableModel,
   { visual, ...parts }: Configs,
   options: LoadOptions,
 ): Promise<OpenModel & Pick<FlamingoParts, "features">> {
+  const { vision, language, flamingo } = description;
+  const at = pathsOf(description);
   const open = checkpointOpener(platform, options);
   const model = await withClosing(async (closing) => {
     const checkpoints = {
-      vision: closing(await open({ folder, path: vision.weights })),
-      language: closing(await open({ folder, path: language.weights })),
-      flamingo: closing(await open({ folder, path: flamingo.checkpoint })),
+      vision: closing(await open(at("vision", vision.weights))),
+      language: closing(await open(at("language", language.weights))),
+      flamingo: closing(await open(at("flamingo", flamingo.checkpoint))),
     };
     const programs = programsOf(parts.config, formatsOf(options.weights ?? "fp32"));
     return openOnRuntime(platform, { ...parts, checkpoints, programs }, options);
   });
   const openVision = () =>
-    checkpointOpener(platform, { limits: options.limits })({ folder, path: vision.weights });
+    checkpointOpener(platform, { limits: options.limits })(at("vision", vision.weights));
   const { threads } = options;
   return { ...model, features: createFeatures(model.runner, visual, openVision, { threads }) };
 }
@@ -116,7 +146,7 @@ async function openCheckpoints(
 /** A model whose weights were prepared: they are mapped where they lie. */
 async function openPreparedModel(
   platform: Platform,
-  { folder, prepared }: PreparedDescription & { readonly folder: string },
+  { folder, prepared }: OpenablePrepared,
   { visual, ...parts }: Configs,
   options: LoadOptions,
 ): Promise<OpenModel & Pick<FlamingoParts, "features">> {

@@ -4,9 +4,11 @@ import { Command, CommanderError } from "commander";
 import { ask } from "./ask.js";
 import { caption } from "./caption.js";
 import { classify } from "./classify.js";
+import { download } from "./download.js";
 import { embed } from "./embed.js";
 import { exitCodes } from "./exitCodes.js";
 import { generate } from "./generate.js";
+import { models } from "./models.js";
 import { prepare } from "./prepare.js";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
@@ -29,12 +31,15 @@ Examples:
   openflamingo classify --labels cat,dog photo.jpg
   openflamingo generate --image photo.jpg --prompt "<image>An image of"
   openflamingo embed photo.jpg
+  openflamingo download openflamingo/OpenFlamingo-3B-vitl-mpt1b
   openflamingo prepare my-model --weights int4
 
 Exit codes: 0 done, 1 failed inside, 2 wrong usage, 3 bad input file, 4 bad model, 5 network, 6 no memory or disk,
 130 interrupted.`,
   );
-for (const addCommand of [caption, ask, classify, generate, embed, prepare]) addCommand(program);
+for (const addCommand of [caption, ask, classify, generate, embed, download, models, prepare]) {
+  addCommand(program);
+}
 
 // The flag may be given a value by `=` alone: it must not take the file name that follows it for one.
 const args = process.argv.map((arg) => (arg === "--early-stopping" ? "--early-stopping=true" : arg));

@@ -41,7 +41,10 @@ export interface ModelFlags {
 }
 
 export const modelOptions = (): readonly Option[] => [
-  new Option("--model <folder>", "a model's folder; the one that comes with the program if left out"),
+  new Option(
+    "--model <name>",
+    "a model's folder, or a released model's name; the one that comes with the program if left out",
+  ),
   new Option("--threads <n>", "number of threads; all cores if left out").argParser(count(1)),
   new Option("--backend <name>", "which backend computes: ort.ffi or ort.binding"),
   new Option("--engine <name>", "the same as --backend").hideHelp(),

@@ -82,8 +82,9 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
     },
     progress(what, done, total) {
       if (quiet || !process.stderr.isTTY) return;
-      if (shownFor !== what) bar.start(total, done, { what });
-      shownFor = done === total ? undefined : what;
+      const kind = what.split(" ")[0]; // what follows changes as it goes on, such as a rate
+      if (shownFor !== kind) bar.start(total, done, { what });
+      shownFor = done === total ? undefined : kind;
       bar.update(done, { what });
       if (done === total) bar.stop();
     },

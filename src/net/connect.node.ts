@@ -12,6 +12,8 @@ import { specialKind, specialNameKind } from "./addresses.node.js";
 export interface ConnectOptions {
   /** Takes addresses that are not public too. */
   readonly allowPrivateAddresses?: boolean | undefined;
+  /** The one origin whose addresses need not be public, such as a hub that the user named; redirects elsewhere do. */
+  readonly privateOrigin?: string | undefined;
   /** All IP addresses of a name; the system's resolver unless given. */
   readonly resolve?: ((host: string) => Promise<readonly string[]>) | undefined;
   /** Connects in place of Node, for tests: `options.lookup` gives the checked addresses. */
@@ -30,13 +32,13 @@ const systemResolve = async (host: string) =>
  * @throws the error of `fail` when there is none, or one of them is not public
  */
 export async function addressesOf(
-  { hostname }: URL,
-  { allowPrivateAddresses, resolve = systemResolve }: ConnectOptions,
+  { hostname, origin }: URL,
+  { allowPrivateAddresses, privateOrigin, resolve = systemResolve }: ConnectOptions,
   fail: Fail,
 ): Promise<readonly string[]> {
   const host = bare(hostname);
   const requirePublic = (kind: string | undefined) => {
-    if (kind === undefined || allowPrivateAddresses === true) return;
+    if (kind === undefined || allowPrivateAddresses === true || origin === privateOrigin) return;
     throw fail(
       `the host's address is not public (${kind}), and only public ones are fetched`,
       "Pass allowPrivateAddresses: true if you trust every address that is fetched.",
@@ -63,7 +65,9 @@ export function request(
     headers,
     signal,
     connect,
+    method = "GET",
   }: Pick<ConnectOptions, "connect"> & {
+    readonly method?: "GET" | "HEAD" | undefined;
     readonly headers: Readonly<Record<string, string>>;
     readonly signal: AbortSignal;
   },
@@ -71,6 +75,7 @@ export function request(
   return new Promise((resolve, reject) => {
     const { request } = url.protocol === "https:" ? https : http;
     request({
+      method,
       protocol: url.protocol,
       hostname: bare(url.hostname),
       port: url.port,

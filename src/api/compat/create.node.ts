@@ -1,11 +1,17 @@
 /** The compatible API on Node. */
 import { requireNode } from "../../base/nodeVersion.node.js";
+import { clipFile } from "../../hub/clip.node.js";
+import type { HubOptions } from "../../hub/hub.node.js";
+import { fetchLanguageModel, fetchTokenizer } from "../../hub/languageModel.node.js";
+import { type HubSettings, readHubSettings } from "../../hub/settings.node.js";
+import { isHubName } from "../hubModel.node.js";
 import { node } from "../load.node.js";
 import { type CreateOptions, createOnPlatform, type ModelAndTransforms } from "./create.js";
 
 /**
  * Makes a model, its image processor and its tokenizer, with the reference implementation's names, shapes and defaults.
- * The model answers after `loadStateDict`. Paths are local; those that are given here may be links to anywhere, the
+ * The model answers after `loadStateDict`. Names on the hub are fetched where they are not at hand.
+ * Paths that are given here may be links to anywhere, the
  * files in a given folder may not be links that leave it (but a snapshot of a hub cache may be given).
  *
  * @throws OpenFlamingoError `model-…`, `tokenizer-invalid`, `usage`; `checkpoint-…` for weights of CLIP or of the
@@ -22,5 +28,28 @@ import { type CreateOptions, createOnPlatform, type ModelAndTransforms } from ".
  */
 export async function createModelAndTransforms(options: CreateOptions): Promise<ModelAndTransforms> {
   requireNode();
-  return createOnPlatform(node, options);
+  return createOnPlatform(node, await withLocalPaths(options));
+}
+
+/** The same options with what they name on the hub fetched. What is wrong with them is for the reader to say. */
+async function withLocalPaths(options: CreateOptions): Promise<CreateOptions> {
+  if (typeof options !== "object" || options === null) return options;
+  const { signal, onProgress, onNotice = node.warn } = options;
+  let settings: HubSettings | undefined;
+  const hub = async (): Promise<HubOptions> => {
+    settings ??= await readHubSettings();
+    return { settings, preferCache: true, signal, onProgress, onNotice };
+  };
+  const isName = async (path: unknown) => typeof path === "string" && (await isHubName(path));
+  const { langEncoderPath, tokenizerPath } = options;
+  const at = (repository: string) => ({ repository, revision: "main" });
+  const found: { -readonly [Key in keyof CreateOptions]?: CreateOptions[Key] } = {};
+  if (await isName(langEncoderPath)) {
+    found.langEncoderPath = await fetchLanguageModel(at(langEncoderPath), await hub());
+  }
+  if (await isName(tokenizerPath)) found.tokenizerPath = await fetchTokenizer(at(tokenizerPath), await hub());
+  if (options.clipVisionEncoderPath === "ViT-L-14" && options.clipVisionEncoderPretrained === "openai") {
+    found.clipVisionEncoderPretrained = await clipFile(await hub());
+  }
+  return { ...options, ...found };
 }

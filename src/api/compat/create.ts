@@ -19,6 +19,7 @@ import type { Platform } from "../platform.js";
 import type { ImagePart } from "../prompt.js";
 import { readJson, readOptionalJson } from "../readJson.js";
 import { readOptions } from "../readOptions.js";
+import { vitL14Configuration } from "../vitL14.js";
 import type { LanguageDefaults } from "./generationArguments.js";
 import { type CompatibleModel, createCompatibleModel } from "./model.js";
 import type { TensorData } from "./tensorData.js";
@@ -29,11 +30,11 @@ export interface CreateOptions extends LoadOptions {
    * A folder with an `open_clip_config.json`, or the path of such a file; or `ViT-L-14`, the released models' tower.
    */
   readonly clipVisionEncoderPath: string;
-  /** The path of its weights. */
+  /** The path of its weights; or `openai` for `ViT-L-14`, which are fetched where they are not at hand. */
   readonly clipVisionEncoderPretrained: string;
-  /** The folder of the language model: `config.json` and weights. */
+  /** The folder of the language model: `config.json` and weights; or its name on the hub, such as `anas-awadalla/mpt-7b`. */
   readonly langEncoderPath: string;
-  /** The folder of its `tokenizer.json`. */
+  /** The folder of its `tokenizer.json`; or its name on the hub. */
   readonly tokenizerPath: string;
   /** A gated block stands before every block of this interval; 1. */
   readonly crossAttnEveryNLayers?: number | undefined;
@@ -76,7 +77,7 @@ export async function createOnPlatform(
     throw new OpenFlamingoError(
       "usage",
       `clipVisionEncoderPretrained is ${quoted(clipVisionEncoderPretrained)}: that is no path`,
-      { hint: "Weights are not fetched by their name: give the path of the file." },
+      { hint: 'Give the path of the file, or "openai" with the path "ViT-L-14".' },
     );
   }
   const { signal } = load;
@@ -123,20 +124,12 @@ export async function createOnPlatform(
   };
 }
 
-/** open_clip's own configuration of the released models' tower; OpenAI's weights want the quick GELU. */
-const vitL14 = {
-  embed_dim: 768,
-  vision_cfg: { image_size: 224, layers: 24, width: 1024, patch_size: 14 },
-  text_cfg: { context_length: 77, vocab_size: 49408, width: 768, heads: 12, layers: 12 },
-  quick_gelu: true,
-};
-
 async function visionEncoder(
   platform: Platform,
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<VisionConfiguration> {
-  if (path === "ViT-L-14") return visionConfiguration(path, { model_cfg: vitL14 });
+  if (path === "ViT-L-14") return visionConfiguration(path, vitL14Configuration);
   const file = path.endsWith(".json") ? { path } : inside({ path }, "open_clip_config.json");
   return visionConfiguration(file.path, await readJson(platform, file, signal));
 }
