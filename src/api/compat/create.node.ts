@@ -6,13 +6,14 @@ import { fetchLanguageModel, fetchTokenizer } from "../../hub/languageModel.node
 import { type HubSettings, readHubSettings } from "../../hub/settings.node.js";
 import { isHubName } from "../hubModel.node.js";
 import { node } from "../load.node.js";
-import { type CreateOptions, createOnPlatform, type ModelAndTransforms } from "./create.js";
+import { readOptions } from "../readOptions.js";
+import { type CreateOptions, createOnPlatform, createReaders, type ModelAndTransforms } from "./create.js";
 
 /**
  * Makes a model, its image processor and its tokenizer, with the reference implementation's names, shapes and defaults.
- * The model answers after `loadStateDict`. Names on the hub are fetched where they are not at hand.
- * Paths that are given here may be links to anywhere, the
- * files in a given folder may not be links that leave it (but a snapshot of a hub cache may be given).
+ * The model answers after `loadStateDict`. Names on the hub are fetched where they are not at hand. Paths that are given
+ * here may be links to anywhere, the files in a given folder may not be links that leave it (but a snapshot of a hub
+ * cache may be given).
  *
  * @throws OpenFlamingoError `model-…`, `tokenizer-invalid`, `usage`; `checkpoint-…` for weights of CLIP or of the
  *   language model that are not there, or of no kind that is read
@@ -28,26 +29,26 @@ import { type CreateOptions, createOnPlatform, type ModelAndTransforms } from ".
  */
 export async function createModelAndTransforms(options: CreateOptions): Promise<ModelAndTransforms> {
   requireNode();
+  readOptions("createModelAndTransforms", createReaders, options); // before anything is fetched
   return createOnPlatform(node, await withLocalPaths(options));
 }
 
-/** The same options with what they name on the hub fetched. What is wrong with them is for the reader to say. */
+/** The same options with what they name on the hub fetched. */
 async function withLocalPaths(options: CreateOptions): Promise<CreateOptions> {
-  if (typeof options !== "object" || options === null) return options;
   const { signal, onProgress, onNotice = node.warn } = options;
   let settings: HubSettings | undefined;
   const hub = async (): Promise<HubOptions> => {
     settings ??= await readHubSettings();
     return { settings, preferCache: true, signal, onProgress, onNotice };
   };
-  const isName = async (path: unknown) => typeof path === "string" && (await isHubName(path));
   const { langEncoderPath, tokenizerPath } = options;
   const at = (repository: string) => ({ repository, revision: "main" });
   const found: { -readonly [Key in keyof CreateOptions]?: CreateOptions[Key] } = {};
-  if (await isName(langEncoderPath)) {
+  if (await isHubName(langEncoderPath)) {
     found.langEncoderPath = await fetchLanguageModel(at(langEncoderPath), await hub());
   }
-  if (await isName(tokenizerPath)) found.tokenizerPath = await fetchTokenizer(at(tokenizerPath), await hub());
+  if (await isHubName(tokenizerPath))
+    found.tokenizerPath = await fetchTokenizer(at(tokenizerPath), await hub());
   if (options.clipVisionEncoderPath === "ViT-L-14" && options.clipVisionEncoderPretrained === "openai") {
     found.clipVisionEncoderPretrained = await clipFile(await hub());
   }

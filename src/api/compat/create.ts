@@ -51,7 +51,7 @@ export interface ModelAndTransforms {
   readonly tokenizer: CompatibleTokenizer;
 }
 
-const createReaders = {
+export const createReaders = {
   ...loadReaders,
   clipVisionEncoderPath: text,
   clipVisionEncoderPretrained: text,

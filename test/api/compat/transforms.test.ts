@@ -88,8 +88,8 @@ test("a folder that is none says which file was looked for", async () => {
   const options = {
     clipVisionEncoderPath: "ViT-L-14",
     clipVisionEncoderPretrained: "nowhere/ViT-L-14.pt",
-    langEncoderPath: "nowhere/mpt-7b",
-    tokenizerPath: "nowhere/mpt-7b",
+    langEncoderPath: "./nowhere/mpt-7b", // without the point it would be a name on the hub
+    tokenizerPath: "./nowhere/mpt-7b",
   };
   await expect(createModelAndTransforms(options)).rejects.toMatchObject({
     code: "model-missing",
@@ -99,6 +99,6 @@ test("a folder that is none says which file was looked for", async () => {
     code: "usage",
   });
   await expect(
-    createModelAndTransforms({ ...options, clipVisionEncoderPretrained: "openai" }),
-  ).rejects.toThrow('clipVisionEncoderPretrained is "openai": that is no path');
+    createModelAndTransforms({ ...options, clipVisionEncoderPretrained: "laion2b" }),
+  ).rejects.toThrow('clipVisionEncoderPretrained is "laion2b": that is no path');
 });
