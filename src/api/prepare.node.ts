@@ -8,6 +8,7 @@ import { integer, optional } from "../base/fields.js";
 import { diskError } from "../base/wholeFile.node.js";
 import { type ModelFolder, readModelFolder, requireCheckpoints } from "../checkpoints/modelFolder.node.js";
 import { byteLengthOf, dataFile, indexFile, showPreparedIndex } from "../checkpoints/preparedIndex.js";
+import { withLock } from "../hub/lock.node.js";
 import type { WeightUse } from "../onnx/compile.js";
 import { productError } from "../prepare/checkProducts.js";
 import { journalFile } from "../prepare/journal.node.js";
@@ -65,20 +66,26 @@ export async function prepare(
   readOptions("prepare", readers, options);
   const folder = resolve(output);
   const description = requireCheckpoints(await readModelFolder(model, options.signal));
-  if (await exists(folder)) {
-    throw new OpenFlamingoError("usage", `${folder}: is there already`, {
-      hint: "Remove it, or name another folder.",
-    });
-  }
   const unfinished = `${folder}.unfinished`;
   try {
-    await mkdir(unfinished, { recursive: true });
-    const made = await write(description, unfinished, options);
-    await rename(unfinished, folder);
-    return { folder, ...made };
+    // Two processes that prepare the same would write into one folder.
+    return await withLock(`${unfinished}-lock`, { signal: options.signal }, async () => {
+      await requireAbsent(folder);
+      await mkdir(unfinished, { recursive: true });
+      const made = await write(description, unfinished, options);
+      await rename(unfinished, folder);
+      return { folder, ...made };
+    });
   } catch (error) {
     throw diskError(unfinished, error);
   }
+}
+
+async function requireAbsent(folder: string): Promise<void> {
+  if (!(await exists(folder))) return;
+  throw new OpenFlamingoError("usage", `${folder}: is there already`, {
+    hint: "Remove it, or name another folder.",
+  });
 }
 
 /** Writes a prepared folder, with its description at last. */

@@ -91,6 +91,14 @@ test("what a killed process left half-written is written again", async () => {
   expect(digestOf(output)).toEqual(digestOf(int4));
 });
 
+test("of two at once, one prepares, and the other finds the folder there", async () => {
+  const output = join(folder, "two");
+  const both = await Promise.allSettled([1, 2].map(() => prepare(bundledModelFolder, output)));
+  expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  expect(both.find((each) => each.status === "rejected")).toMatchObject({ reason: { code: "usage" } });
+  expect(digestOf(output)).toEqual(digestOf(int4));
+});
+
 test("begun with other settings, it begins anew", async () => {
   const output = join(folder, "other");
   const controller = new AbortController();
