@@ -12,6 +12,8 @@ export interface ServedFile {
   readonly bytes: Uint8Array;
   /** Kept as a large file: its etag is a SHA-256, and its bytes come from another address. */
   readonly isLarge?: boolean;
+  /** Bytes that are sent at a time, with a pause after each; all at once if left out. */
+  readonly pace?: number;
 }
 
 export interface TestRepository {
@@ -36,6 +38,13 @@ export interface TestHub {
   }[];
   /** Bytes of bodies that were asked for. */
   bytesAsked(): number;
+  /** Bytes of bodies that were handed to the network. */
+  bytesSent(): number;
+  /** Called with `bytesSent` as it grows. */
+  onSent: ((sent: number) => void) | undefined;
+  /** Bytes of a large file that were sent at least twice since `forget`, counted by position. */
+  sentTwice(): number;
+  forget(): void;
   lie: Lie | undefined;
   close(): void;
 }
@@ -49,7 +58,14 @@ export const commitA = "a".repeat(40);
 export async function startHub(repositories: Readonly<Record<string, TestRepository>>): Promise<TestHub> {
   const requests: TestHub["requests"] = [];
   let asked = 0;
-  const send = (request: IncomingMessage, response: ServerResponse, bytes: Uint8Array, headers: object) => {
+  let sent = 0;
+  let pieces: [from: number, to: number][] = [];
+  const send = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    { bytes, pace }: ServedFile,
+    headers: object,
+  ) => {
     const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
     const from = Number(first ?? 0);
     const to = last ? Math.min(Number(last), bytes.length - 1) : bytes.length - 1;
@@ -63,8 +79,28 @@ export async function startHub(repositories: Readonly<Record<string, TestReposit
     });
     if (request.method === "HEAD") return response.end();
     asked += body.length;
-    return response.end(body);
+    if (pace === undefined) {
+      sent += body.length;
+      return response.end(body);
+    }
+    const next = (at: number): void => {
+      if (response.destroyed) return;
+      const piece = body.subarray(at, at + pace);
+      if (piece.length === 0) return void response.end();
+      response.write(piece, () => {
+        sent += piece.length;
+        pieces.push([from + at, from + at + piece.length]);
+        hub.onSent?.(sent);
+        setTimeout(() => next(at + pace), 2);
+      });
+    };
+    return next(0);
   };
+  const hashes = new Map(
+    Object.values(repositories).flatMap(({ files }) =>
+      Object.values(files).map(({ bytes }) => [bytes, sha256(bytes)] as const),
+    ),
+  );
   const server = await serve((request, response) => {
     const { method = "", url = "", headers } = request;
     requests.push({ method, url, range: headers.range, token: headers.authorization });
@@ -74,7 +110,7 @@ export async function startHub(repositories: Readonly<Record<string, TestReposit
     const cdn = /^\/cdn\/(\w+)/.exec(url)?.[1];
     if (cdn) {
       const all = Object.values(repositories).flatMap(({ files }) => Object.values(files));
-      send(request, response, all.find(({ bytes }) => sha256(bytes) === cdn)!.bytes, {});
+      send(request, response, all.find(({ bytes }) => hashes.get(bytes) === cdn)!, {});
       return;
     }
     const [, api, name, rest] =
@@ -108,10 +144,10 @@ export async function startHub(repositories: Readonly<Record<string, TestReposit
     const file = repository.files[path.join("/")];
     if (!file) return void missing(404, "EntryNotFound", commit);
     if (!file.isLarge) {
-      send(request, response, file.bytes, { ...commit, etag: `"${gitHash(file.bytes)}"` });
+      send(request, response, file, { ...commit, etag: `"${gitHash(file.bytes)}"` });
       return;
     }
-    const hash = sha256(file.bytes);
+    const hash = hashes.get(file.bytes)!;
     response
       .writeHead(302, {
         ...commit,
@@ -126,6 +162,21 @@ export async function startHub(repositories: Readonly<Record<string, TestReposit
     endpoint: `http://127.0.0.1:${server.port}`,
     requests,
     bytesAsked: () => asked,
+    bytesSent: () => sent,
+    onSent: undefined,
+    sentTwice() {
+      const ordered = pieces.sort(([a], [b]) => a - b);
+      let end = 0;
+      let twice = 0;
+      for (const [from, to] of ordered) {
+        twice += Math.max(0, Math.min(end, to) - from);
+        end = Math.max(end, to);
+      }
+      return twice;
+    },
+    forget() {
+      pieces = [];
+    },
     lie: undefined,
     close: server.close,
   };
