@@ -11,6 +11,6 @@ export default defineConfig({
     // Vitest would leave a core to itself; of two, that is half of the time.
     maxWorkers: availableParallelism(),
     execArgv: ["--expose-gc", "--disable-warning=OpenFlamingoNotice"],
-    testTimeout: 60_000,
+    testTimeout: 180_000,
   },
 });

@@ -110,7 +110,11 @@ export async function startHub(repositories: Readonly<Record<string, TestReposit
     const cdn = /^\/cdn\/(\w+)/.exec(url)?.[1];
     if (cdn) {
       const all = Object.values(repositories).flatMap(({ files }) => Object.values(files));
-      send(request, response, all.find(({ bytes }) => hashes.get(bytes) === cdn)!, {});
+      send(request, response, all.find(({ bytes }) => hashes.get(bytes) === cdn)!, {
+        // Python follows redirects within the host, and takes what the last answer says.
+        "x-repo-commit": Object.values(repositories)[0]!.commit,
+        etag: `"${cdn}"`,
+      });
       return;
     }
     const [, api, name, rest] =
@@ -151,7 +155,7 @@ export async function startHub(repositories: Readonly<Record<string, TestReposit
     response
       .writeHead(302, {
         ...commit,
-        location: `/cdn/${hash}?signature=x`,
+        location: `${hub.endpoint}/cdn/${hash}?signature=x`,
         "x-linked-etag": `"${hash}"`,
         "x-linked-size": file.bytes.length,
         "content-length": 0,
