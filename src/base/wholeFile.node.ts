@@ -99,7 +99,8 @@ async function removeLeftovers(path: string): Promise<void> {
   }
 }
 
-function isAlive(process_: number): boolean {
+/** Whether there is a process of this number. */
+export function isAlive(process_: number): boolean {
   try {
     process.kill(process_, 0); // sends nothing
     return true;

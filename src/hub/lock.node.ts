@@ -7,6 +7,7 @@ import { mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promise
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { isAlive } from "../base/wholeFile.node.js";
 import { diskErrors } from "./diskErrors.node.js";
 
 export interface LockOptions {
@@ -98,14 +99,5 @@ function ownerOf(content: string): { process: number; host: string } | undefined
     return Number.isInteger(process) && process > 0 ? { process, host } : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isAlive(id: number): boolean {
-  try {
-    process.kill(id, 0); // sends nothing
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }

@@ -18,8 +18,6 @@ export interface PartialFile {
   write(bytes: Uint8Array, offset: number): Promise<void>;
   /** Notes that all blocks of a chunk that end at or before `end` are written. */
   note(chunk: number, end: number): Promise<void>;
-  /** Nothing of it is of use. */
-  discard(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -85,10 +83,6 @@ export async function openPartial(path: string, { size, chunk, block }: Sizes): 
           await diskErrors(notesPath, () => known.write(Uint8Array.of(1), 0, 1, headerBytes + i));
           has[i] = 1;
         }
-      },
-      async discard() {
-        await close().catch(() => {});
-        await removePartial(path);
       },
       close,
     };
