@@ -4,7 +4,17 @@
  */
 import { bytesOf, type DType, elementCount } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { faultList, integer, listOf, object, oneOf, readFields, text, valueThat } from "../base/fields.js";
+import {
+  faultList,
+  integer,
+  listOf,
+  object,
+  oneOf,
+  type Reader,
+  readFields,
+  text,
+  valueThat,
+} from "../base/fields.js";
 import { parseJsonObject } from "../base/json.js";
 import { quoted } from "../base/quoted.js";
 
@@ -28,22 +38,30 @@ export interface PreparedTensor {
 export const byteLengthOf = ({ dtype, shape }: Pick<PreparedTensor, "dtype" | "shape">): number =>
   bytesOf[dtype] * elementCount(shape);
 
+const tensor: Reader<PreparedTensor> = object({
+  name: text,
+  dtype: oneOf<DType>("float32", "uint8"),
+  shape: listOf(integer(1, 2 ** 31)),
+  offset: integer(0, Number.MAX_SAFE_INTEGER),
+  sha256: valueThat<string>(
+    (value) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value),
+    "a SHA-256 of 64 hexadecimal digits",
+  ),
+});
 const fields = object({
   version: oneOf(1),
   bytes: integer(0, Number.MAX_SAFE_INTEGER),
-  tensors: listOf(
-    object({
-      name: text,
-      dtype: oneOf<DType>("float32", "uint8"),
-      shape: listOf(integer(1, 2 ** 31)),
-      offset: integer(0, Number.MAX_SAFE_INTEGER),
-      sha256: valueThat<string>(
-        (value) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value),
-        "a SHA-256 of 64 hexadecimal digits",
-      ),
-    }),
-  ),
+  tensors: listOf(tensor),
 });
+
+/** An entry by itself, as a journal has it; undefined where it is none. */
+export function readPreparedTensor(value: unknown): PreparedTensor | undefined {
+  let isSound = true;
+  const read = tensor(value, "", () => {
+    isSound = false;
+  });
+  return isSound ? read : undefined;
+}
 
 export interface PreparedIndex {
   /** Of the file of weights. */

@@ -1,7 +1,7 @@
 /** The journal of a folder that is being prepared: a line for each weight that was written. */
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import type { PreparedTensor } from "../checkpoints/preparedIndex.js";
+import { type PreparedTensor, readPreparedTensor } from "../checkpoints/preparedIndex.js";
 
 export const journalFile = "journal.jsonl";
 
@@ -42,7 +42,7 @@ async function append(file: FileHandle, line: string): Promise<void> {
 
 function parse(line: string): PreparedTensor | undefined {
   try {
-    return JSON.parse(line) as PreparedTensor; // of this program: what it says is compared with the bytes
+    return readPreparedTensor(JSON.parse(line));
   } catch {
     return undefined;
   }

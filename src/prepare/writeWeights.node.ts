@@ -93,7 +93,9 @@ async function soundPart(
   tensors: readonly PreparedTensor[],
 ): Promise<Map<string, PreparedTensor>> {
   const sound = new Map<string, PreparedTensor>();
+  const { size } = await data.stat();
   for (const tensor of tensors) {
+    if (tensor.offset + byteLengthOf(tensor) > size) return sound;
     const bytes = new Uint8Array(byteLengthOf(tensor));
     let read = 0;
     while (read < bytes.length) {

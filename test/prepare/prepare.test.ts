@@ -91,6 +91,23 @@ test("what a killed process left half-written is written again", async () => {
   expect(digestOf(output)).toEqual(digestOf(int4));
 });
 
+test("a journal that was changed is believed as far as it is sound", async () => {
+  for (const line of ["5", "{}", '{"name":"w","dtype":"uint8","shape":[1e9,1e9],"offset":0,"sha256":"00"}']) {
+    const output = join(folder, `journal ${line.length}`);
+    const controller = new AbortController();
+    const stopped = prepare(bundledModelFolder, output, {
+      signal: controller.signal,
+      onProgress: (done, total) => done > total / 2 && controller.abort(new Error("enough")),
+    });
+    await expect(stopped).rejects.toThrow("enough");
+    const journal = join(`${output}.unfinished`, "journal.jsonl");
+    const [key, ...lines] = readFileSync(journal, "utf8").split("\n");
+    writeFileSync(journal, [key, line, ...lines].join("\n"));
+    await prepare(bundledModelFolder, output);
+    expect(digestOf(output)).toEqual(digestOf(int4));
+  }
+});
+
 test("of two at once, one prepares, and the other finds the folder there", async () => {
   const output = join(folder, "two");
   const both = await Promise.allSettled([1, 2].map(() => prepare(bundledModelFolder, output)));
