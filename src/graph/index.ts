@@ -28,7 +28,7 @@ export { print } from "./print.js";
 export { rearrange, sizes } from "./rearrange.js";
 export { fold } from "./rewrite/fold.js";
 export { type FormatOf, quantize } from "./rewrite/quantize.js";
-export { type Rule, rewrite } from "./rewrite/rewrite.js";
+export { moveNode, type Rule, rewrite, withoutUnused } from "./rewrite/rewrite.js";
 export {
   type Dim,
   evaluateDim,

@@ -42,12 +42,16 @@ function collect(terms: readonly Term[]): Dim {
   return { terms: sorted };
 }
 
-export const plus = (a: Dim, b: Dim): Dim => collect([...termsOf(a), ...termsOf(b)]);
+// Most sizes of a model are numbers, and most of the time that it takes to write its graph would go into their terms.
+export const plus = (a: Dim, b: Dim): Dim =>
+  typeof a === "number" && typeof b === "number" ? a + b : collect([...termsOf(a), ...termsOf(b)]);
 
 export const minus = (a: Dim, b: Dim): Dim => plus(a, times(b, -1));
 
-export const times = (a: Dim, b: Dim): Dim =>
-  collect(
+export const times = (a: Dim, b: Dim): Dim => {
+  if (typeof a === "number" && typeof b === "number") return a * b;
+  if (a === 1 || b === 1) return a === 1 ? b : a;
+  return collect(
     termsOf(a).flatMap((x) =>
       termsOf(b).map((y) => ({
         coefficient: x.coefficient * y.coefficient,
@@ -55,11 +59,13 @@ export const times = (a: Dim, b: Dim): Dim =>
       })),
     ),
   );
+};
 
 export const product = (dims: Shape): Dim => dims.reduce(times, 1);
 
 /** a / b where it comes out even for every value of the names: b is one term that divides each term of a. */
 export function over(a: Dim, b: Dim): Dim | undefined {
+  if (b === 1) return a;
   const [divisor, ...more] = termsOf(b);
   if (divisor === undefined || more.length > 0 || divisor.coefficient === 0) return undefined;
   const quotients: Term[] = [];
@@ -76,7 +82,8 @@ export function over(a: Dim, b: Dim): Dim | undefined {
   return collect(quotients);
 }
 
-export const sameDim = (a: Dim, b: Dim): boolean => showDim(a) === showDim(b);
+export const sameDim = (a: Dim, b: Dim): boolean =>
+  a === b || (typeof a === "object" && typeof b === "object" && showDim(a) === showDim(b));
 
 export const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((dim, i) => sameDim(dim, b[i]!));
@@ -87,6 +94,7 @@ export const sameShape = (a: Shape, b: Shape): boolean =>
  */
 export function signOf(dim: Dim): "negative" | "not negative" | "unknown" {
   if (typeof dim === "number") return dim < 0 ? "negative" : "not negative";
+  if (dim.terms.every(({ coefficient }) => coefficient >= 0)) return "not negative";
   // With 1 + rest for each name, no rest below 0: coefficients of one sign are then the sign of the whole.
   const shifted = dim.terms
     .map(({ coefficient, factors }) =>
@@ -116,7 +124,16 @@ export function evaluateDim(dim: Dim, values: ReadonlyMap<string, number>): numb
 
 export function showDim(dim: Dim): string {
   if (typeof dim === "number") return String(dim);
-  const shown = dim.terms.map(({ coefficient, factors }) => {
+  const known = shownSizes.get(dim) ?? showSize(dim);
+  shownSizes.set(dim, known);
+  return known;
+}
+
+/** Sizes are compared as they are shown, over and over. */
+const shownSizes = new WeakMap<Size, string>();
+
+function showSize({ terms }: Size): string {
+  const shown = terms.map(({ coefficient, factors }) => {
     const magnitude = Math.abs(coefficient);
     const parts = magnitude === 1 && factors.length > 0 ? factors : [String(magnitude), ...factors];
     return (coefficient < 0 ? "- " : "+ ") + parts.join("·");

@@ -85,24 +85,38 @@ export const createGraph = (name: string): Graph => ({
   known: new Map(),
 });
 
-/** Writes a node, or finds the one that says the same. Operators have no effects, so equal nodes are equal values. */
+/** Attributes as text: a node that is written again, in another graph, keeps the object. */
+const textOf = new WeakMap<Attributes, string>();
+
+function keyOf(op: Op, inputs: readonly (Tensor | undefined)[], attributes: Attributes): string {
+  const text = textOf.get(attributes) ?? JSON.stringify(attributes);
+  textOf.set(attributes, text);
+  return `${op.name} ${inputs.map((x) => x && `${x.node.id}.${x.index}`).join()} ${text}`;
+}
+
+/**
+ * Writes a node, or finds the one that says the same. Operators have no effects, so equal nodes are equal values.
+ *
+ * @param known the types of its results, where they are known from an equal node of another graph
+ */
 export function addNode(
   graph: Graph,
   op: Op,
   inputs: readonly (Tensor | undefined)[],
   attributes: Attributes,
+  known?: readonly TensorType[],
 ): readonly Tensor[] {
-  const key = JSON.stringify([op.name, inputs.map((x) => x && [x.node.id, x.index]), attributes]);
-  const known = graph.known.get(key);
-  if (known) return known.results;
+  const key = keyOf(op, inputs, attributes);
+  const same = graph.known.get(key);
+  if (same) return same.results;
 
   for (const input of inputs) {
     if (input && input.node.graph !== graph) {
       throw shapeError(op.name, `an input comes from graph ${input.node.graph.name}, not from ${graph.name}`);
     }
   }
-  const types = op.shape(namedInputs(op, inputs), attributes);
-  for (const { shape } of types) {
+  const types = known ?? op.shape(namedInputs(op, inputs), attributes);
+  for (const { shape } of known ? [] : types) {
     const negative = shape.find((dim) => signOf(dim) === "negative");
     if (negative !== undefined) {
       throw shapeError(op.name, `the result ${showShape(shape)} has the negative size ${showDim(negative)}`);

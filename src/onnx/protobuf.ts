@@ -13,31 +13,42 @@ export type Field = readonly [
 
 /** A message with these fields in this order. */
 export function message(fields: readonly Field[]): Uint8Array {
-  const parts = fields.flatMap(([number, value]) => {
-    if (typeof value === "number" || typeof value === "bigint") return [varint(number << 3), varint(value)];
-    if (typeof value === "object" && "float" in value) {
-      return [varint((number << 3) | 5), new Uint8Array(Float32Array.of(value.float).buffer)];
-    }
-    const bytes = typeof value === "string" ? text.encode(value) : value;
-    return [varint((number << 3) | 2), varint(bytes.length), bytes];
-  });
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const encoded = fields.map(([, value]) => (typeof value === "string" ? text.encode(value) : value));
+  const all = new Uint8Array(encoded.reduce<number>((sum, value) => sum + mostBytes(value), 0));
   let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  fields.forEach(([number], i) => {
+    const value = encoded[i]!;
+    if (typeof value === "number" || typeof value === "bigint") {
+      at = writeVarint(all, at, number << 3);
+      at = writeVarint(all, at, value);
+    } else if ("float" in value) {
+      at = writeVarint(all, at, (number << 3) | 5);
+      all.set(new Uint8Array(Float32Array.of(value.float).buffer), at);
+      at += 4;
+    } else {
+      at = writeVarint(all, at, (number << 3) | 2);
+      at = writeVarint(all, at, value.length);
+      all.set(value, at);
+      at += value.length;
+    }
+  });
+  return all.subarray(0, at);
 }
 
-/** Seven bits a byte, the low ones first; negative numbers as 64-bit two's complement. */
-function varint(value: number | bigint): Uint8Array {
+/** A varint has at most ten bytes, one for a field's number five. */
+const mostBytes = (value: Exclude<Field[1], string>): number =>
+  15 + (value instanceof Uint8Array ? value.length : 0);
+
+/** Seven bits a byte, the low ones first; negative numbers as 64-bit two's complement. @returns where it ends */
+function writeVarint(to: Uint8Array, at: number, value: number | bigint): number {
+  if (typeof value === "number" && value >= 0 && value < 2 ** 31) {
+    let left = value;
+    for (; left > 0x7f; left >>>= 7) to[at++] = (left & 0x7f) | 0x80;
+    to[at++] = left;
+    return at;
+  }
   let left = BigInt.asUintN(64, BigInt(value));
-  const bytes: number[] = [];
-  do {
-    const low = Number(left & 0x7fn);
-    left >>= 7n;
-    bytes.push(left > 0n ? low | 0x80 : low);
-  } while (left > 0n);
-  return Uint8Array.from(bytes);
+  for (; left > 0x7fn; left >>= 7n) to[at++] = Number(left & 0x7fn) | 0x80;
+  to[at++] = Number(left);
+  return at;
 }

@@ -81,24 +81,25 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
     options.weights ?? (await loadWeights(uses, options.checkpoints, config.language, options)),
   );
 
-  const sessions: Session[] = [];
+  // Side by side: making a session takes one core.
+  const loads = await Promise.allSettled(
+    programs.map((program) => {
+      const options = { ...(threads !== undefined && { threads }), signal };
+      return runtime.load(
+        program.with((name) => weights.get(name)!),
+        options,
+      );
+    }),
+  );
+  const sessions = loads.flatMap((load) => (load.status === "fulfilled" ? [load.value] : []));
   const close = async () => {
     for (const session of sessions) await session.close();
     weights.clear(); // whoever keeps the closed model does not keep its weights
   };
-  try {
-    for (const program of programs) {
-      const options = { ...(threads !== undefined && { threads }), signal };
-      sessions.push(
-        await runtime.load(
-          program.with((name) => weights.get(name)!),
-          options,
-        ),
-      );
-    }
-  } catch (error) {
+  const failed = loads.find((load) => load.status === "rejected");
+  if (failed) {
     await close();
-    throw error;
+    throw failed.reason;
   }
   const [encoding, decoding] = sessions as [Session, Session];
 

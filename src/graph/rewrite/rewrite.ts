@@ -1,4 +1,5 @@
 /** Rewriting: a function from graph to graph, by a rule that says for each node what to put in its place. */
+import { sameShape } from "../size.js";
 import { addNode, createGraph, type Graph, type Node, output, type Tensor } from "../tensor.js";
 
 /** What stands in for a node, given its inputs as they are in the new graph; undefined: the node itself. */
@@ -14,7 +15,7 @@ export function rewrite(graph: Graph, rule: Rule): Graph {
   const moved = new Map<Tensor, Tensor>();
   for (const node of nodesFor(graph)) {
     const inputs = node.inputs.map((input) => input && moved.get(input)!);
-    const results = rule(node, inputs, next) ?? addNode(next, node.op, inputs, node.attributes);
+    const results = rule(node, inputs, next) ?? moveNode(node, inputs, next);
     node.results.forEach((result, i) => {
       moved.set(result, results[i]!);
     });
@@ -22,6 +23,21 @@ export function rewrite(graph: Graph, rule: Rule): Graph {
   for (const [name, tensor] of graph.outputs) output(next, name, moved.get(tensor)!);
   return next;
 }
+
+/** The same graph without the nodes that no output needs. */
+export const withoutUnused = (graph: Graph): Graph => rewrite(graph, moveNode);
+
+/** A node in another graph. Where its inputs are what they were, its results are too: no shape rule is asked again. */
+export function moveNode(
+  { op, attributes, ...node }: Node,
+  inputs: readonly (Tensor | undefined)[],
+  graph: Graph,
+): readonly Tensor[] {
+  const same = node.inputs.every((before, i) => !before || sameType(before, inputs[i]!));
+  return addNode(graph, op, inputs, attributes, same ? node.results : undefined);
+}
+
+const sameType = (a: Tensor, b: Tensor): boolean => a.dtype === b.dtype && sameShape(a.shape, b.shape);
 
 /** The inputs, and then the nodes that the outputs depend on: a node may use a size that a later input gives. */
 function nodesFor(graph: Graph): ReadonlySet<Node> {
