@@ -4,8 +4,8 @@ import { clipFile } from "../../hub/clip.node.js";
 import type { HubOptions } from "../../hub/hub.node.js";
 import { fetchLanguageModel, fetchTokenizer } from "../../hub/languageModel.node.js";
 import { type HubSettings, readHubSettings } from "../../hub/settings.node.js";
-import { isHubName } from "../hubModel.node.js";
-import { node } from "../load.node.js";
+import { isHubName } from "../../released/releasedModels.node.js";
+import { node } from "../platform.node.js";
 import { readOptions } from "../readOptions.js";
 import { type CreateOptions, createOnPlatform, createReaders, type ModelAndTransforms } from "./create.js";
 
@@ -45,10 +45,11 @@ async function withLocalPaths(options: CreateOptions): Promise<CreateOptions> {
   const at = (repository: string) => ({ repository, revision: "main" });
   const found: { -readonly [Key in keyof CreateOptions]?: CreateOptions[Key] } = {};
   if (await isHubName(langEncoderPath)) {
-    found.langEncoderPath = await fetchLanguageModel(at(langEncoderPath), await hub());
+    found.langEncoderPath = (await fetchLanguageModel(at(langEncoderPath), await hub())).folder;
   }
-  if (await isHubName(tokenizerPath))
-    found.tokenizerPath = await fetchTokenizer(at(tokenizerPath), await hub());
+  if (await isHubName(tokenizerPath)) {
+    found.tokenizerPath = (await fetchTokenizer(at(tokenizerPath), await hub())).folder;
+  }
   if (options.clipVisionEncoderPath === "ViT-L-14" && options.clipVisionEncoderPretrained === "openai") {
     found.clipVisionEncoderPretrained = await clipFile(await hub());
   }

@@ -11,6 +11,7 @@ import { inside } from "../../checkpoints/modelPath.js";
 import type { ImageSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
 import { generationConfiguration } from "../../models/generationConfiguration.js";
+import { vitL14Configuration } from "../../models/vitL14.js";
 import type { ModelCheckpoints } from "../../runner/weights.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import { checkpointOpener, imageReader, openOnRuntime, readParts } from "../load.js";
@@ -19,7 +20,6 @@ import type { Platform } from "../platform.js";
 import type { ImagePart } from "../prompt.js";
 import { readJson, readOptionalJson } from "../readJson.js";
 import { readOptions } from "../readOptions.js";
-import { vitL14Configuration } from "../vitL14.js";
 import type { LanguageDefaults } from "./generationArguments.js";
 import { type CompatibleModel, createCompatibleModel } from "./model.js";
 import type { TensorData } from "./tensorData.js";
@@ -73,11 +73,12 @@ export async function createOnPlatform(
     ...read
   } = readOptions("createModelAndTransforms", createReaders, options);
   const load: LoadOptions = read;
+  // What is fetched by its name is a path by now.
   if (!/[./\\]/.test(clipVisionEncoderPretrained)) {
     throw new OpenFlamingoError(
       "usage",
-      `clipVisionEncoderPretrained is ${quoted(clipVisionEncoderPretrained)}: that is no path`,
-      { hint: 'Give the path of the file, or "openai" with the path "ViT-L-14".' },
+      `clipVisionEncoderPretrained is ${quoted(clipVisionEncoderPretrained)} for ${quoted(clipVisionEncoderPath)}: the one name of weights that is supported is "openai", for "ViT-L-14"`,
+      { hint: "Fetch other weights by other means, and give the path of their file." },
     );
   }
   const { signal } = load;

@@ -100,5 +100,5 @@ test("a folder that is none says which file was looked for", async () => {
   });
   await expect(
     createModelAndTransforms({ ...options, clipVisionEncoderPretrained: "laion2b" }),
-  ).rejects.toThrow('clipVisionEncoderPretrained is "laion2b": that is no path');
+  ).rejects.toThrow('the one name of weights that is supported is "openai", for "ViT-L-14"');
 });
