@@ -173,6 +173,15 @@ const hostile: readonly [what: string, lie: Lie, error: RegExp][] = [
     /ignores the range/,
   ],
   [
+    "the whole for a range, without a length",
+    body((response) => {
+      response.writeHead(200);
+      response.write(large.subarray(0, 1000));
+      response.end(large.subarray(1000));
+    }),
+    /ignores the range/,
+  ],
+  [
     "other bytes of the right length",
     body((response, range) => {
       const [first, last] = range!.match(/\d+/g)!.map(Number);
@@ -228,6 +237,28 @@ for (const [what, lie, message] of hostile) {
     expect(await wholeFiles(cache)).toEqual([]);
   });
 }
+
+test("a small file may come without a length, but not longer or shorter than the hub stated", async () => {
+  const hub = await hubWith();
+  let sent = small;
+  hub.lie = ({ method }, response) => {
+    if (method === "HEAD") return false;
+    response.writeHead(200);
+    response.write(sent.subarray(0, 2));
+    response.end(sent.subarray(2));
+    return true;
+  };
+  for (const wrong of [Buffer.concat([small, small]), small.subarray(1)]) {
+    sent = wrong;
+    const cache = await cacheFolder();
+    const error = await failureOf(at("config.json"), hubOptions(hub, cache));
+    expect(error.message).toMatch(/sends another length than the 9 bytes it stated/);
+    expect(await wholeFiles(cache)).toEqual([]);
+  }
+  sent = small;
+  const found = await hubFile(at("config.json"), hubOptions(hub, await cacheFolder()));
+  expect(await readFile(found!.path)).toEqual(small);
+});
 
 test("names that leave the cache are rejected before anything is asked", async () => {
   const hub = await hubWith();

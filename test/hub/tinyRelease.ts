@@ -2,9 +2,18 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { RepositoryAt } from "../../src/hub/languageModel.node.js";
 import { type HubModel, releasedModels } from "../../src/released/releasedModels.node.js";
 import { bundledModelFolder } from "../goldens.js";
-import { cacheFolder, commitA, type ServedFile, sha256, startHub, type TestHub } from "./server.js";
+import {
+  cacheFolder,
+  commitA,
+  type ServedFile,
+  sha256,
+  startHub,
+  type TestHub,
+  type TestRepository,
+} from "./server.js";
 
 export const name = "openflamingo/OpenFlamingo-9B-vitl-mpt7b";
 export const language = "anas-awadalla/mpt-7b";
@@ -27,27 +36,37 @@ export interface Release {
   readonly model: HubModel;
   /** OpenAI's file. */
   readonly clip: Uint8Array;
+  /** The trained weights are from now on those of another commit. */
+  readonly publish: (commit: string) => void;
 }
 
+/**
+ * @param folder of the model; CLIP's tokenizer is on the hub if it is in there
+ * @param pinned another repository with the language model
+ * @param pace of the trained weights, see `ServedFile`
+ */
 export async function startRelease({
-  commit = commitA,
+  folder = bundledModelFolder,
   change = (files: Files) => files,
-  more = {} as Parameters<typeof startHub>[0],
+  pinned = undefined as RepositoryAt | undefined,
   pace = undefined as number | undefined,
 } = {}): Promise<Release> {
   const checkpoint = {
-    bytes: await readFile(join(bundledModelFolder, "checkpoint.pt")),
+    bytes: await readFile(join(folder, "checkpoint.pt")),
     isLarge: true,
     ...(pace && { pace }),
   };
-  const clip = await readFile(join(bundledModelFolder, "clip/open_clip_pytorch_model.bin"));
-  const hub = await startHub({
-    [name]: { commit, files: { "checkpoint.pt": checkpoint } },
-    [language]: { commit: languageCommit, files: change(await filesOf(join(bundledModelFolder, "lang"))) },
-    [clipTokenizer]: { commit: "e".repeat(40), files: { "tokenizer.json": { bytes: Buffer.from("{}\n") } } },
+  const clip = await readFile(join(folder, "clip/open_clip_pytorch_model.bin"));
+  const languageFiles = change(await filesOf(join(folder, "lang")));
+  const { "tokenizer.json": tokenizer } = await filesOf(join(folder, "clip"));
+  const repositories: Record<string, TestRepository> = {
+    [name]: { commit: commitA, files: { "checkpoint.pt": checkpoint } },
+    [language]: { commit: languageCommit, files: languageFiles },
+    ...(pinned && { [pinned.repository]: { commit: pinned.revision, files: languageFiles } }),
+    ...(tokenizer && { [clipTokenizer]: { commit: "e".repeat(40), files: { "tokenizer.json": tokenizer } } }),
     "open/clip": { commit: "d".repeat(40), files: { "ViT-L-14.pt": { bytes: clip, isLarge: true } } },
-    ...more,
-  });
+  };
+  const hub = await startHub(repositories);
   onTestFinished(() => hub.close());
   const model: HubModel = {
     name,
@@ -59,9 +78,12 @@ export async function startRelease({
       sha256: sha256(clip),
       size: clip.length,
     },
-    visionJson: JSON.parse(await readFile(join(bundledModelFolder, "clip/open_clip_config.json"), "utf8")),
+    visionJson: JSON.parse(await readFile(join(folder, "clip/open_clip_config.json"), "utf8")),
   };
-  return { hub, model, clip };
+  const publish = (commit: string) => {
+    repositories[name] = { ...repositories[name]!, commit };
+  };
+  return { hub, model, clip, publish };
 }
 
 /**
