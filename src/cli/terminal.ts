@@ -52,10 +52,10 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
   process.stderr.on("error", () => {}); // there is nobody left to report to
 
   const bar = new SingleBar({
-    format: "{what} [{bar}] {percentage}%",
+    format: "[{bar}] {percentage}%{amount}  {what}", // a narrow terminal cuts the end
     stream: process.stderr,
     clearOnComplete: true,
-    barsize: 30,
+    barsize: 20,
   });
   let shownFor: string | undefined; // what the bar shows
   let rate = createRate();
@@ -63,11 +63,11 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
     if (quiet || !process.stderr.isTTY) return;
     if (shownFor !== what) {
       bar.stop();
-      bar.start(total, done, { what });
+      bar.start(total, done, { what, amount: "" });
       rate = createRate();
     }
     shownFor = done === total ? undefined : what;
-    bar.update(done, { what: what + more() });
+    bar.update(done, { amount: more() });
     if (done === total) bar.stop();
   };
   let lineOpen = false;
