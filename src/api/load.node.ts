@@ -60,7 +60,9 @@ async function openable(
   if (weights === "fp32") {
     return fetchModel(model, { settings, preferCache: true, signal, onProgress, onNotice });
   }
-  onNotice(`${name} is prepared as ${weights} at its first use; later it is opened from there`);
+  onNotice(
+    `${name} is prepared as ${weights} at its first use, which takes a while; later it is opened from there`,
+  );
   const how = { weights, block: 128, signal, onProgress, onNotice };
   return readModelFolder((await prepareReleased(model, settings, how)).folder, signal);
 }

@@ -98,7 +98,10 @@ export async function findPrepared(
       commits.some((commit) => commit === undefined || commit.slice(0, beginning) === sources[i]),
     );
   const dated = await Promise.all(
-    named.filter(isCurrent).map(async (each) => ({ each, at: (await stat(each.path)).mtimeMs })),
+    named.filter(isCurrent).map(async (each) => {
+      const stats = await stat(each.path).catch(() => undefined); // it may have been removed meanwhile
+      return { each, at: stats?.mtimeMs ?? 0 };
+    }),
   );
   return dated.sort((a, b) => b.at - a.at)[0]?.each;
 }

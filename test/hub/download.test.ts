@@ -389,12 +389,36 @@ test("the lock of a dead process is taken over, that of a living one is waited f
   expect(isWaiting).toBe(1);
 });
 
+test("who waits for another process that fetches the same file says so", async () => {
+  const hub = await hubWith();
+  const cache = await cacheFolder();
+  const notices: string[] = [];
+  let fetched: ReturnType<typeof hubFile> | undefined;
+  const blob = join(cache, "models--owner--model/blobs", sha256(large));
+  await withLock(`${blob}.openflamingo-lock`, {}, async () => {
+    await new Promise<void>((resolve) => {
+      const onNotice = (text: string) => {
+        notices.push(text);
+        resolve();
+      };
+      fetched = hubFile(at("sub/weights.bin"), hubOptions(hub, cache, { onNotice }));
+    });
+    expect(hub.bytesAsked()).toBe(0);
+  });
+  expect(await readFile((await fetched)!.path)).toEqual(Buffer.from(large));
+  expect(notices).toEqual([
+    "waiting for another process that fetches owner/model sub/weights.bin",
+    "fetching owner/model sub/weights.bin (300,000 bytes)",
+  ]);
+});
+
 test("settings are those of the environment variables of huggingface_hub", async () => {
   const home = await cacheFolder();
   await writeFile(join(home, "token"), "hf_file\n");
   const read = await readHubSettings({ HF_HOME: home, HF_HUB_OFFLINE: "1" });
   expect(read).toMatchObject({
     cache: join(home, "hub"),
+    assets: join(home, "assets"),
     token: "hf_file",
     isOffline: true,
     isOwnEndpoint: false,
@@ -402,10 +426,17 @@ test("settings are those of the environment variables of huggingface_hub", async
   const own = await readHubSettings({
     HF_HOME: home,
     HF_HUB_CACHE: "/x",
+    HF_ASSETS_CACHE: "/y",
     HF_TOKEN: "hf_b",
     HF_ENDPOINT: "http://h:1/p/",
   });
-  expect(own).toMatchObject({ cache: "/x", token: "hf_b", isOffline: false, isOwnEndpoint: true });
+  expect(own).toMatchObject({
+    cache: "/x",
+    assets: "/y",
+    token: "hf_b",
+    isOffline: false,
+    isOwnEndpoint: true,
+  });
   expect(own.endpoint.href).toBe("http://h:1/p");
   await expect(readHubSettings({ HF_ENDPOINT: "file:///x" })).rejects.toThrow(
     /HF_ENDPOINT is file:…; it must be/,

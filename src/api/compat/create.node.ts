@@ -1,5 +1,7 @@
 /** The compatible API on Node. */
+import { OpenFlamingoError } from "../../base/errors.js";
 import { requireNode } from "../../base/nodeVersion.node.js";
+import { quoted } from "../../base/quoted.js";
 import { clipFile } from "../../hub/clip.node.js";
 import type { HubOptions } from "../../hub/hub.node.js";
 import { fetchLanguageModel, fetchTokenizer } from "../../hub/languageModel.node.js";
@@ -30,7 +32,22 @@ import { type CreateOptions, createOnPlatform, createReaders, type ModelAndTrans
 export async function createModelAndTransforms(options: CreateOptions): Promise<ModelAndTransforms> {
   requireNode();
   readOptions("createModelAndTransforms", createReaders, options); // before anything is fetched
+  requireVisionWeights(options);
   return createOnPlatform(node, await withLocalPaths(options));
+}
+
+const isOfOpenAi = (options: CreateOptions): boolean =>
+  options.clipVisionEncoderPath === "ViT-L-14" && options.clipVisionEncoderPretrained === "openai";
+
+/** @throws OpenFlamingoError `usage` for weights that open_clip knows by a name, and that are not fetched here */
+function requireVisionWeights(options: CreateOptions): void {
+  const { clipVisionEncoderPath: encoder, clipVisionEncoderPretrained: weights } = options;
+  if (isOfOpenAi(options) || /[./\\]/.test(weights)) return;
+  throw new OpenFlamingoError(
+    "usage",
+    `clipVisionEncoderPretrained is ${quoted(weights)} for ${quoted(encoder)}: the one name that is supported is "openai", for "ViT-L-14"`,
+    { hint: "Fetch other weights by other means, and give the path of their file." },
+  );
 }
 
 /** The same options with what they name on the hub fetched. */
@@ -50,7 +67,7 @@ async function withLocalPaths(options: CreateOptions): Promise<CreateOptions> {
   if (await isHubName(tokenizerPath)) {
     found.tokenizerPath = (await fetchTokenizer(at(tokenizerPath), await hub())).folder;
   }
-  if (options.clipVisionEncoderPath === "ViT-L-14" && options.clipVisionEncoderPretrained === "openai") {
+  if (isOfOpenAi(options)) {
     found.clipVisionEncoderPretrained = await clipFile(await hub());
   }
   return { ...options, ...found };

@@ -4,9 +4,7 @@
  * Reference: open_flamingo/src/factory.py, `create_model_and_transforms`.
  */
 import { withClosing } from "../../base/dispose.js";
-import { OpenFlamingoError } from "../../base/errors.js";
 import { count, optional, text } from "../../base/fields.js";
-import { quoted } from "../../base/quoted.js";
 import { inside } from "../../checkpoints/modelPath.js";
 import type { ImageSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
@@ -73,14 +71,6 @@ export async function createOnPlatform(
     ...read
   } = readOptions("createModelAndTransforms", createReaders, options);
   const load: LoadOptions = read;
-  // What is fetched by its name is a path by now.
-  if (!/[./\\]/.test(clipVisionEncoderPretrained)) {
-    throw new OpenFlamingoError(
-      "usage",
-      `clipVisionEncoderPretrained is ${quoted(clipVisionEncoderPretrained)} for ${quoted(clipVisionEncoderPath)}: the one name of weights that is supported is "openai", for "ViT-L-14"`,
-      { hint: "Fetch other weights by other means, and give the path of their file." },
-    );
-  }
   const { signal } = load;
   const parts = await readParts(platform, {
     visual: await visionEncoder(platform, clipVisionEncoderPath, signal),
