@@ -6,7 +6,7 @@ export const layers = [
   { base: 1100 },
   { graph: 2600, runtime: 1900, checkpoints: 2250, text: 1400, images: 2250, net: 700 },
   { models: 2100, onnx: 700, hub: 900 },
-  { runner: 1500 },
+  { runner: 1500, released: 300 },
   { generate: 1400, prepare: 800 },
   { api: 2900 },
   {},

@@ -61,6 +61,7 @@ export type { ShotOf } from "./api/shots.js";
 export { readShots, readShots as shots } from "./api/shots.node.js";
 // Both.
 export { type ErrorCode, type ErrorData, OpenFlamingoError } from "./base/errors.js";
+export type { Progress } from "./base/progress.js";
 export type { ReaderLimits } from "./checkpoints/limits.js";
 export type { Answer } from "./generate/answers.js";
 export type { LogitsProcessor, RowState } from "./generate/processors.js";

@@ -1,7 +1,7 @@
 /** Files of the hub by their names, as in Python's huggingface_hub. */
 import { OpenFlamingoError } from "../base/errors.js";
 import { anyFunction, optional, string } from "../base/fields.js";
-import type { FileProgress } from "../hub/fetchBlob.node.js";
+import type { Progress } from "../base/progress.js";
 import { hubFile } from "../hub/hub.node.js";
 import { readHubSettings } from "../hub/settings.node.js";
 import { readOptions, signal } from "./readOptions.js";
@@ -11,8 +11,8 @@ export interface HubDownloadOptions {
   readonly revision?: string | undefined;
   /** Stops the download, which goes on from there when it is asked for again. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with bytes that are there, and in all. */
-  readonly onProgress?: FileProgress | undefined;
+  /** Called while it is fetched, with bytes that are there and in all, and what is fetched. */
+  readonly onProgress?: Progress | undefined;
 }
 
 /**
@@ -41,5 +41,5 @@ export async function hfHubDownload(
 const readers = {
   revision: optional(string, "main"),
   signal,
-  onProgress: optional(anyFunction<FileProgress>()),
+  onProgress: optional(anyFunction<Progress>()),
 };

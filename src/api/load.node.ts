@@ -1,28 +1,27 @@
-/** Loading on Node: files of the disk, sharp for images, ONNX Runtime for the work. */
+/** Loading on Node: models in folders, and released ones by their names on the hub. */
 import { OpenFlamingoError } from "../base/errors.js";
 import { requireNode } from "../base/nodeVersion.node.js";
 import { quoted } from "../base/quoted.js";
-import { readText } from "../checkpoints/file.node.js";
 import { readModelFolder } from "../checkpoints/modelFolder.node.js";
-import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
-import { openPrepared } from "../checkpoints/preparedFolder.node.js";
+import type { OpenableModel, OpenablePrepared } from "../checkpoints/openableModel.js";
 import { readHubSettings } from "../hub/settings.node.js";
-import { openRuntime } from "../runtime/openRuntime.node.js";
+import { fetchModel } from "../released/fetchModel.node.js";
+import { findPrepared } from "../released/preparedModels.node.js";
+import { isHubName, requireReleased } from "../released/releasedModels.node.js";
 import { bundledModel } from "./bundledModel.node.js";
-import { fetchImage } from "./fetchImage.node.js";
 import type { Flamingo } from "./flamingo.js";
-import { fetchModel, isHubName, requireReleased } from "./hubModel.node.js";
 import { loadModel } from "./load.js";
 import { type LoadOptions, loadReaders } from "./loadOptions.js";
-import type { Platform } from "./platform.js";
+import { node } from "./platform.node.js";
+import { prepareReleased } from "./prepare.node.js";
 import { readOptions } from "./readOptions.js";
 
 /**
  * Loads a model and makes it ready to answer.
  *
  * @param model the folder of a model, with its `openflamingo.json`; or the name of a released model, such as
- *   `openflamingo/OpenFlamingo-3B-vitl-mpt1b`, of which what is missing in the hub's cache folder is fetched; the model
- *   that comes with the package if left out
+ *   `openflamingo/OpenFlamingo-9B-vitl-mpt7b`; the model that comes with the package if left out. A released model is
+ *   fetched and prepared at first use, and from then on opened from its prepared folder, without a network
  * @throws OpenFlamingoError `network`, `disk`, `model-missing`, `model-invalid`, `model-unsupported`, `checkpoint-…`, `tokenizer-invalid`,
  *   `weights-not-finite`, `backend`, `memory`, `usage`; `signal.reason` when stopped
  * @example
@@ -43,43 +42,27 @@ export async function load(model: string = bundledModel(), options: LoadOptions 
       { hint: "Leave it out for the model that comes with the package." },
     );
   }
-  if (!(await isHubName(model))) {
-    return loadModel(node, await readModelFolder(model, options.signal), options);
-  }
-  const { signal, onProgress, onNotice = node.warn } = options;
-  const released = requireReleased(model);
-  const hub = { settings: await readHubSettings(), preferCache: true, signal, onProgress, onNotice };
-  return loadModel(node, await fetchModel(released, hub), options);
+  const description = (await isHubName(model))
+    ? await openable(model, options)
+    : await readModelFolder(model, options.signal);
+  return loadModel(node, description, options);
 }
 
-export const node: Platform = {
-  async readText(at, signal) {
-    const read = await readText(at, { signal });
-    if ("text" in read) return read.text;
-    if (read.absent) return undefined;
-    const { fault, hint, cause } = read;
-    throw new OpenFlamingoError("model-invalid", `${at.path}: cannot be read: it ${fault}`, { hint, cause });
-  },
-  openCheckpoint,
-  openPrepared,
-  warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
-  openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
-  async decodeImage(source, options) {
-    const { decodeImage } = await import("../images/decode.node.js").catch((cause: unknown) => {
-      // sharp's own words go on for a page; the first line says what is wrong.
-      const [words] = String(cause instanceof Error ? cause.message : cause).split("\n");
-      throw new OpenFlamingoError(
-        "backend",
-        `the package sharp, which decodes images, cannot be loaded: ${words}`,
-        {
-          hint: "Run npm install again with optional dependencies: its binaries come in one for each platform.",
-          cause,
-        },
-      );
-    });
-    return decodeImage(source, {
-      ...options,
-      fetchImage: (url, { signal }) => fetchImage(url, { ...options, signal }),
-    });
-  },
-};
+/** A released model's prepared folder, made at first use; with float32, its files as they are. */
+async function openable(
+  name: string,
+  { weights = "int4", signal, onProgress, onNotice = node.warn }: LoadOptions,
+): Promise<OpenableModel | OpenablePrepared> {
+  const model = requireReleased(name);
+  const settings = await readHubSettings();
+  const prepared = await findPrepared(model, settings, { weights });
+  if (prepared) return readModelFolder(prepared.path, signal);
+  if (weights === "fp32") {
+    return fetchModel(model, { settings, preferCache: true, signal, onProgress, onNotice });
+  }
+  onNotice(
+    `${name} is prepared as ${weights} at its first use, which takes a while; later it is opened from there`,
+  );
+  const how = { weights, block: 128, signal, onProgress, onNotice };
+  return readModelFolder((await prepareReleased(model, settings, how)).folder, signal);
+}

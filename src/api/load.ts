@@ -4,8 +4,8 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { quoted } from "../base/quoted.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
-import type { ModelDescription, PreparedDescription } from "../checkpoints/modelFolder.js";
 import { beside, type ModelPath } from "../checkpoints/modelPath.js";
+import { type OpenableModel, type OpenablePrepared, pathsOf } from "../checkpoints/openableModel.js";
 import { type Preprocessing, preprocess, toSquare } from "../images/index.js";
 import { languageModel, type VisionConfiguration, visionConfiguration } from "../models/configuration.js";
 import { releasedCrossAttention } from "../models/crossAttention.js";
@@ -28,23 +28,6 @@ import type { LoadOptions } from "./loadOptions.js";
 import type { Platform } from "./platform.js";
 import { preparedWeights } from "./preparedWeights.js";
 import { readJson, readOptionalJson } from "./readJson.js";
-
-/** A description whose paths are such as the platform reads. */
-export interface OpenableModel extends ModelDescription {
-  /** Its files may not lie elsewhere. */
-  readonly folder: string;
-  /** The same for a model whose parts lie in folders of their own, as on the hub. */
-  readonly folders?: Readonly<Record<"vision" | "language" | "flamingo", string>> | undefined;
-  /** The vision encoder's configuration where there is no file of it. */
-  readonly visionJson?: unknown;
-}
-
-/** A prepared folder, which is in one place. */
-export interface OpenablePrepared extends PreparedDescription {
-  readonly folder: string;
-  readonly folders?: undefined;
-  readonly visionJson?: undefined;
-}
 
 /**
  * Opens the model that a description names, its paths being such as the platform reads, and in its folder.
@@ -72,7 +55,8 @@ export async function loadModel(
     ...opened,
     async clipTokenizer() {
       const text = visual.text();
-      const file = beside(pathsOf(description)("vision", description.vision.config), "tokenizer.json");
+      const config = pathsOf(description)("vision", description.vision.config);
+      const file = description.clipTokenizer ?? beside(config, "tokenizer.json");
       return createClipTokenizer(file.path, await readOptionalJson(platform, file, undefined), text);
     },
     name,
@@ -87,14 +71,6 @@ export async function loadModel(
 export interface Configs extends ModelParts {
   readonly visual: VisionConfiguration;
 }
-
-/** Where a file of a part of the model is. */
-const pathsOf =
-  ({ folder, folders }: Pick<OpenableModel, "folder" | "folders">) =>
-  (part: "vision" | "language" | "flamingo", path: string): ModelPath => ({
-    folder: folders?.[part] ?? folder,
-    path,
-  });
 
 /** @throws OpenFlamingoError `model-…`, `tokenizer-invalid` */
 export async function readConfigs(
@@ -266,7 +242,10 @@ export async function openOnRuntime(
   const runtime = await platform.openRuntime(backend, onNotice);
   try {
     const imageToken = tokenizer.special.image;
-    const runner = await openModelRunner({ ...model, runtime, imageToken, threads, signal, onProgress });
+    const runner = await openModelRunner({
+      ...{ ...model, runtime, imageToken, threads, signal },
+      onProgress: (done, total) => onProgress?.(done, total, "loading"),
+    });
     const close = async () => {
       await runner.close();
       await runtime.close();

@@ -9,10 +9,10 @@ import {
   optional,
   type Reader,
 } from "../base/fields.js";
+import type { Progress } from "../base/progress.js";
 import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ImageLimits, Orientation } from "../images/index.js";
 import { type WeightFormat, weightFormats } from "../runner/weightFormats.js";
-import type { LoadProgress } from "../runner/weights.js";
 import { mostThreads } from "../runtime/threads.js";
 import { signal } from "./readOptions.js";
 
@@ -29,7 +29,8 @@ export interface LoadOptions {
   readonly backend?: BackendName | undefined;
   /**
    * In which format the weights are kept: `fp32` as they are, `int8` and `int4` in blocks of 8 or 4 bits, which take a
-   * quarter or an eighth of the memory, and change answers a little. Default: `fp32`.
+   * quarter or an eighth of the memory, and change answers a little. Default: `int4` for a released model by its name,
+   * the format of a prepared folder, and otherwise `fp32`.
    */
   readonly weights?: WeightFormat | undefined;
   /** The same as `backend`, by its earlier name. */
@@ -55,8 +56,11 @@ export interface LoadOptions {
   readonly allowPrivateAddresses?: boolean | undefined;
   /** Stops the loading; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Called while weights are read, with bytes of float32 done and in all. */
-  readonly onProgress?: LoadProgress | undefined;
+  /**
+   * Called with bytes done and in all, and what is done: `fetching NAME FILE`, then `preparing` and `loading`, which
+   * count bytes of float32.
+   */
+  readonly onProgress?: Progress | undefined;
   /**
    * Called once for each thing that a user should know, such as an untrained model, or another backend than the usual
    * one. Default: a warning of the process, of the type `OpenFlamingoNotice`.
@@ -84,6 +88,6 @@ export const loadReaders = {
   orientation: optional(oneOf<Orientation>("exif", "none")),
   allowPrivateAddresses: optional(boolean),
   signal,
-  onProgress: optional(anyFunction<LoadProgress>()),
+  onProgress: optional(anyFunction<Progress>()),
   onNotice: optional(anyFunction<(text: string) => void>()),
 };

@@ -18,7 +18,7 @@ export function preparedWeights(
       const given = found ? `${found.dtype} [${found.shape}]` : "not there";
       const what = `${folder}: ${quoted(name)} should be ${dtype} [${shape}] and is ${given}`;
       throw new OpenFlamingoError("model-invalid", what, {
-        hint: "The folder was prepared by another version of this program: prepare the model again.",
+        hint: "The folder was prepared by another version of this program: remove it, and prepare the model again.",
       });
     }
     weights.set(name, { dtype, shape, folder, file: dataFile, offset: found.offset });

@@ -35,10 +35,7 @@ export async function readModelFolder(
   const found = await findInside({ path: folder });
   if ("fault" in found || !found.stats.isDirectory()) {
     const { fault, absent, cause }: Partial<Fault> = "fault" in found ? found : { fault: "is not a folder" };
-    const hint =
-      absent && /^[\w.-]+\/[\w.-]+$/.test(folder)
-        ? `If this is a name on the hub: put its files into one folder, as the README says under "Use a real model".`
-        : `A model is a folder with an ${fileName}.`;
+    const hint = `A model is a folder with an ${fileName}, or the name of a released one, such as openflamingo/OpenFlamingo-9B-vitl-mpt7b.`;
     const what = absent ? "there is no such folder" : fault;
     throw new OpenFlamingoError("model-missing", `${folder}: ${what}`, { hint, cause });
   }

@@ -21,6 +21,8 @@ import { quoted } from "../base/quoted.js";
 /** The file of weights, beside `weights.json`. */
 export const dataFile = "weights.bin";
 export const indexFile = "weights.json";
+/** What a prepared folder's name ends in while it is not whole. */
+export const unfinishedEnding = ".unfinished";
 
 /** What a weight's offset is a multiple of: of a large one 64 KiB, the steps in which Windows maps files. */
 export const alignmentOf = (bytes: number): number => (bytes < 2 ** 16 ? 64 : 2 ** 16);

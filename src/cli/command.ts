@@ -32,7 +32,7 @@ export async function withModel(
           backend: flags.backend ?? flags.engine,
           weights: flags.weights,
           signal: terminal.signal,
-          onProgress: (done, total) => terminal.progress("loading", done, total),
+          onProgress: terminal.bytes,
           onNotice: (text) => terminal.notice(`note: ${text}`),
         }),
       );

@@ -1,8 +1,8 @@
 /** `openflamingo download NAME`: fetches a released model into the hub's cache folder. */
 import type { Command } from "commander";
-import { fetchModel, requireReleased } from "../api/hubModel.node.js";
 import { readHubSettings } from "../hub/settings.node.js";
-import { createRate } from "./rate.js";
+import { fetchModel } from "../released/fetchModel.node.js";
+import { requireReleased } from "../released/releasedModels.node.js";
 import { createTerminal } from "./terminal.js";
 
 interface DownloadFlags {
@@ -23,6 +23,7 @@ export function download(program: Command): void {
     .addHelpText(
       "after",
       `
+The commands with --model, and prepare, fetch by themselves what is missing: this one fetches a newer revision too.
 A download that was stopped goes on where it was. Files are kept in the cache folder of Python's huggingface_hub:
 HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE count.
 
@@ -35,17 +36,9 @@ Examples:
       try {
         const model = requireReleased(name);
         const settings = await readHubSettings();
-        let file = "";
-        let rate = createRate();
-        const onFile = (next: string) => {
-          file = next;
-          rate = createRate();
-        };
-        const onProgress = (done: number, total: number) =>
-          terminal.progress(`${file}${rate(done, total)}`, done, total);
-        const { signal } = terminal;
-        const hub = { settings, signal, onProgress, onNotice: terminal.notice };
-        const { folder, language, vision } = await fetchModel(model, hub, { revision, onFile });
+        const { signal, bytes: onProgress, notice: onNotice } = terminal;
+        const hub = { settings, signal, onProgress, onNotice };
+        const { folder, language, vision } = await fetchModel(model, hub, revision);
         const found = { name, checkpoint: folder, language: language.weights, vision: vision.weights };
         terminal.line(
           json

@@ -31,7 +31,7 @@ export function embed(program: Command): void {
 Lines: {"image": path, "features": [numbers]} or {"text": text, "features": [numbers]}, images first.
 With --json, errors are JSON too. A file has one tensor, "features", a row each, and in its metadata "names", a JSON
 list of paths and texts.
-Texts need CLIP's tokenizer.json beside the model's open_clip_config.json.
+Texts need CLIP's tokenizer.json beside the model's open_clip_config.json; of a released model it is fetched.
 
 Examples:
   openflamingo embed *.jpg

@@ -1,38 +1,69 @@
-/** `openflamingo models`: what is in the hub's cache folder. */
-import type { Command } from "commander";
-import { releasedModels } from "../api/hubModel.node.js";
+/** `openflamingo models`: what was downloaded and what was prepared, and its removal. */
+import { type Command, Option } from "commander";
 import { OpenFlamingoError } from "../base/errors.js";
 import { nearest } from "../base/nearest.js";
 import { quoted } from "../base/quoted.js";
-import { cachedRepositories, removeRepository } from "../hub/cachedModels.node.js";
-import { readHubSettings } from "../hub/settings.node.js";
+import { bytesIn, cachedRepositories, removeFolder } from "../hub/cachedModels.node.js";
+import { type HubSettings, readHubSettings } from "../hub/settings.node.js";
+import { preparedModels } from "../released/preparedModels.node.js";
+import { releasedModels } from "../released/releasedModels.node.js";
+import { repeated } from "./options.js";
 import { shownBytes } from "./rate.js";
 import { createTerminal, type Terminal } from "./terminal.js";
 
 interface ModelsFlags {
-  readonly remove?: string;
-  readonly json?: boolean;
+  readonly downloaded?: true;
+  readonly prepared?: true;
+  readonly remove?: readonly string[];
+  readonly dryRun?: true;
+  readonly json?: true;
+}
+
+/** A folder that takes room. */
+interface Entry {
+  readonly kind: "downloaded" | "prepared";
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly isUnfinished: boolean;
+  /** Of a prepared folder. */
+  readonly format?: string;
 }
 
 export function models(program: Command): void {
   program
     .command("models")
-    .summary("what is in the cache folder")
-    .description("Lists the models in the hub's cache folder, with their sizes, and the released models.")
-    .option("--remove <name>", "remove a repository from the cache folder")
+    .summary("what was downloaded and prepared")
+    .description(
+      "Lists the models that were downloaded and prepared, with their sizes, and the released ones.",
+    )
+    .addOption(new Option("--downloaded", "only what was downloaded").conflicts("prepared"))
+    .option("--prepared", "only what was prepared")
+    .option(
+      "--remove <name>",
+      "remove what has this name, in both forms unless one is chosen; may be repeated",
+      repeated,
+    )
+    .option("--dry-run", "with --remove: only say what would be removed")
     .option("--json", "one JSON object a line")
     .addHelpText(
       "after",
       `
 Examples:
   openflamingo models
-  openflamingo models --remove openflamingo/OpenFlamingo-3B-vitl-mpt1b`,
+  openflamingo models --remove openflamingo/OpenFlamingo-3B-vitl-mpt1b --dry-run
+  openflamingo models --downloaded --remove openflamingo/OpenFlamingo-9B-vitl-mpt7b --remove mosaicml/mpt-7b`,
     )
-    .action(async ({ remove, json = false }: ModelsFlags) => {
-      const terminal = createTerminal({ json, quiet: false });
+    .action(async ({ downloaded, prepared, remove, dryRun, json }: ModelsFlags) => {
+      const terminal = createTerminal({ json: json ?? false, quiet: false });
       try {
-        const { cache } = await readHubSettings();
-        await (remove === undefined ? list(cache, terminal) : removeNamed(cache, remove, terminal));
+        const settings = await readHubSettings();
+        const entries = [
+          ...(prepared ? [] : await downloadedEntries(settings)),
+          ...(downloaded ? [] : await preparedEntries(settings)),
+        ];
+        if (remove) await removeNamed(entries, remove, terminal, dryRun ?? false);
+        else list(entries, terminal);
         process.exitCode = terminal.stopped() ?? 0;
       } catch (error) {
         process.exitCode = terminal.error(error);
@@ -40,35 +71,71 @@ Examples:
     });
 }
 
-async function list(cache: string, terminal: Terminal): Promise<void> {
-  const cached = await cachedRepositories(cache);
-  const known = releasedModels.filter(({ name }) => !cached.some((each) => each.name === name));
-  if (terminal.json) {
-    for (const each of cached) terminal.line(JSON.stringify(each));
-    return;
-  }
-  terminal.notice(`in ${cache}:`);
-  for (const { name, bytes, isUnfinished } of cached) {
-    terminal.line(`${shownBytes(bytes).padStart(8)}  ${name}${isUnfinished ? " (not whole)" : ""}`);
-  }
-  if (cached.length === 0) terminal.notice("  no models");
-  terminal.notice(`to be fetched by openflamingo download:`);
+async function downloadedEntries({ cache }: HubSettings): Promise<readonly Entry[]> {
+  const repositories = await cachedRepositories(cache);
+  return repositories.map((each) => ({ kind: "downloaded", ...each }));
+}
+
+async function preparedEntries(settings: HubSettings): Promise<readonly Entry[]> {
+  const found = await preparedModels(settings);
+  return Promise.all(
+    found.map(async (each) => ({ kind: "prepared" as const, ...each, bytes: await bytesIn(each.path) })),
+  );
+}
+
+function list(entries: readonly Entry[], terminal: Terminal): void {
+  for (const entry of entries) terminal.line(terminal.json ? JSON.stringify(entry) : shown(entry));
+  if (terminal.json) return;
+  if (entries.length === 0) terminal.notice("no models are there");
+  const known = releasedModels.filter(({ name }) => !entries.some((each) => each.name === name));
+  if (known.length === 0) return;
+  terminal.notice("to be fetched by openflamingo download, or prepare:");
   for (const { name } of known) terminal.notice(`          ${name}`);
 }
 
-async function removeNamed(cache: string, name: string, terminal: Terminal): Promise<void> {
-  const cached = await cachedRepositories(cache);
-  const found = cached.find((each) => each.name === name);
-  if (!found) {
-    const names = cached.map((each) => each.name);
-    const meant = nearest(name, names);
-    throw new OpenFlamingoError("model-missing", `${quoted(name)} is not in ${cache}`, {
-      hint: meant ? `Did you mean ${meant}?` : "openflamingo models lists what is there.",
-    });
+const shown = ({ kind, name, bytes, format, isUnfinished }: Entry): string => {
+  const what = [kind, ...(format ? [format] : []), ...(isUnfinished ? ["not whole"] : [])].join(", ");
+  return `${shownBytes(bytes).padStart(8)}  ${name} (${what})`;
+};
+
+/** @throws OpenFlamingoError `model-missing` for a name that nothing has, before anything is removed */
+async function removeNamed(
+  entries: readonly Entry[],
+  names: readonly string[],
+  terminal: Terminal,
+  isDry: boolean,
+): Promise<void> {
+  for (const name of names) requireNamed(entries, name);
+  for (const entry of entries.filter(({ name }) => names.includes(name))) {
+    if (!isDry) await removeFolder(entry.path);
+    const { kind, name, path, bytes } = entry;
+    terminal.line(
+      terminal.json
+        ? JSON.stringify({ [isDry ? "wouldRemove" : "removed"]: name, kind, path, bytes })
+        : `${isDry ? "would remove" : "removed"} ${shown(entry).trim()}, ${path}`,
+    );
   }
-  await removeRepository(found);
-  const { bytes } = found;
-  terminal.line(
-    terminal.json ? JSON.stringify({ removed: name, bytes }) : `removed ${name}, ${shownBytes(bytes)}`,
-  );
+  for (const { name, bytes } of leftBehind(entries, names)) {
+    const it = `${name} (${shownBytes(bytes)})`;
+    terminal.notice(`its language model stays: ${it}; openflamingo models --remove ${name}`);
+  }
 }
+
+function requireNamed(entries: readonly Entry[], name: string): void {
+  const names = entries.map((each) => each.name);
+  if (names.includes(name)) return;
+  const meant = nearest(name, names);
+  throw new OpenFlamingoError("model-missing", `${quoted(name)} is not among the models that are there`, {
+    hint: meant ? `Did you mean ${meant}?` : "openflamingo models lists what is there.",
+  });
+}
+
+/** The downloaded language models of models that are removed. */
+const leftBehind = (entries: readonly Entry[], names: readonly string[]): readonly Entry[] => {
+  const downloaded = entries.filter(({ kind }) => kind === "downloaded");
+  const removed = releasedModels.filter(
+    ({ name }) => names.includes(name) && downloaded.some((each) => each.name === name),
+  );
+  const languages = removed.flatMap((model) => model.languages.map(({ repository }) => repository));
+  return downloaded.filter(({ name }) => languages.includes(name) && !names.includes(name));
+};

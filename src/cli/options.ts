@@ -43,12 +43,16 @@ export interface ModelFlags {
 export const modelOptions = (): readonly Option[] => [
   new Option(
     "--model <name>",
-    "a model's folder, or a released model's name; the one that comes with the program if left out",
+    "a model's folder, or a released model's name, which is fetched and prepared at first use; the one that comes " +
+      "with the program if left out",
   ),
   new Option("--threads <n>", "number of threads; all cores if left out").argParser(count(1)),
   new Option("--backend <name>", "which backend computes: ort.ffi or ort.binding"),
   new Option("--engine <name>", "the same as --backend").hideHelp(),
-  new Option("--weights <format>", "the weights' format in memory (default: fp32)").choices(weightFormats),
+  new Option(
+    "--weights <format>",
+    "the weights' format (default: int4 for a released model's name, for a folder the one it was prepared in, or fp32)",
+  ).choices(weightFormats),
   new Option("--json", "one JSON object a line"),
   new Option("--quiet", "no progress and no notices"),
 ];

@@ -4,9 +4,11 @@
  */
 import { SingleBar } from "cli-progress";
 import { OpenFlamingoError } from "../base/errors.js";
+import type { Progress } from "../base/progress.js";
 import { printable } from "../base/quoted.js";
 import { exitCodes, interrupted } from "./exitCodes.js";
 import { inFlags } from "./flagNames.js";
+import { createRate } from "./rate.js";
 
 export interface Terminal {
   readonly json: boolean;
@@ -16,8 +18,10 @@ export interface Terminal {
   line(text?: string): void;
   /** Something to know, unless `--quiet`. */
   notice(text: string): void;
-  /** How far something is: a bar where somebody watches. */
+  /** How far something is, in pieces: a bar where somebody watches. */
   progress(what: string, done: number, total: number): void;
+  /** The same in bytes, with rate and time left. */
+  readonly bytes: Progress;
   /** Reports an error and returns the exit code that it asks for. */
   error(error: unknown): number;
   /** Aborted by Ctrl-C, and when the reader of standard output goes away. */
@@ -48,12 +52,24 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
   process.stderr.on("error", () => {}); // there is nobody left to report to
 
   const bar = new SingleBar({
-    format: "{what} [{bar}] {percentage}%",
+    format: "[{bar}] {percentage}%{amount}  {what}", // a narrow terminal cuts the end
     stream: process.stderr,
     clearOnComplete: true,
-    barsize: 30,
+    barsize: 20,
   });
   let shownFor: string | undefined; // what the bar shows
+  let rate = createRate();
+  const progress = (what: string, done: number, total: number, more = () => "") => {
+    if (quiet || !process.stderr.isTTY) return;
+    if (shownFor !== what) {
+      bar.stop();
+      bar.start(total, done, { what, amount: "" });
+      rate = createRate();
+    }
+    shownFor = done === total ? undefined : what;
+    bar.update(done, { amount: more() });
+    if (done === total) bar.stop();
+  };
   let lineOpen = false;
 
   const show = (error: OpenFlamingoError) => {
@@ -80,14 +96,8 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
     notice(text) {
       if (!quiet) process.stderr.write(`${printable(text)}\n`);
     },
-    progress(what, done, total) {
-      if (quiet || !process.stderr.isTTY) return;
-      const kind = what.split(" ")[0]; // what follows changes as it goes on, such as a rate
-      if (shownFor !== kind) bar.start(total, done, { what });
-      shownFor = done === total ? undefined : kind;
-      bar.update(done, { what });
-      if (done === total) bar.stop();
-    },
+    progress,
+    bytes: (done, total, what) => progress(what, done, total, () => rate(done, total)),
     error(error) {
       bar.stop();
       if (stopCode !== undefined) return stopCode;

@@ -28,13 +28,19 @@ export async function cachedRepositories(cache: string): Promise<readonly Cached
     found.push({
       name,
       path,
-      bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: sumOf(files),
       commits: await readdir(join(path, "snapshots")).catch(() => []),
       isUnfinished: files.some((file) => /\.(incomplete|openflamingo-part)$/.test(file.name)),
     });
   }
   return found;
 }
+
+/** Bytes that the files of a folder take on disk. */
+export const bytesIn = async (folder: string): Promise<number> => sumOf(await filesIn(folder));
+
+const sumOf = (files: readonly { readonly bytes: number }[]): number =>
+  files.reduce((sum, { bytes }) => sum + bytes, 0);
 
 async function filesIn(folder: string): Promise<readonly { name: string; bytes: number }[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
@@ -49,5 +55,5 @@ async function filesIn(folder: string): Promise<readonly { name: string; bytes: 
 }
 
 /** @throws OpenFlamingoError `disk` */
-export const removeRepository = ({ path }: CachedRepository): Promise<void> =>
+export const removeFolder = (path: string): Promise<void> =>
   diskErrors(path, () => rm(path, { recursive: true }));

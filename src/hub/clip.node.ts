@@ -7,7 +7,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
 import { fetchBlob, hashFile } from "./fetchBlob.node.js";
-import type { HubOptions } from "./hub.node.js";
+import { type HubOptions, hubFile } from "./hub.node.js";
 
 export interface PublishedFile {
   readonly name: string;
@@ -57,10 +57,25 @@ export async function clipFile(options: HubOptions, file: PublishedFile = clipVi
   const { address, size } = file;
   try {
     const hash = { kind: "sha256", hex: file.sha256 } as const;
-    await fetchBlob({ address: new URL(address), size, hash, path }, { ...options, headers: {} });
+    await fetchBlob(
+      { name: file.name, address: new URL(address), size, hash, path },
+      { ...options, headers: {} },
+    );
   } catch (error) {
     if (!(error instanceof OpenFlamingoError) || error.code !== "network") throw error;
     throw new OpenFlamingoError("network", error.message, { hint: `${error.hint} ${hint}`, cause: error });
   }
   return path;
 }
+
+/**
+ * The path of CLIP's `tokenizer.json`, fetched if it is not there; undefined where the hub has none. open_clip brings
+ * its tokenizer along, as a list of merges (`bpe_simple_vocab_16e6.txt.gz`); in the form of a `tokenizer.json`, the same
+ * one is in the repository of OpenAI's ViT-L/14 on the hub.
+ *
+ * @throws as `hubFile`
+ */
+export const clipTokenizer = async (options: HubOptions): Promise<string | undefined> =>
+  (await hubFile({ ...clipRepository, file: "tokenizer.json" }, { ...options, preferCache: true }))?.path;
+
+const clipRepository = { repository: "openai/clip-vit-large-patch14", revision: "main" };

@@ -8,6 +8,7 @@ import { rename, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { OpenFlamingoError } from "../base/errors.js";
+import type { Progress } from "../base/progress.js";
 import { shownAddress } from "../base/webAddress.js";
 import type { ConnectOptions } from "../net/connect.node.js";
 import { openUrl } from "../net/openUrl.node.js";
@@ -16,13 +17,10 @@ import { withLock } from "./lock.node.js";
 import type { BlobHash } from "./names.js";
 import { openPartial, type PartialFile, removePartial } from "./parts.node.js";
 
-/** Bytes there, and in all. */
-export type FileProgress = (done: number, total: number) => void;
-
 export interface FetchOptions extends ConnectOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: FileProgress | undefined;
+  readonly onProgress?: Progress | undefined;
   readonly onNotice?: ((text: string) => void) | undefined;
   /** Bytes that a folder's disk has free; for tests. */
   readonly freeBytes?: ((folder: string) => Promise<number>) | undefined;
@@ -36,6 +34,8 @@ export interface FetchOptions extends ConnectOptions {
 }
 
 export interface Wanted {
+  /** What notices call it. */
+  readonly name: string;
   readonly address: URL;
   readonly size: number;
   readonly hash: BlobHash;
@@ -52,10 +52,10 @@ const mostTries = 5;
  *   reason
  */
 export async function fetchBlob(wanted: Wanted, options: FetchOptions): Promise<void> {
-  const { path, size } = wanted;
+  const { name, path, size } = wanted;
   const isThere = async () => (await stat(path).catch(() => undefined))?.size === size;
   if (await isThere()) return;
-  const onWaiting = () => options.onNotice?.(`waiting for another process that fetches ${path}`);
+  const onWaiting = () => options.onNotice?.(`waiting for another process that fetches ${name}`);
   await withLock(`${path}.openflamingo-lock`, { signal: options.signal, onWaiting }, async () => {
     if (await isThere()) return;
     const chunk = options.chunk ?? 64 * 2 ** 20;
@@ -66,6 +66,7 @@ export async function fetchBlob(wanted: Wanted, options: FetchOptions): Promise<
     });
     try {
       await requireSpace(path, size - partial.done(), options);
+      options.onNotice?.(`fetching ${name} (${size.toLocaleString("en-US")} bytes)`);
       await fetchChunks(wanted, partial, chunk, options);
     } finally {
       await partial.close();
@@ -97,11 +98,11 @@ async function fetchChunks(wanted: Wanted, partial: PartialFile, chunk: number, 
   const count = Math.ceil(wanted.size / chunk);
   let next = 0;
   let done = partial.done();
-  options.onProgress?.(done, wanted.size);
   const onBytes = (bytes: number) => {
     done += bytes;
-    options.onProgress?.(Math.min(done, wanted.size), wanted.size);
+    options.onProgress?.(Math.min(done, wanted.size), wanted.size, `fetching ${wanted.name}`);
   };
+  onBytes(0);
   const work = async () => {
     while (next < count) {
       signal.throwIfAborted();

@@ -38,19 +38,6 @@ export interface Metadata {
   readonly size: number;
 }
 
-/** The same options, with a notice of what is fetched once bytes come. */
-export function byName(options: HubOptions, name: string): HubOptions {
-  let isSaid = false;
-  return {
-    ...options,
-    onProgress(done, total) {
-      if (!isSaid) options.onNotice?.(`fetching ${name} (${total.toLocaleString("en-US")} bytes)`);
-      isSaid = true;
-      options.onProgress?.(done, total);
-    },
-  };
-}
-
 /** Asks nothing of a network that is more than this long without an answer. */
 const headSeconds = 30;
 
@@ -87,7 +74,8 @@ export async function hubFile(asked: HubFile, options: HubOptions): Promise<Cach
   const { commit, hash } = found;
   const there = await cache.find(commit, file);
   if (!there) {
-    await fetchBlob({ ...found, path: cache.blob(hash.hex) }, withAccess(options));
+    const name = `${asked.repository} ${file}`;
+    await fetchBlob({ ...found, name, path: cache.blob(hash.hex) }, withAccess(options));
     await cache.place(hash.hex, commit, file);
   }
   await cache.noteCommit(revision, commit);

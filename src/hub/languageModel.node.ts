@@ -1,11 +1,11 @@
 /** All files of a language model's repository that loading needs. */
-
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
 import { isObject, parseJsonObject } from "../base/json.js";
 import { quoted } from "../base/quoted.js";
-import { byName, type CachedFile, type HubOptions, hubFile } from "./hub.node.js";
+import { repositoryCache } from "./cache.node.js";
+import { type CachedFile, type HubOptions, hubFile } from "./hub.node.js";
 import { isPlainName } from "./names.js";
 
 /** Weights, in the order in which `openCheckpoint` looks for them. */
@@ -19,71 +19,71 @@ const tokenizer = ["tokenizer.json", "special_tokens_map.json", "tokenizer_confi
 const mostShards = 1000;
 const mostIndexBytes = 16 * 2 ** 20;
 
-/** Called with the name of each file before it is asked for. */
-export type OnFile = (file: string) => void;
-
 export interface RepositoryAt {
   readonly repository: string;
   readonly revision: string;
 }
 
-/** Fetches the tokenizer's files. @returns their folder @throws as `hubFile` */
-export async function fetchTokenizer(
-  at: RepositoryAt,
-  options: HubOptions,
-  onFile?: OnFile,
-): Promise<string> {
-  const { folder, commit } = await begin(at, "tokenizer.json", options, onFile);
-  for (const file of tokenizer.slice(1)) await fetch({ ...at, revision: commit }, file, options, onFile);
-  return folder;
+/** A folder of the cache with files of one commit. */
+export interface Snapshot {
+  readonly repository: string;
+  readonly folder: string;
+  readonly commit: string;
+}
+
+/** Fetches the tokenizer's files. @throws as `hubFile` */
+export async function fetchTokenizer(at: RepositoryAt, options: HubOptions): Promise<Snapshot> {
+  const { path, commit } = await requireFile(at, "tokenizer.json", options);
+  for (const file of tokenizer.slice(1)) await hubFile({ ...at, revision: commit, file }, options);
+  return { repository: at.repository, folder: dirname(path), commit };
 }
 
 /**
  * Fetches configuration, weights and tokenizer, all of one commit.
  *
- * @returns their folder
  * @throws as `hubFile`; OpenFlamingoError `model-missing` where the repository lacks one of them
  */
-export async function fetchLanguageModel(
-  at: RepositoryAt,
-  options: HubOptions,
-  onFile?: OnFile,
-): Promise<string> {
-  const { folder, commit } = await begin(at, "config.json", options, onFile);
+export async function fetchLanguageModel(at: RepositoryAt, options: HubOptions): Promise<Snapshot> {
+  const { path, commit } = await requireFile(at, "config.json", options);
   const pinned = { ...at, revision: commit };
-  await requireFile(pinned, "tokenizer.json", options, onFile);
-  for (const file of [...tokenizer.slice(1), "generation_config.json"]) {
-    await fetch(pinned, file, options, onFile);
-  }
+  await fetchTokenizer(pinned, options);
+  await hubFile({ ...pinned, file: "generation_config.json" }, options);
   for (const file of weights) {
-    const found = await fetch(pinned, file, options, onFile);
+    const found = await hubFile({ ...pinned, file }, options);
     if (!found) continue;
     if (file.endsWith(".json")) {
-      for (const shard of await shardsOf(found.path)) await requireFile(pinned, shard, options, onFile);
+      for (const shard of await shardsOf(found.path)) await requireFile(pinned, shard, options);
     }
-    return folder;
+    return { repository: at.repository, folder: dirname(path), commit };
   }
   throw lacks(at, `any of ${weights.join(", ")}`);
 }
 
-async function begin(at: RepositoryAt, file: string, options: HubOptions, onFile?: OnFile) {
-  const { path, commit } = await requireFile(at, file, options, onFile);
-  return { folder: dirname(path), commit };
+/**
+ * The same of the first of several repositories with the same model: the first of which there is something in the
+ * cache; otherwise the first that the hub gives.
+ */
+export async function fetchFirstLanguageModel(
+  all: readonly RepositoryAt[],
+  options: HubOptions,
+): Promise<Snapshot> {
+  for (const at of all) {
+    const cache = repositoryCache(options.settings.cache, at.repository);
+    const commit = await cache.commitOf(at.revision);
+    if (commit && (await cache.find(commit, "config.json"))) return fetchLanguageModel(at, options);
+  }
+  const [at, ...others] = all as [RepositoryAt, ...RepositoryAt[]];
+  return fetchLanguageModel(at, options).catch((error: unknown) => {
+    const isWithheld = error instanceof OpenFlamingoError && /^(401|403|404)$/.test(`${error.data.status}`);
+    if (others.length === 0 || !isWithheld) throw error;
+    options.onNotice?.(`${at.repository} cannot be had: ${others[0]!.repository} is taken in its place`);
+    return fetchFirstLanguageModel(others, options);
+  });
 }
 
-const fetch = (at: RepositoryAt, file: string, options: HubOptions, onFile?: OnFile) => {
-  onFile?.(file);
-  return hubFile({ ...at, file }, byName(options, `${at.repository} ${file}`));
-};
-
-/** The same for a file that must be there. */
-export async function requireFile(
-  at: RepositoryAt,
-  file: string,
-  options: HubOptions,
-  onFile?: OnFile,
-): Promise<CachedFile> {
-  const found = await fetch(at, file, options, onFile);
+/** A file that must be there. @throws as `hubFile`; OpenFlamingoError `model-missing` */
+export async function requireFile(at: RepositoryAt, file: string, options: HubOptions): Promise<CachedFile> {
+  const found = await hubFile({ ...at, file }, options);
   if (!found) throw lacks(at, file);
   return found;
 }

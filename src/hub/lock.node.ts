@@ -31,9 +31,11 @@ export async function withLock<T>(
 ): Promise<T> {
   const own = JSON.stringify({ process: process.pid, host: hostname(), id: Math.random() });
   await diskErrors(path, () => mkdir(dirname(path), { recursive: true }));
-  for (let tries = 0; !(await diskErrors(path, () => take(path, own))); tries++) {
+  let isWaiting = false;
+  while (!(await diskErrors(path, () => take(path, own)))) {
     if (await removeStale(path)) continue;
-    if (tries === 0) onWaiting?.();
+    if (!isWaiting) onWaiting?.();
+    isWaiting = true;
     await wait(200, undefined, { signal }).catch(() => {
       throw signal?.reason;
     });

@@ -15,6 +15,8 @@ export interface HubSettings {
   readonly isOwnEndpoint: boolean;
   /** The folder of `models--…` folders; absolute. */
   readonly cache: string;
+  /** The folder for what libraries make of the hub's files; absolute. */
+  readonly assets: string;
   /** The folder of OpenAI's CLIP files, which open_clip uses too; absolute. */
   readonly clipCache: string;
   readonly isOffline: boolean;
@@ -30,10 +32,12 @@ export async function readHubSettings(env: Environment = process.env): Promise<H
   const general = env.XDG_CACHE_HOME || join(homedir(), ".cache");
   const home = env.HF_HOME ? atHome(env.HF_HOME) : join(general, "huggingface");
   const cache = env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE;
+  const assets = env.HF_ASSETS_CACHE || env.HUGGINGFACE_ASSETS_CACHE;
   return {
     endpoint: endpointOf(env.HF_ENDPOINT),
     isOwnEndpoint: Boolean(env.HF_ENDPOINT),
     cache: resolve(cache ? atHome(cache) : join(home, "hub")),
+    assets: resolve(assets ? atHome(assets) : join(home, "assets")),
     clipCache: resolve(general, "clip"),
     isOffline: isOn(env.HF_HUB_OFFLINE) || isOn(env.TRANSFORMERS_OFFLINE),
     token: await tokenOf(env, home),

@@ -18,6 +18,8 @@ export interface ReleasedModel {
   readonly name: string;
   /** Of language model and tokenizer, on the hub. */
   readonly language: string;
+  /** Where the same language model is at a commit that never changes. */
+  readonly pinned?: { readonly repository: string; readonly revision: string } | undefined;
   /** Of the vision encoder, in open_clip's words. */
   readonly vision: { readonly model: string; readonly pretrained: string };
   readonly config: FlamingoConfig;
@@ -62,9 +64,11 @@ const released = (
   language: string,
   model: LanguageModel,
   crossAttentionEvery: number,
+  pinned?: ReleasedModel["pinned"],
 ): ReleasedModel => ({
   name: `openflamingo/OpenFlamingo-${name}`,
   language,
+  pinned,
   vision: { model: "ViT-L-14", pretrained: "openai" },
   config: {
     vision: vitL14,
@@ -80,5 +84,9 @@ export const zoo: readonly ReleasedModel[] = [
   released("3B-vitl-mpt1b-langinstruct", "anas-awadalla/mpt-1b-redpajama-200b-dolly", mpt1b, 1),
   released("4B-vitl-rpj3b", "togethercomputer/RedPajama-INCITE-Base-3B-v1", redPajama3b, 2),
   released("4B-vitl-rpj3b-langinstruct", "togethercomputer/RedPajama-INCITE-Instruct-3B-v1", redPajama3b, 2),
-  released("9B-vitl-mpt7b", "anas-awadalla/mpt-7b", mpt7b, 4),
+  released("9B-vitl-mpt7b", "anas-awadalla/mpt-7b", mpt7b, 4, {
+    // Of which anas-awadalla/mpt-7b is a copy.
+    repository: "mosaicml/mpt-7b",
+    revision: "68e1a8e0ebb9b30f3c45c1ef6195980f29063ae2",
+  }),
 ];

@@ -168,7 +168,7 @@ test("what is no model folder is rejected with a specific error", async () => {
   await expectError(() => readModelFolder(join(folder, "file")), "model-missing", "is not a folder");
   const name = "openflamingo/OpenFlamingo-9B-vitl-mpt7b";
   const error = await expectError(() => readModelFolder(name), "model-missing", "there is no such folder");
-  expect(error.hint).toContain("a name on the hub");
+  expect(error.hint).toContain("the name of a released one");
 });
 
 test("for a folder without a description the error prints the file to write, and that file is right", async () => {

@@ -173,6 +173,15 @@ const hostile: readonly [what: string, lie: Lie, error: RegExp][] = [
     /ignores the range/,
   ],
   [
+    "the whole for a range, without a length",
+    body((response) => {
+      response.writeHead(200);
+      response.write(large.subarray(0, 1000));
+      response.end(large.subarray(1000));
+    }),
+    /ignores the range/,
+  ],
+  [
     "other bytes of the right length",
     body((response, range) => {
       const [first, last] = range!.match(/\d+/g)!.map(Number);
@@ -228,6 +237,28 @@ for (const [what, lie, message] of hostile) {
     expect(await wholeFiles(cache)).toEqual([]);
   });
 }
+
+test("a small file may come without a length, but not longer or shorter than the hub stated", async () => {
+  const hub = await hubWith();
+  let sent = small;
+  hub.lie = ({ method }, response) => {
+    if (method === "HEAD") return false;
+    response.writeHead(200);
+    response.write(sent.subarray(0, 2));
+    response.end(sent.subarray(2));
+    return true;
+  };
+  for (const wrong of [Buffer.concat([small, small]), small.subarray(1)]) {
+    sent = wrong;
+    const cache = await cacheFolder();
+    const error = await failureOf(at("config.json"), hubOptions(hub, cache));
+    expect(error.message).toMatch(/sends another length than the 9 bytes it stated/);
+    expect(await wholeFiles(cache)).toEqual([]);
+  }
+  sent = small;
+  const found = await hubFile(at("config.json"), hubOptions(hub, await cacheFolder()));
+  expect(await readFile(found!.path)).toEqual(small);
+});
 
 test("names that leave the cache are rejected before anything is asked", async () => {
   const hub = await hubWith();
@@ -358,12 +389,36 @@ test("the lock of a dead process is taken over, that of a living one is waited f
   expect(isWaiting).toBe(1);
 });
 
+test("who waits for another process that fetches the same file says so", async () => {
+  const hub = await hubWith();
+  const cache = await cacheFolder();
+  const notices: string[] = [];
+  let fetched: ReturnType<typeof hubFile> | undefined;
+  const blob = join(cache, "models--owner--model/blobs", sha256(large));
+  await withLock(`${blob}.openflamingo-lock`, {}, async () => {
+    await new Promise<void>((resolve) => {
+      const onNotice = (text: string) => {
+        notices.push(text);
+        resolve();
+      };
+      fetched = hubFile(at("sub/weights.bin"), hubOptions(hub, cache, { onNotice }));
+    });
+    expect(hub.bytesAsked()).toBe(0);
+  });
+  expect(await readFile((await fetched)!.path)).toEqual(Buffer.from(large));
+  expect(notices).toEqual([
+    "waiting for another process that fetches owner/model sub/weights.bin",
+    "fetching owner/model sub/weights.bin (300,000 bytes)",
+  ]);
+});
+
 test("settings are those of the environment variables of huggingface_hub", async () => {
   const home = await cacheFolder();
   await writeFile(join(home, "token"), "hf_file\n");
   const read = await readHubSettings({ HF_HOME: home, HF_HUB_OFFLINE: "1" });
   expect(read).toMatchObject({
     cache: join(home, "hub"),
+    assets: join(home, "assets"),
     token: "hf_file",
     isOffline: true,
     isOwnEndpoint: false,
@@ -371,10 +426,17 @@ test("settings are those of the environment variables of huggingface_hub", async
   const own = await readHubSettings({
     HF_HOME: home,
     HF_HUB_CACHE: "/x",
+    HF_ASSETS_CACHE: "/y",
     HF_TOKEN: "hf_b",
     HF_ENDPOINT: "http://h:1/p/",
   });
-  expect(own).toMatchObject({ cache: "/x", token: "hf_b", isOffline: false, isOwnEndpoint: true });
+  expect(own).toMatchObject({
+    cache: "/x",
+    assets: "/y",
+    token: "hf_b",
+    isOffline: false,
+    isOwnEndpoint: true,
+  });
   expect(own.endpoint.href).toBe("http://h:1/p");
   await expect(readHubSettings({ HF_ENDPOINT: "file:///x" })).rejects.toThrow(
     /HF_ENDPOINT is file:…; it must be/,

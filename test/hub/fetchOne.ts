@@ -6,6 +6,7 @@ const settings = {
   endpoint: new URL(endpoint),
   isOwnEndpoint: true,
   cache,
+  assets: cache,
   clipCache: cache,
   isOffline: false,
   token: undefined,

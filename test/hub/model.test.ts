@@ -1,62 +1,19 @@
 /** The tiny test model served as if it were a released one: fetched, described and loaded. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createModelAndTransforms } from "../../src/api/compat/create.node.js";
 import { hfHubDownload } from "../../src/api/hfHubDownload.node.js";
-import { fetchModel, type HubModel, requireReleased } from "../../src/api/hubModel.node.js";
 import { loadModel } from "../../src/api/load.js";
-import { load, node } from "../../src/api/load.node.js";
+import { load } from "../../src/api/load.node.js";
+import { node } from "../../src/api/platform.node.js";
 import type { OpenFlamingoError } from "../../src/base/errors.js";
 import { fetchLanguageModel } from "../../src/hub/languageModel.node.js";
+import { fetchModel } from "../../src/released/fetchModel.node.js";
+import { requireReleased } from "../../src/released/releasedModels.node.js";
 import { bundledModelFolder } from "../goldens.js";
-import {
-  cacheFolder,
-  commitA,
-  hubOptions,
-  type ServedFile,
-  sha256,
-  startHub,
-  type TestHub,
-} from "./server.js";
-
-const name = "openflamingo/OpenFlamingo-9B-vitl-mpt7b";
-const language = "anas-awadalla/mpt-7b";
-
-const filesOf = async (folder: string): Promise<Record<string, ServedFile>> => {
-  const names = await readdir(folder);
-  const read = names.map(async (each) => [
-    each,
-    { bytes: await readFile(join(folder, each)), isLarge: /\.(bin|safetensors|pt)$/.test(each) },
-  ]);
-  return Object.fromEntries(await Promise.all(read));
-};
-
-async function modelHub(
-  change: (files: Record<string, ServedFile>) => Record<string, ServedFile> = (f) => f,
-) {
-  const checkpoint = { bytes: await readFile(join(bundledModelFolder, "checkpoint.pt")), isLarge: true };
-  const clip = await readFile(join(bundledModelFolder, "clip/open_clip_pytorch_model.bin"));
-  const hub = await startHub({
-    [name]: { commit: commitA, files: { "checkpoint.pt": checkpoint } },
-    [language]: { commit: "c".repeat(40), files: change(await filesOf(join(bundledModelFolder, "lang"))) },
-    "open/clip": { commit: "d".repeat(40), files: { "ViT-L-14.pt": { bytes: clip, isLarge: true } } },
-  });
-  onTestFinished(() => hub.close());
-  const model: HubModel = {
-    name,
-    language,
-    crossAttentionEvery: 4,
-    clip: {
-      name: "ViT-L-14.pt",
-      address: `${hub.endpoint}/cdn/${sha256(clip)}`,
-      sha256: sha256(clip),
-      size: clip.length,
-    },
-    visionJson: JSON.parse(await readFile(join(bundledModelFolder, "clip/open_clip_config.json"), "utf8")),
-  };
-  return { hub, model };
-}
+import { cacheFolder, commitA, hubOptions, type ServedFile, type TestHub } from "./server.js";
+import { language, name, startRelease } from "./tinyRelease.js";
 
 const options = (hub: TestHub, cache: string, more = {}) =>
   hubOptions(hub, cache, {
@@ -68,7 +25,7 @@ const options = (hub: TestHub, cache: string, more = {}) =>
   });
 
 test("a model on the hub answers as the same model in a folder, the second time without a request", async () => {
-  const { hub, model } = await modelHub();
+  const { hub, model } = await startRelease();
   const cache = await cacheFolder();
   const notices: string[] = [];
   const onNotice = (text: string) => void notices.push(text);
@@ -91,36 +48,38 @@ test("a model on the hub answers as the same model in a folder, the second time 
 });
 
 test("a shard index is followed, and one that names paths is rejected before they are asked for", async () => {
-  const withIndex = (map: object) => (files: Record<string, ServedFile>) => {
-    const [weights = ""] = Object.keys(files).filter((each) => /\.(bin|safetensors)$/.test(each));
-    const { [weights]: shard, ...rest } = files;
-    const index = { bytes: Buffer.from(JSON.stringify({ weight_map: map })) };
-    return { ...rest, "shard-1.bin": shard!, "pytorch_model.bin.index.json": index };
-  };
+  const withIndex = (map: object) => ({
+    change(files: Readonly<Record<string, ServedFile>>) {
+      const [weights = ""] = Object.keys(files).filter((each) => /\.(bin|safetensors)$/.test(each));
+      const { [weights]: shard, ...rest } = files;
+      const index = { bytes: Buffer.from(JSON.stringify({ weight_map: map })) };
+      return { ...rest, "shard-1.bin": shard!, "pytorch_model.bin.index.json": index };
+    },
+  });
   const at = { repository: language, revision: "main" };
-  const good = await modelHub(withIndex({ a: "shard-1.bin", b: "shard-1.bin" }));
-  const folder = await fetchLanguageModel(at, options(good.hub, await cacheFolder()));
+  const good = await startRelease(withIndex({ a: "shard-1.bin", b: "shard-1.bin" }));
+  const { folder } = await fetchLanguageModel(at, options(good.hub, await cacheFolder()));
   expect(await readdir(folder)).toContain("shard-1.bin");
   for (const path of ["../../x", "/etc/passwd", "sub/x.bin", "a\\b", 7, ".."]) {
-    const { hub } = await modelHub(withIndex({ a: "shard-1.bin", b: path }));
+    const { hub } = await startRelease(withIndex({ a: "shard-1.bin", b: path }));
     const error = await fetchLanguageModel(at, options(hub, await cacheFolder())).catch(
       (e: OpenFlamingoError) => e,
     );
     expect(String(error)).toMatch(/names the shard .* no plain name of a file/);
     expect(hub.requests.filter(({ url }) => /passwd|shard|%2e|\/x/.test(url))).toEqual([]);
   }
-  const { hub } = await modelHub(withIndex({}));
+  const { hub } = await startRelease(withIndex({}));
   await expect(fetchLanguageModel(at, options(hub, await cacheFolder()))).rejects.toThrow(
     /no list of shards/,
   );
-  const none = await modelHub(({ "config.json": config }) => ({ "config.json": config! }));
+  const none = await startRelease({ change: ({ "config.json": config }) => ({ "config.json": config! }) });
   await expect(fetchLanguageModel(at, options(none.hub, await cacheFolder()))).rejects.toThrow(
     /does not have tokenizer\.json/,
   );
 });
 
 test("CLIP's file is taken by its published hash alone", async () => {
-  const { hub, model } = await modelHub();
+  const { hub, model } = await startRelease();
   const cache = await cacheFolder();
   const other = { ...model, clip: { ...model.clip, sha256: "e".repeat(64) } };
   const wrong = await fetchModel(other, options(hub, cache)).catch((e: OpenFlamingoError) => e);
@@ -142,7 +101,7 @@ test("a name that is not known is answered with the closest one", async () => {
 });
 
 test("hfHubDownload and createModelAndTransforms take names on the hub that the environment names", async () => {
-  const { hub } = await modelHub();
+  const { hub } = await startRelease();
   const cache = await cacheFolder();
   const before = { ...process.env };
   onTestFinished(

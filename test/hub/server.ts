@@ -208,6 +208,7 @@ export const hubOptions = (
     endpoint: new URL(endpoint),
     isOwnEndpoint: true,
     cache,
+    assets: join(cache, "assets"),
     clipCache: join(cache, "clip"),
     isOffline,
     token,

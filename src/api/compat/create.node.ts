@@ -1,11 +1,13 @@
 /** The compatible API on Node. */
+import { OpenFlamingoError } from "../../base/errors.js";
 import { requireNode } from "../../base/nodeVersion.node.js";
+import { quoted } from "../../base/quoted.js";
 import { clipFile } from "../../hub/clip.node.js";
 import type { HubOptions } from "../../hub/hub.node.js";
 import { fetchLanguageModel, fetchTokenizer } from "../../hub/languageModel.node.js";
 import { type HubSettings, readHubSettings } from "../../hub/settings.node.js";
-import { isHubName } from "../hubModel.node.js";
-import { node } from "../load.node.js";
+import { isHubName } from "../../released/releasedModels.node.js";
+import { node } from "../platform.node.js";
 import { readOptions } from "../readOptions.js";
 import { type CreateOptions, createOnPlatform, createReaders, type ModelAndTransforms } from "./create.js";
 
@@ -30,7 +32,22 @@ import { type CreateOptions, createOnPlatform, createReaders, type ModelAndTrans
 export async function createModelAndTransforms(options: CreateOptions): Promise<ModelAndTransforms> {
   requireNode();
   readOptions("createModelAndTransforms", createReaders, options); // before anything is fetched
+  requireVisionWeights(options);
   return createOnPlatform(node, await withLocalPaths(options));
+}
+
+const isOfOpenAi = (options: CreateOptions): boolean =>
+  options.clipVisionEncoderPath === "ViT-L-14" && options.clipVisionEncoderPretrained === "openai";
+
+/** @throws OpenFlamingoError `usage` for weights that open_clip knows by a name, and that are not fetched here */
+function requireVisionWeights(options: CreateOptions): void {
+  const { clipVisionEncoderPath: encoder, clipVisionEncoderPretrained: weights } = options;
+  if (isOfOpenAi(options) || /[./\\]/.test(weights)) return;
+  throw new OpenFlamingoError(
+    "usage",
+    `clipVisionEncoderPretrained is ${quoted(weights)} for ${quoted(encoder)}: the one name that is supported is "openai", for "ViT-L-14"`,
+    { hint: "Fetch other weights by other means, and give the path of their file." },
+  );
 }
 
 /** The same options with what they name on the hub fetched. */
@@ -45,11 +62,12 @@ async function withLocalPaths(options: CreateOptions): Promise<CreateOptions> {
   const at = (repository: string) => ({ repository, revision: "main" });
   const found: { -readonly [Key in keyof CreateOptions]?: CreateOptions[Key] } = {};
   if (await isHubName(langEncoderPath)) {
-    found.langEncoderPath = await fetchLanguageModel(at(langEncoderPath), await hub());
+    found.langEncoderPath = (await fetchLanguageModel(at(langEncoderPath), await hub())).folder;
   }
-  if (await isHubName(tokenizerPath))
-    found.tokenizerPath = await fetchTokenizer(at(tokenizerPath), await hub());
-  if (options.clipVisionEncoderPath === "ViT-L-14" && options.clipVisionEncoderPretrained === "openai") {
+  if (await isHubName(tokenizerPath)) {
+    found.tokenizerPath = (await fetchTokenizer(at(tokenizerPath), await hub())).folder;
+  }
+  if (isOfOpenAi(options)) {
     found.clipVisionEncoderPretrained = await clipFile(await hub());
   }
   return { ...options, ...found };

@@ -4,13 +4,12 @@
  * Reference: open_flamingo/src/factory.py, `create_model_and_transforms`.
  */
 import { withClosing } from "../../base/dispose.js";
-import { OpenFlamingoError } from "../../base/errors.js";
 import { count, optional, text } from "../../base/fields.js";
-import { quoted } from "../../base/quoted.js";
 import { inside } from "../../checkpoints/modelPath.js";
 import type { ImageSource } from "../../images/index.js";
 import { type VisionConfiguration, visionConfiguration } from "../../models/configuration.js";
 import { generationConfiguration } from "../../models/generationConfiguration.js";
+import { vitL14Configuration } from "../../models/vitL14.js";
 import type { ModelCheckpoints } from "../../runner/weights.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
 import { checkpointOpener, imageReader, openOnRuntime, readParts } from "../load.js";
@@ -19,7 +18,6 @@ import type { Platform } from "../platform.js";
 import type { ImagePart } from "../prompt.js";
 import { readJson, readOptionalJson } from "../readJson.js";
 import { readOptions } from "../readOptions.js";
-import { vitL14Configuration } from "../vitL14.js";
 import type { LanguageDefaults } from "./generationArguments.js";
 import { type CompatibleModel, createCompatibleModel } from "./model.js";
 import type { TensorData } from "./tensorData.js";
@@ -73,13 +71,6 @@ export async function createOnPlatform(
     ...read
   } = readOptions("createModelAndTransforms", createReaders, options);
   const load: LoadOptions = read;
-  if (!/[./\\]/.test(clipVisionEncoderPretrained)) {
-    throw new OpenFlamingoError(
-      "usage",
-      `clipVisionEncoderPretrained is ${quoted(clipVisionEncoderPretrained)}: that is no path`,
-      { hint: 'Give the path of the file, or "openai" with the path "ViT-L-14".' },
-    );
-  }
   const { signal } = load;
   const parts = await readParts(platform, {
     visual: await visionEncoder(platform, clipVisionEncoderPath, signal),

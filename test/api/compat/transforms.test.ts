@@ -98,7 +98,23 @@ test("a folder that is none says which file was looked for", async () => {
   await expect(createModelAndTransforms({ ...options, crossAttnEveryNLayers: 0 })).rejects.toMatchObject({
     code: "usage",
   });
-  await expect(
-    createModelAndTransforms({ ...options, clipVisionEncoderPretrained: "laion2b" }),
-  ).rejects.toThrow('clipVisionEncoderPretrained is "laion2b": that is no path');
+});
+
+test("weights of CLIP by a name that is not supported are rejected before anything is fetched", async () => {
+  const { createModelAndTransforms } = await import("../../../src/index.js");
+  for (const [encoder, weights] of [
+    ["ViT-L-14", "laion2b_s32b_b82k"],
+    ["ViT-B-32", "openai"],
+  ] as const) {
+    const call = createModelAndTransforms({
+      clipVisionEncoderPath: encoder,
+      clipVisionEncoderPretrained: weights,
+      langEncoderPath: "owner/never-asked-for",
+      tokenizerPath: "owner/never-asked-for",
+    });
+    await expect(call).rejects.toMatchObject({
+      code: "usage",
+      message: `clipVisionEncoderPretrained is "${weights}" for "${encoder}": the one name that is supported is "openai", for "ViT-L-14"`,
+    });
+  }
 });
