@@ -7,6 +7,9 @@ import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { openPrepared } from "../checkpoints/preparedFolder.node.js";
 import { readHubSettings } from "../hub/settings.node.js";
+import { readProcessMemory } from "../machine/memory.node.js";
+import { requireMemoryFor } from "../machine/requireMemory.js";
+import { zoo } from "../models/zoo.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { bundledModel } from "./bundledModel.node.js";
 import { fetchImage } from "./fetchImage.node.js";
@@ -48,8 +51,15 @@ export async function load(model: string = bundledModel(), options: LoadOptions 
   }
   const { signal, onProgress, onNotice = node.warn } = options;
   const released = requireReleased(model);
+  requireFit(released.name, options);
   const hub = { settings: await readHubSettings(), preferCache: true, signal, onProgress, onNotice };
   return loadModel(node, await fetchModel(released, hub), options);
+}
+
+/** @throws OpenFlamingoError `memory` where a released model would not fit once it is fetched */
+function requireFit(name: string, { weights = "fp32", memoryCheck }: LoadOptions): void {
+  const model = zoo.find((each) => each.name === name);
+  if (model && memoryCheck !== "off") requireMemoryFor(node.memory(), model, weights);
 }
 
 export const node: Platform = {
@@ -62,6 +72,7 @@ export const node: Platform = {
   },
   openCheckpoint,
   openPrepared,
+  memory: readProcessMemory,
   warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
   async decodeImage(source, options) {

@@ -7,6 +7,7 @@ import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ModelDescription, PreparedDescription } from "../checkpoints/modelFolder.js";
 import { beside, type ModelPath } from "../checkpoints/modelPath.js";
 import { type Preprocessing, preprocess, toSquare } from "../images/index.js";
+import { lighterFormats, type Opening, requireMemory } from "../machine/requireMemory.js";
 import { languageModel, type VisionConfiguration, visionConfiguration } from "../models/configuration.js";
 import { releasedCrossAttention } from "../models/crossAttention.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
@@ -20,6 +21,7 @@ import {
   type WeightSource,
 } from "../runner/modelRunner.js";
 import { formatsOf } from "../runner/weightFormats.js";
+import { findWeights } from "../runner/weights.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import { createClipTokenizer } from "./embed.js";
@@ -51,11 +53,18 @@ export interface OpenablePrepared extends PreparedDescription {
  *
  * @throws OpenFlamingoError `model-…`, `checkpoint-…`, `tokenizer-invalid`, `weights-not-finite`, `backend`, `memory`
  */
-export async function loadModel(
+export const loadModel = async (
   platform: Platform,
   description: OpenableModel | OpenablePrepared,
   options: LoadOptions,
-): Promise<Flamingo> {
+): Promise<Flamingo> => createFlamingo(await openModel(platform, description, options));
+
+/** The same, in parts. */
+export async function openModel(
+  platform: Platform,
+  description: OpenableModel | OpenablePrepared,
+  options: LoadOptions,
+): Promise<FlamingoParts> {
   options.signal?.throwIfAborted();
   const { name, words, prompt, generation = {} } = description;
   const trained = words === "trained";
@@ -67,7 +76,7 @@ export async function loadModel(
     "prepared" in description
       ? await openPreparedModel(platform, description, configs, options)
       : await openCheckpoints(platform, description, configs, options);
-  return createFlamingo({
+  return {
     ...parts,
     ...opened,
     async clipTokenizer() {
@@ -80,7 +89,7 @@ export async function loadModel(
     prompt,
     generation,
     readImage: imageReader(platform, parts, options),
-  });
+  };
 }
 
 /** What the configuration files of a model say. */
@@ -125,7 +134,8 @@ async function openCheckpoints(
   { visual, ...parts }: Configs,
   options: LoadOptions,
 ): Promise<OpenModel & Pick<FlamingoParts, "features">> {
-  const { vision, language, flamingo } = description;
+  const { vision, language, flamingo, name, folder } = description;
+  const { weights: format = "fp32" } = options;
   const at = pathsOf(description);
   const open = checkpointOpener(platform, options);
   const model = await withClosing(async (closing) => {
@@ -134,8 +144,12 @@ async function openCheckpoints(
       language: closing(await open(at("language", language.weights))),
       flamingo: closing(await open(at("flamingo", flamingo.checkpoint))),
     };
-    const programs = programsOf(parts.config, formatsOf(options.weights ?? "fp32"));
-    return openOnRuntime(platform, { ...parts, checkpoints, programs }, options);
+    const programs = programsOf(parts.config, formatsOf(format));
+    const others = lighterFormats(format).map((format) => ({
+      ...{ format, weightsIn: "files" as const },
+      how: `openflamingo prepare ${folder} --weights ${format}`,
+    }));
+    return openOnRuntime(platform, { ...parts, name, format, others, checkpoints, programs }, options);
   });
   const openVision = () =>
     checkpointOpener(platform, { limits: options.limits })(at("vision", vision.weights));
@@ -146,7 +160,7 @@ async function openCheckpoints(
 /** A model whose weights were prepared: they are mapped where they lie. */
 async function openPreparedModel(
   platform: Platform,
-  { folder, prepared }: OpenablePrepared,
+  { folder, name, prepared }: OpenablePrepared,
   { visual, ...parts }: Configs,
   options: LoadOptions,
 ): Promise<OpenModel & Pick<FlamingoParts, "features">> {
@@ -159,7 +173,11 @@ async function openPreparedModel(
   const index = await platform.openPrepared(folder, sha256, options.signal);
   const programs = programsOf(parts.config, formatsOf(format, { block }));
   const weights = preparedWeights(programs, index, folder);
-  const model = await openOnRuntime(platform, { ...parts, weights, programs }, options);
+  const others = lighterFormats(format).map((format) => ({
+    ...{ format, weightsIn: "files" as const },
+    how: `preparing it as ${format}`,
+  }));
+  const model = await openOnRuntime(platform, { ...parts, name, format, others, weights, programs }, options);
   const openVision = () => {
     throw new OpenFlamingoError("model-unsupported", `${folder}: a prepared folder has no features yet`, {
       hint: "Embed with the folder that it was prepared from.",
@@ -254,19 +272,39 @@ export interface OpenModel {
   close(): Promise<void>;
 }
 
+/** A model that is to be opened: what it is, its weights or where they are, and what else could be done with it. */
+type ModelToOpen = Pick<ModelParts, "config" | "tokenizer"> &
+  WeightSource &
+  Pick<Opening, "name" | "format" | "others"> & { readonly programs?: RunnerOptions["programs"] };
+
 /** @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `backend`, `memory` */
 export async function openOnRuntime(
   platform: Platform,
-  {
-    tokenizer,
-    ...model
-  }: Pick<ModelParts, "config" | "tokenizer"> & WeightSource & Pick<RunnerOptions, "programs">,
-  { threads, engine, backend = engine, signal, onProgress, onNotice = platform.warn }: LoadOptions,
+  { tokenizer, name, format, others, programs, ...model }: ModelToOpen,
+  options: LoadOptions,
 ): Promise<OpenModel> {
+  const { threads, engine, backend = engine, signal, onProgress, onNotice = platform.warn } = options;
+  const { config, checkpoints } = model;
+  const compiled = programs ?? programsOf(config);
+  const isChecked = options.memoryCheck !== "off";
   const runtime = await platform.openRuntime(backend, onNotice);
   try {
+    // What is loaded already has room.
+    if (isChecked && !checkpoints?.loaded) {
+      const weights = compiled.map((program) => program.weights);
+      // A checkpoint of another model is reported as that.
+      if (checkpoints) findWeights(weights.flat(), checkpoints, config.language);
+      const weightsIn = checkpoints ? "memory" : "files";
+      const isCopying = runtime.name === "ort.binding";
+      requireMemory(platform.memory(), { name, config, weights, format, weightsIn, isCopying, others });
+    }
     const imageToken = tokenizer.special.image;
-    const runner = await openModelRunner({ ...model, runtime, imageToken, threads, signal, onProgress });
+    let held = 0; // in the model's own buffers
+    const runner = await openModelRunner({
+      ...{ ...model, programs: compiled, runtime, imageToken, threads, signal, onProgress },
+      ...(isChecked && { freeMemory: () => freeBeside(platform, held) }),
+    });
+    held = platform.memory().buffers;
     const close = async () => {
       await runner.close();
       await runtime.close();
@@ -276,4 +314,10 @@ export async function openOnRuntime(
     await runtime.close();
     throw error;
   }
+}
+
+/** What is free, and what earlier calls have left to be collected: that is, when memory is wanted. */
+function freeBeside(platform: Platform, held: number): number {
+  const { free, buffers } = platform.memory();
+  return free + Math.max(0, buffers - held);
 }

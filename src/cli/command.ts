@@ -31,6 +31,7 @@ export async function withModel(
           threads: flags.threads,
           backend: flags.backend ?? flags.engine,
           weights: flags.weights,
+          memoryCheck: flags.memoryCheck,
           signal: terminal.signal,
           onProgress: (done, total) => terminal.progress("loading", done, total),
           onNotice: (text) => terminal.notice(`note: ${text}`),

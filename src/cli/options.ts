@@ -36,6 +36,7 @@ export interface ModelFlags {
   readonly backend?: BackendName;
   readonly engine?: BackendName;
   readonly weights?: WeightFormat;
+  readonly memoryCheck?: "on" | "off";
   readonly json?: true;
   readonly quiet?: true;
 }
@@ -49,6 +50,10 @@ export const modelOptions = (): readonly Option[] => [
   new Option("--backend <name>", "which backend computes: ort.ffi or ort.binding"),
   new Option("--engine <name>", "the same as --backend").hideHelp(),
   new Option("--weights <format>", "the weights' format in memory (default: fp32)").choices(weightFormats),
+  new Option(
+    "--memory-check <when>",
+    "off: open a model that will not fit in what memory is free (default: on)",
+  ).choices(["on", "off"]),
   new Option("--json", "one JSON object a line"),
   new Option("--quiet", "no progress and no notices"),
 ];
@@ -108,6 +113,7 @@ export function generation(flags: GenerationFlags): GenerateOptions {
     backend: _backend,
     engine: _engine,
     weights: _weights,
+    memoryCheck: _memoryCheck,
     json: _json,
     quiet: _quiet,
     ...options

@@ -25,13 +25,13 @@ export interface ModelRunner extends AsyncDisposable {
   /**
    * Makes ready to generate for a batch of prompts. The caller closes the decoder.
    *
-   * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`
+   * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`, `memory`
    */
   decoder(prompts: readonly Prompt[], options: DecoderOptions): Promise<Decoder>;
   /**
    * Makes ready for several continuations of one prompt. The caller closes the tree.
    *
-   * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`
+   * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`, `memory`
    */
   tokenTree(prompt: Prompt, options: TreeOptions): Promise<TokenTree>;
   /** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
@@ -55,6 +55,8 @@ export interface RunnerSettings {
   readonly imageToken: number;
   /** Threads of one run; all cores when left out. */
   readonly threads?: number | undefined;
+  /** As in `DecodeProgram`. */
+  readonly freeMemory?: (() => number) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: LoadProgress | undefined;
 }
@@ -75,7 +77,7 @@ export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> 
  * @throws OpenFlamingoError what `loadWeights` and the runtime throw
  */
 export async function openModelRunner(options: RunnerOptions): Promise<ModelRunner> {
-  const { runtime, config, imageToken, threads, signal, programs = programsOf(config) } = options;
+  const { runtime, config, imageToken, threads, freeMemory, signal, programs = programsOf(config) } = options;
   const uses = programs.flatMap(({ weights }) => weights);
   const weights = new Map(
     options.weights ?? (await loadWeights(uses, options.checkpoints, config.language, options)),
@@ -104,7 +106,7 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
 
   const encode: ModelRunner["encode"] = (pixels, { signal } = {}) =>
     encodeImage(encoding, config, pixels, signal);
-  const program: DecodeProgram = { runtime, session: decoding, config, imageToken };
+  const program: DecodeProgram = { runtime, session: decoding, config, imageToken, freeMemory };
   let zeroImage: Promise<EncodedImage> | undefined;
   return {
     config,

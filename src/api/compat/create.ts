@@ -103,7 +103,11 @@ export async function createOnPlatform(
     async open({ flamingo, loaded, programs }, signal) {
       const stopped = { ...load, signal: signal ?? load.signal };
       const openModel = (checkpoints: ModelCheckpoints) =>
-        openOnRuntime(platform, { ...parts, checkpoints, programs }, stopped);
+        openOnRuntime(
+          platform,
+          { ...parts, name: flamingo.name, format: "fp32", others: [], checkpoints, programs },
+          stopped,
+        );
       if (loaded) return openModel({ loaded, flamingo });
       const open = checkpointOpener(platform, stopped);
       return withClosing(async (closing) => {
