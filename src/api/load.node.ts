@@ -12,10 +12,11 @@ import { requireMemoryFor } from "../machine/requireMemory.js";
 import { zoo } from "../models/zoo.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { bundledModel } from "./bundledModel.node.js";
+import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import { fetchImage } from "./fetchImage.node.js";
 import type { Flamingo } from "./flamingo.js";
 import { fetchModel, isHubName, requireReleased } from "./hubModel.node.js";
-import { loadModel } from "./load.js";
+import { openModel } from "./load.js";
 import { type LoadOptions, loadReaders } from "./loadOptions.js";
 import type { Platform } from "./platform.js";
 import { readOptions } from "./readOptions.js";
@@ -36,7 +37,14 @@ import { readOptions } from "./readOptions.js";
  *   await flamingo.close();
  * }
  */
-export async function load(model: string = bundledModel(), options: LoadOptions = {}): Promise<Flamingo> {
+export const load = async (model?: string, options?: LoadOptions): Promise<Flamingo> =>
+  createFlamingo(await openNamed(model, options));
+
+/** The same, in parts. */
+export async function openNamed(
+  model: string = bundledModel(),
+  options: LoadOptions = {},
+): Promise<FlamingoParts> {
   requireNode();
   readOptions("load", loadReaders, options);
   if (typeof model !== "string" || model === "") {
@@ -47,13 +55,13 @@ export async function load(model: string = bundledModel(), options: LoadOptions 
     );
   }
   if (!(await isHubName(model))) {
-    return loadModel(node, await readModelFolder(model, options.signal), options);
+    return openModel(node, await readModelFolder(model, options.signal), options);
   }
   const { signal, onProgress, onNotice = node.warn } = options;
   const released = requireReleased(model);
   requireFit(released.name, options);
   const hub = { settings: await readHubSettings(), preferCache: true, signal, onProgress, onNotice };
-  return loadModel(node, await fetchModel(released, hub), options);
+  return openModel(node, await fetchModel(released, hub), options);
 }
 
 /** @throws OpenFlamingoError `memory` where a released model would not fit once it is fetched */

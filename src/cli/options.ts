@@ -41,12 +41,15 @@ export interface ModelFlags {
   readonly quiet?: true;
 }
 
+export const threadsOption = (): Option =>
+  new Option("--threads <n>", "number of threads; all cores if left out").argParser(count(1));
+
 export const modelOptions = (): readonly Option[] => [
   new Option(
     "--model <name>",
     "a model's folder, or a released model's name; the one that comes with the program if left out",
   ),
-  new Option("--threads <n>", "number of threads; all cores if left out").argParser(count(1)),
+  threadsOption(),
   new Option("--backend <name>", "which backend computes: ort.ffi or ort.binding"),
   new Option("--engine <name>", "the same as --backend").hideHelp(),
   new Option("--weights <format>", "the weights' format in memory (default: fp32)").choices(weightFormats),

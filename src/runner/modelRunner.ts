@@ -5,7 +5,7 @@
 import { type FormatOf, quantize } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { gatedBlocks } from "../models/flamingo.js";
-import { type Compiled, compile } from "../onnx/compile.js";
+import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { Runtime, Session, Weight } from "../runtime/runtime.js";
 import type { DecodeProgram } from "./call.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
@@ -18,6 +18,8 @@ import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights
 export interface ModelRunner extends AsyncDisposable {
   readonly config: FlamingoConfig;
   readonly runtime: Runtime;
+  /** The weights of its two programs, as their formats have them. */
+  readonly weightUses: readonly (readonly WeightUse[])[];
   /** The memory that it computes in, by its programs' names: another program may be lent it. */
   readonly weights: ReadonlyMap<string, Weight>;
   /** @param pixels float32 (3, S, S), normalised */
@@ -111,6 +113,7 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
   return {
     config,
     runtime,
+    weightUses: programs.map((program) => program.weights),
     weights,
     encode,
     decoder: (prompts, options) =>

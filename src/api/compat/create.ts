@@ -13,8 +13,9 @@ import { type VisionConfiguration, visionConfiguration } from "../../models/conf
 import { generationConfiguration } from "../../models/generationConfiguration.js";
 import type { ModelCheckpoints } from "../../runner/weights.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
-import { checkpointOpener, imageReader, openOnRuntime, readParts } from "../load.js";
+import { checkpointOpener, imageReader, readParts } from "../load.js";
 import { type LoadOptions, loadReaders } from "../loadOptions.js";
+import { openOnRuntime } from "../openOnRuntime.js";
 import type { Platform } from "../platform.js";
 import type { ImagePart } from "../prompt.js";
 import { readJson, readOptionalJson } from "../readJson.js";
