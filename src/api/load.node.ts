@@ -5,12 +5,16 @@ import { quoted } from "../base/quoted.js";
 import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import type { OpenableModel, OpenablePrepared } from "../checkpoints/openableModel.js";
 import { readHubSettings } from "../hub/settings.node.js";
+import { requireMemoryFor } from "../machine/requireMemory.js";
+import { zoo } from "../models/zoo.js";
 import { fetchModel } from "../released/fetchModel.node.js";
 import { findPrepared } from "../released/preparedModels.node.js";
 import { isHubName, requireReleased } from "../released/releasedModels.node.js";
+import type { WeightFormat } from "../runner/weightFormats.js";
 import { bundledModel } from "./bundledModel.node.js";
+import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import type { Flamingo } from "./flamingo.js";
-import { loadModel } from "./load.js";
+import { openModel } from "./load.js";
 import { type LoadOptions, loadReaders } from "./loadOptions.js";
 import { node } from "./platform.node.js";
 import { prepareReleased } from "./prepare.node.js";
@@ -32,7 +36,14 @@ import { readOptions } from "./readOptions.js";
  *   await flamingo.close();
  * }
  */
-export async function load(model: string = bundledModel(), options: LoadOptions = {}): Promise<Flamingo> {
+export const load = async (model?: string, options?: LoadOptions): Promise<Flamingo> =>
+  createFlamingo(await openNamed(model, options));
+
+/** The same, in parts. */
+export async function openNamed(
+  model: string = bundledModel(),
+  options: LoadOptions = {},
+): Promise<FlamingoParts> {
   requireNode();
   readOptions("load", loadReaders, options);
   if (typeof model !== "string" || model === "") {
@@ -45,18 +56,19 @@ export async function load(model: string = bundledModel(), options: LoadOptions 
   const description = (await isHubName(model))
     ? await openable(model, options)
     : await readModelFolder(model, options.signal);
-  return loadModel(node, description, options);
+  return openModel(node, description, options);
 }
 
 /** A released model's prepared folder, made at first use; with float32, its files as they are. */
 async function openable(
   name: string,
-  { weights = "int4", signal, onProgress, onNotice = node.warn }: LoadOptions,
+  { weights = "int4", signal, memoryCheck, onProgress, onNotice = node.warn }: LoadOptions,
 ): Promise<OpenableModel | OpenablePrepared> {
   const model = requireReleased(name);
   const settings = await readHubSettings();
   const prepared = await findPrepared(model, settings, { weights });
   if (prepared) return readModelFolder(prepared.path, signal);
+  if (memoryCheck !== "off") requireFit(model.name, weights);
   if (weights === "fp32") {
     return fetchModel(model, { settings, preferCache: true, signal, onProgress, onNotice });
   }
@@ -65,4 +77,10 @@ async function openable(
   );
   const how = { weights, block: 128, signal, onProgress, onNotice };
   return readModelFolder((await prepareReleased(model, settings, how)).folder, signal);
+}
+
+/** @throws OpenFlamingoError `memory` where a released model would not fit once it is fetched */
+function requireFit(name: string, weights: WeightFormat): void {
+  const model = zoo.find((each) => each.name === name);
+  if (model) requireMemoryFor(node.memory(), model, weights);
 }

@@ -7,24 +7,20 @@ import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import { beside, type ModelPath } from "../checkpoints/modelPath.js";
 import { type OpenableModel, type OpenablePrepared, pathsOf } from "../checkpoints/openableModel.js";
 import { type Preprocessing, preprocess, toSquare } from "../images/index.js";
+import { lighterFormats } from "../machine/requireMemory.js";
 import { languageModel, type VisionConfiguration, visionConfiguration } from "../models/configuration.js";
 import { releasedCrossAttention } from "../models/crossAttention.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { releasedPerceiver } from "../models/perceiver.js";
 import { createFeatures } from "../runner/features.js";
-import {
-  type ModelRunner,
-  openModelRunner,
-  programsOf,
-  type RunnerOptions,
-  type WeightSource,
-} from "../runner/modelRunner.js";
+import { programsOf } from "../runner/modelRunner.js";
 import { formatsOf } from "../runner/weightFormats.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import { createClipTokenizer } from "./embed.js";
 import type { Flamingo } from "./flamingo.js";
 import type { LoadOptions } from "./loadOptions.js";
+import { type OpenModel, openOnRuntime } from "./openOnRuntime.js";
 import type { Platform } from "./platform.js";
 import { preparedWeights } from "./preparedWeights.js";
 import { readJson, readOptionalJson } from "./readJson.js";
@@ -34,11 +30,18 @@ import { readJson, readOptionalJson } from "./readJson.js";
  *
  * @throws OpenFlamingoError `model-…`, `checkpoint-…`, `tokenizer-invalid`, `weights-not-finite`, `backend`, `memory`
  */
-export async function loadModel(
+export const loadModel = async (
   platform: Platform,
   description: OpenableModel | OpenablePrepared,
   options: LoadOptions,
-): Promise<Flamingo> {
+): Promise<Flamingo> => createFlamingo(await openModel(platform, description, options));
+
+/** The same, in parts. */
+export async function openModel(
+  platform: Platform,
+  description: OpenableModel | OpenablePrepared,
+  options: LoadOptions,
+): Promise<FlamingoParts> {
   options.signal?.throwIfAborted();
   const { name, words, prompt, generation = {} } = description;
   const trained = words === "trained";
@@ -50,7 +53,7 @@ export async function loadModel(
     "prepared" in description
       ? await openPreparedModel(platform, description, configs, options)
       : await openCheckpoints(platform, description, configs, options);
-  return createFlamingo({
+  return {
     ...parts,
     ...opened,
     async clipTokenizer() {
@@ -64,7 +67,7 @@ export async function loadModel(
     prompt,
     generation,
     readImage: imageReader(platform, parts, options),
-  });
+  };
 }
 
 /** What the configuration files of a model say. */
@@ -101,7 +104,8 @@ async function openCheckpoints(
   { visual, ...parts }: Configs,
   options: LoadOptions,
 ): Promise<OpenModel & Pick<FlamingoParts, "features">> {
-  const { vision, language, flamingo } = description;
+  const { vision, language, flamingo, name, folder } = description;
+  const { weights: format = "fp32" } = options;
   const at = pathsOf(description);
   const open = checkpointOpener(platform, options);
   const model = await withClosing(async (closing) => {
@@ -110,8 +114,12 @@ async function openCheckpoints(
       language: closing(await open(at("language", language.weights))),
       flamingo: closing(await open(at("flamingo", flamingo.checkpoint))),
     };
-    const programs = programsOf(parts.config, formatsOf(options.weights ?? "fp32"));
-    return openOnRuntime(platform, { ...parts, checkpoints, programs }, options);
+    const programs = programsOf(parts.config, formatsOf(format));
+    const others = lighterFormats(format).map((format) => ({
+      ...{ format, weightsIn: "files" as const },
+      how: `openflamingo prepare ${folder} --weights ${format}`,
+    }));
+    return openOnRuntime(platform, { ...parts, name, format, others, checkpoints, programs }, options);
   });
   const openVision = () =>
     checkpointOpener(platform, { limits: options.limits })(at("vision", vision.weights));
@@ -122,7 +130,7 @@ async function openCheckpoints(
 /** A model whose weights were prepared: they are mapped where they lie. */
 async function openPreparedModel(
   platform: Platform,
-  { folder, prepared }: OpenablePrepared,
+  { folder, name, prepared }: OpenablePrepared,
   { visual, ...parts }: Configs,
   options: LoadOptions,
 ): Promise<OpenModel & Pick<FlamingoParts, "features">> {
@@ -135,7 +143,11 @@ async function openPreparedModel(
   const index = await platform.openPrepared(folder, sha256, options.signal);
   const programs = programsOf(parts.config, formatsOf(format, { block }));
   const weights = preparedWeights(programs, index, folder);
-  const model = await openOnRuntime(platform, { ...parts, weights, programs }, options);
+  const others = lighterFormats(format).map((format) => ({
+    ...{ format, weightsIn: "files" as const },
+    how: `preparing it as ${format}`,
+  }));
+  const model = await openOnRuntime(platform, { ...parts, name, format, others, weights, programs }, options);
   const openVision = () => {
     throw new OpenFlamingoError("model-unsupported", `${folder}: a prepared folder has no features yet`, {
       hint: "Embed with the folder that it was prepared from.",
@@ -221,38 +233,4 @@ export async function readParts(
     tokenizer,
     preprocessing: { size: visual.vit.imageSize, mean: visual.mean, std: visual.std },
   };
-}
-
-/** A model at work, and how to end it. */
-export interface OpenModel {
-  readonly runner: ModelRunner;
-  readonly backend: string;
-  close(): Promise<void>;
-}
-
-/** @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `backend`, `memory` */
-export async function openOnRuntime(
-  platform: Platform,
-  {
-    tokenizer,
-    ...model
-  }: Pick<ModelParts, "config" | "tokenizer"> & WeightSource & Pick<RunnerOptions, "programs">,
-  { threads, engine, backend = engine, signal, onProgress, onNotice = platform.warn }: LoadOptions,
-): Promise<OpenModel> {
-  const runtime = await platform.openRuntime(backend, onNotice);
-  try {
-    const imageToken = tokenizer.special.image;
-    const runner = await openModelRunner({
-      ...{ ...model, runtime, imageToken, threads, signal },
-      onProgress: (done, total) => onProgress?.(done, total, "loading"),
-    });
-    const close = async () => {
-      await runner.close();
-      await runtime.close();
-    };
-    return { runner, backend: `${runtime.name} ${runtime.version}`, close };
-  } catch (error) {
-    await runtime.close();
-    throw error;
-  }
 }

@@ -33,6 +33,12 @@ export interface LoadOptions {
    * the format of a prepared folder, and otherwise `fp32`.
    */
   readonly weights?: WeightFormat | undefined;
+  /**
+   * "on": a model, and a call's keys and values, that will not fit in what memory is free are rejected before anything
+   * large is read. "off": they are tried all the same, where memory is about to be freed or swap is good enough.
+   * Default: "on".
+   */
+  readonly memoryCheck?: "on" | "off" | undefined;
   /** The same as `backend`, by its earlier name. */
   readonly engine?: BackendName | undefined;
   /** How much untrusted files may cost. Default: limits that every released model and any photograph keeps. */
@@ -78,6 +84,7 @@ export const loadReaders = {
   threads: optional(integer(1, mostThreads)),
   backend: optional(oneOf<BackendName>("ort.ffi", "ort.binding")),
   weights: optional(oneOf<WeightFormat>(...weightFormats)),
+  memoryCheck: optional(oneOf<"on" | "off">("on", "off")),
   engine: optional(oneOf<BackendName>("ort.ffi", "ort.binding")),
   limits: optional(
     object({

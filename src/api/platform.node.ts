@@ -3,6 +3,7 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { readText } from "../checkpoints/file.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { openPrepared } from "../checkpoints/preparedFolder.node.js";
+import { readProcessMemory } from "../machine/memory.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { fetchImage } from "./fetchImage.node.js";
 import type { Platform } from "./platform.js";
@@ -17,6 +18,7 @@ export const node: Platform = {
   },
   openCheckpoint,
   openPrepared,
+  memory: readProcessMemory,
   warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
   async decodeImage(source, options) {

@@ -4,6 +4,7 @@ import type { OpenOptions } from "../checkpoints/limits.js";
 import type { ModelPath } from "../checkpoints/modelPath.js";
 import type { PreparedIndex } from "../checkpoints/preparedIndex.js";
 import type { ImageOptions, ImageSource, Raster } from "../images/index.js";
+import type { ProcessMemory } from "../machine/memory.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { LoadOptions } from "./loadOptions.js";
 
@@ -18,6 +19,8 @@ export interface Platform {
   /** The weights of a folder that was prepared. @throws OpenFlamingoError `model-invalid` */
   openPrepared(folder: string, sha256: string, signal: AbortSignal | undefined): Promise<PreparedIndex>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
+  /** What there is now. */
+  memory(): ProcessMemory;
   /** What notices go to unless the caller takes them. */
   warn(text: string): void;
   decodeImage(

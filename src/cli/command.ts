@@ -1,6 +1,7 @@
 /** A command with a model: loads it, answers, closes it, and reports errors and the exit code. */
 import type { Flamingo } from "../api/flamingo.js";
 import { load } from "../api/load.node.js";
+import type { LoadOptions } from "../api/loadOptions.js";
 import type { PreparedPrompt } from "../api/prompt.js";
 import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
@@ -26,16 +27,7 @@ export async function withModel(
   try {
     const answer = await prepare(terminal);
     const code = await withClosing(async (closing) => {
-      const flamingo = closing(
-        await load(flags.model, {
-          threads: flags.threads,
-          backend: flags.backend ?? flags.engine,
-          weights: flags.weights,
-          signal: terminal.signal,
-          onProgress: terminal.bytes,
-          onNotice: (text) => terminal.notice(`note: ${text}`),
-        }),
-      );
+      const flamingo = closing(await load(flags.model, loadOptionsOf(flags, terminal)));
       return answer(flamingo, terminal);
     });
     process.exitCode = terminal.stopped() ?? code;
@@ -43,6 +35,17 @@ export async function withModel(
     process.exitCode = terminal.error(error);
   }
 }
+
+/** How a command loads its model. */
+export const loadOptionsOf = (flags: ModelFlags, terminal: Terminal): LoadOptions => ({
+  threads: flags.threads,
+  backend: flags.backend ?? flags.engine,
+  weights: flags.weights,
+  memoryCheck: flags.memoryCheck,
+  signal: terminal.signal,
+  onProgress: terminal.bytes,
+  onNotice: (text) => terminal.notice(`note: ${text}`),
+});
 
 /** Does something for each image; one that cannot be read does not keep the others from it. @returns the exit code */
 export async function forEachImage(

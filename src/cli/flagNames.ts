@@ -15,8 +15,8 @@ const flagOf = (name: string): string =>
 
 /** A message or hint of an error in the command line's words. */
 export function inFlags(text: string, { code, data }: Pick<OpenFlamingoError, "code" | "data">): string {
-  if (code !== "usage") return text;
+  if (code !== "usage" && code !== "memory") return text;
   const concerned = Array.isArray(data.options) ? (data.options as readonly string[]) : [];
   const all = [...new Set([...names, ...concerned])].filter((name) => /^[a-z]\w*$/i.test(name));
-  return text.replace(new RegExp(`(?<![-\\w])(${all.join("|")})(?![\\w(])`, "g"), flagOf);
+  return text.replace(new RegExp(`(?<![-\\w/])(${all.join("|")})(?![\\w(])`, "g"), flagOf);
 }

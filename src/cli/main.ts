@@ -2,8 +2,10 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { ask } from "./ask.js";
+import { bench } from "./bench.js";
 import { caption } from "./caption.js";
 import { classify } from "./classify.js";
+import { doctor } from "./doctor.js";
 import { download } from "./download.js";
 import { embed } from "./embed.js";
 import { exitCodes } from "./exitCodes.js";
@@ -33,11 +35,23 @@ Examples:
   openflamingo embed photo.jpg
   openflamingo download openflamingo/OpenFlamingo-3B-vitl-mpt1b
   openflamingo prepare my-model --weights int4
+  openflamingo doctor
 
 Exit codes: 0 done, 1 failed inside, 2 wrong usage, 3 bad input file, 4 bad model, 5 network, 6 no memory or disk,
 130 interrupted.`,
   );
-for (const addCommand of [caption, ask, classify, generate, embed, download, models, prepare]) {
+for (const addCommand of [
+  caption,
+  ask,
+  classify,
+  generate,
+  embed,
+  download,
+  models,
+  prepare,
+  doctor,
+  bench,
+]) {
   addCommand(program);
 }
 

@@ -36,9 +36,13 @@ export interface ModelFlags {
   readonly backend?: BackendName;
   readonly engine?: BackendName;
   readonly weights?: WeightFormat;
+  readonly memoryCheck?: "on" | "off";
   readonly json?: true;
   readonly quiet?: true;
 }
+
+export const threadsOption = (): Option =>
+  new Option("--threads <n>", "number of threads; all cores if left out").argParser(count(1));
 
 export const modelOptions = (): readonly Option[] => [
   new Option(
@@ -46,13 +50,17 @@ export const modelOptions = (): readonly Option[] => [
     "a model's folder, or a released model's name, which is fetched and prepared at first use; the one that comes " +
       "with the program if left out",
   ),
-  new Option("--threads <n>", "number of threads; all cores if left out").argParser(count(1)),
+  threadsOption(),
   new Option("--backend <name>", "which backend computes: ort.ffi or ort.binding"),
   new Option("--engine <name>", "the same as --backend").hideHelp(),
   new Option(
     "--weights <format>",
     "the weights' format (default: int4 for a released model's name, for a folder the one it was prepared in, or fp32)",
   ).choices(weightFormats),
+  new Option(
+    "--memory-check <when>",
+    "off: open a model that will not fit in what memory is free (default: on)",
+  ).choices(["on", "off"]),
   new Option("--json", "one JSON object a line"),
   new Option("--quiet", "no progress and no notices"),
 ];
@@ -112,6 +120,7 @@ export function generation(flags: GenerationFlags): GenerateOptions {
     backend: _backend,
     engine: _engine,
     weights: _weights,
+    memoryCheck: _memoryCheck,
     json: _json,
     quiet: _quiet,
     ...options

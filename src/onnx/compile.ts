@@ -38,10 +38,7 @@ export interface Compiled {
 /** @throws OpenFlamingoError `internal` for an operator that has no way to ONNX */
 export function compile(graph: Graph): Compiled {
   const lowered = lower(graph);
-  const weights = [...lowered.weights].map(([name, { node, dtype, shape }]): WeightUse => {
-    const { name: tensor, from, part } = originOf(node);
-    return { name, dtype, shape: shape as readonly number[], tensor, from, part };
-  });
+  const weights = weightUses(lowered);
   const program = {
     name: graph.name,
     bytes: emit(lowered),
@@ -63,6 +60,13 @@ export function compile(graph: Graph): Compiled {
     },
   };
 }
+
+/** What a graph needs of a checkpoint; of one that is compiled, `Compiled.weights`. */
+export const weightUses = ({ weights }: Pick<Graph, "weights">): readonly WeightUse[] =>
+  [...weights].map(([name, { node, dtype, shape }]) => {
+    const { name: tensor, from, part } = originOf(node);
+    return { name, dtype, shape: shape as readonly number[], tensor, from, part };
+  });
 
 const portOf = ([name, { dtype, shape }]: readonly [string, Tensor]): Port => ({
   name,

@@ -10,6 +10,8 @@ export interface DecodeProgram {
   readonly config: FlamingoConfig;
   /** The id of `<image>`. */
   readonly imageToken: number;
+  /** How many bytes a call may still take; when left out, what the system gives. */
+  readonly freeMemory?: (() => number) | undefined;
 }
 
 /** Sizes: b rows, t new tokens of each, s images of a row, w rows whose logits are wanted. */

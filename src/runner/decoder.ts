@@ -16,7 +16,7 @@ import {
 } from "./encodedImages.js";
 import { countImageTokens, imageIndexAfter, imageIndexOf } from "./imageIndex.js";
 import { type BoundCache, createKvCache, type KvCache } from "./kvCache.js";
-import { requireCapacity, requireImages, requirePrompts } from "./promptChecks.js";
+import { requireCapacity, requireImages, requirePrompts, requireRoom } from "./promptChecks.js";
 
 /** Rows that grow by a token each at a time. */
 export interface RowDecoder {
@@ -94,7 +94,7 @@ interface Batch {
 
 /**
  * @param options.zeroImage as for `filledImages`
- * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage` for an empty prompt
+ * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `memory`, `usage` for an empty prompt
  */
 export async function createDecoder({
   prompts,
@@ -112,6 +112,7 @@ export async function createDecoder({
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   requirePrompts(prompts, imageToken);
   requireCapacity(language, longest, capacity);
+  requireRoom(program, prompts.length, longest + capacity);
 
   const images = await filledImages(prompts, zeroImage);
   const batch: Batch = {

@@ -2,6 +2,7 @@
  * The language model's keys and values of all tokens so far: for each block one piece of memory with room for the
  * whole answer, written in place. What is reserved and not yet touched costs nothing on most systems.
  */
+import { bytesOf } from "../base/dtypes.js";
 import type { LanguageModel } from "../models/language.js";
 import { type HostTensor, zeros } from "../runtime/hostTensor.js";
 import type { BoundTensor, Runtime } from "../runtime/runtime.js";
@@ -20,6 +21,13 @@ export interface KvCache {
   /** One row alone, in the same memory. To be released by the caller. */
   row(row: number): BoundCache;
 }
+
+/** Bytes of a cache. @param capacity tokens of the longest row, with what it will generate */
+export const cacheBytes = (
+  { layers, heads, headDim }: Pick<LanguageModel, "layers" | "heads" | "headDim">,
+  rows: number,
+  capacity: number,
+): number => 2 * layers * bytesOf.float32 * rows * heads * capacity * headDim;
 
 /** @param capacity tokens of the longest row, with what it will generate */
 export function createKvCache(

@@ -5,7 +5,7 @@
 import { type FormatOf, quantize } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { gatedBlocks } from "../models/flamingo.js";
-import { type Compiled, compile } from "../onnx/compile.js";
+import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { Runtime, Session, Weight } from "../runtime/runtime.js";
 import type { DecodeProgram } from "./call.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
@@ -18,6 +18,8 @@ import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights
 export interface ModelRunner extends AsyncDisposable {
   readonly config: FlamingoConfig;
   readonly runtime: Runtime;
+  /** The weights of its two programs, as their formats have them. */
+  readonly weightUses: readonly (readonly WeightUse[])[];
   /** The memory that it computes in, by its programs' names: another program may be lent it. */
   readonly weights: ReadonlyMap<string, Weight>;
   /** @param pixels float32 (3, S, S), normalised */
@@ -25,13 +27,13 @@ export interface ModelRunner extends AsyncDisposable {
   /**
    * Makes ready to generate for a batch of prompts. The caller closes the decoder.
    *
-   * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`
+   * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`, `memory`
    */
   decoder(prompts: readonly Prompt[], options: DecoderOptions): Promise<Decoder>;
   /**
    * Makes ready for several continuations of one prompt. The caller closes the tree.
    *
-   * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`
+   * @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage`, `memory`
    */
   tokenTree(prompt: Prompt, options: TreeOptions): Promise<TokenTree>;
   /** @throws OpenFlamingoError `prompt-too-long` when the model has not so many positions */
@@ -55,6 +57,8 @@ export interface RunnerSettings {
   readonly imageToken: number;
   /** Threads of one run; all cores when left out. */
   readonly threads?: number | undefined;
+  /** As in `DecodeProgram`. */
+  readonly freeMemory?: (() => number) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: LoadProgress | undefined;
 }
@@ -75,7 +79,7 @@ export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> 
  * @throws OpenFlamingoError what `loadWeights` and the runtime throw
  */
 export async function openModelRunner(options: RunnerOptions): Promise<ModelRunner> {
-  const { runtime, config, imageToken, threads, signal, programs = programsOf(config) } = options;
+  const { runtime, config, imageToken, threads, freeMemory, signal, programs = programsOf(config) } = options;
   const uses = programs.flatMap(({ weights }) => weights);
   const weights = new Map(
     options.weights ?? (await loadWeights(uses, options.checkpoints, config.language, options)),
@@ -105,11 +109,12 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
 
   const encode: ModelRunner["encode"] = (pixels, { signal } = {}) =>
     encodeImage(encoding, config, pixels, signal);
-  const program: DecodeProgram = { runtime, session: decoding, config, imageToken };
+  const program: DecodeProgram = { runtime, session: decoding, config, imageToken, freeMemory };
   let zeroImage: Promise<EncodedImage> | undefined;
   return {
     config,
     runtime,
+    weightUses: programs.map((program) => program.weights),
     weights,
     encode,
     decoder: (prompts, options) =>

@@ -1,7 +1,10 @@
 /** What the model runner asks of prompts, before it reads any. */
+import { shownSize } from "../base/bytes.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import type { LanguageModel } from "../models/language.js";
+import type { DecodeProgram } from "./call.js";
 import type { Prompt } from "./encodedImages.js";
+import { cacheBytes } from "./kvCache.js";
 
 /** @throws OpenFlamingoError `usage` for an empty prompt, `image-count` for an `<image>` without any image */
 export function requirePrompts(prompts: readonly Prompt[], imageToken: number): void {
@@ -33,5 +36,30 @@ export function requireCapacity({ contextLength }: LanguageModel, tokens: number
     "prompt-too-long",
     `the prompt has ${tokens} tokens and ${capacity} more may be generated: the model has ${contextLength} positions`,
     { hint: "Shorten the prompt, use fewer shots, or ask for fewer new tokens." },
+  );
+}
+
+/**
+ * Asked before the cache is made: the system would give the memory, and end the process when it is written to.
+ *
+ * @param positions of each row's cache
+ * @throws OpenFlamingoError `memory` when there is no room for all that the call might generate
+ */
+export function requireRoom(
+  { config: { language }, freeMemory }: Pick<DecodeProgram, "config" | "freeMemory">,
+  rows: number,
+  positions: number,
+): void {
+  const needed = cacheBytes(language, rows, positions);
+  const free = freeMemory?.() ?? Number.POSITIVE_INFINITY;
+  if (needed <= free) return;
+  const what = rows === 1 ? `${positions} tokens` : `${rows} rows of ${positions} tokens`;
+  throw new OpenFlamingoError(
+    "memory",
+    `keys and values of ${what} need ${shownSize(needed)}, ${shownSize(free)} are free`,
+    {
+      hint: "Ask for fewer new tokens, beams or answers at a time, or shorten the prompt.",
+      data: { needed, free },
+    },
   );
 }

@@ -12,7 +12,7 @@ import type { WrittenImages } from "./decoder.js";
 import { createEncodedImages, type EncodedImages, type Prompt } from "./encodedImages.js";
 import { countImageTokens, imageIndexAfter, imageIndexOf } from "./imageIndex.js";
 import { createKvCache } from "./kvCache.js";
-import { requireCapacity, requirePrompts } from "./promptChecks.js";
+import { requireCapacity, requirePrompts, requireRoom } from "./promptChecks.js";
 
 /** A token after another one. Nodes are numbered from 0 in the order in which they are added. */
 export interface TreeNode {
@@ -55,7 +55,7 @@ interface Placed {
   readonly images: number;
 }
 
-/** @throws OpenFlamingoError `prompt-too-long`, `image-count`, `usage` for an empty prompt */
+/** @throws OpenFlamingoError `prompt-too-long`, `image-count`, `memory`, `usage` for an empty prompt */
 export async function createTokenTree({
   prompt: { ids, images },
   nodes: capacity,
@@ -65,11 +65,13 @@ export async function createTokenTree({
   session,
   config,
   imageToken,
+  freeMemory,
 }: DecodeProgram & TreeOptions & { readonly prompt: Prompt }): Promise<TokenTree> {
   const { language } = config;
   const V = language.vocabulary;
   requirePrompts([{ ids, images }], imageToken);
   requireCapacity(language, ids.length, depth);
+  requireRoom({ config, freeMemory }, 1, ids.length + capacity);
 
   const cache = createKvCache(runtime, language, 1, ids.length + capacity);
   const encodedImages = createEncodedImages(runtime, config, [images]);

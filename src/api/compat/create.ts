@@ -12,8 +12,9 @@ import { generationConfiguration } from "../../models/generationConfiguration.js
 import { vitL14Configuration } from "../../models/vitL14.js";
 import type { ModelCheckpoints } from "../../runner/weights.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
-import { checkpointOpener, imageReader, openOnRuntime, readParts } from "../load.js";
+import { checkpointOpener, imageReader, readParts } from "../load.js";
 import { type LoadOptions, loadReaders } from "../loadOptions.js";
+import { openOnRuntime } from "../openOnRuntime.js";
 import type { Platform } from "../platform.js";
 import type { ImagePart } from "../prompt.js";
 import { readJson, readOptionalJson } from "../readJson.js";
@@ -94,7 +95,11 @@ export async function createOnPlatform(
     async open({ flamingo, loaded, programs }, signal) {
       const stopped = { ...load, signal: signal ?? load.signal };
       const openModel = (checkpoints: ModelCheckpoints) =>
-        openOnRuntime(platform, { ...parts, checkpoints, programs }, stopped);
+        openOnRuntime(
+          platform,
+          { ...parts, name: flamingo.name, format: "fp32", others: [], checkpoints, programs },
+          stopped,
+        );
       if (loaded) return openModel({ loaded, flamingo });
       const open = checkpointOpener(platform, stopped);
       return withClosing(async (closing) => {

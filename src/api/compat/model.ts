@@ -16,7 +16,7 @@ import { countImageTokens } from "../../runner/imageIndex.js";
 import { type ModelRunner, programsOf, tensorNames } from "../../runner/modelRunner.js";
 import type { Weight } from "../../runtime/runtime.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
-import type { OpenModel } from "../load.js";
+import type { OpenModel } from "../openOnRuntime.js";
 import { readOptions, signal } from "../readOptions.js";
 import { type Conditioning, createForward, type ForwardArguments, type ForwardResult } from "./forward.js";
 import { type GeneratedSequences, generateSequences } from "./generation.js";

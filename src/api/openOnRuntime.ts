@@ -1,0 +1,75 @@
+/** A model's weights on a runtime: what will not fit in memory is rejected before any of them is read. */
+import { type Opening, requireMemory } from "../machine/requireMemory.js";
+import type { FlamingoConfig } from "../models/flamingo.js";
+import {
+  type ModelRunner,
+  openModelRunner,
+  programsOf,
+  type RunnerOptions,
+  type WeightSource,
+} from "../runner/modelRunner.js";
+import { findWeights } from "../runner/weights.js";
+import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
+import type { LoadOptions } from "./loadOptions.js";
+import type { Platform } from "./platform.js";
+
+/** A model at work, and how to end it. */
+export interface OpenModel {
+  readonly runner: ModelRunner;
+  readonly backend: string;
+  close(): Promise<void>;
+}
+
+/** A model that is to be opened: what it is, its weights or where they are, and what else could be done with it. */
+type ModelToOpen = WeightSource &
+  Pick<Opening, "name" | "format" | "others"> & {
+    readonly config: FlamingoConfig;
+    readonly tokenizer: Pick<FlamingoTokenizer, "special">;
+    readonly programs?: RunnerOptions["programs"];
+  };
+
+/** @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `backend`, `memory` */
+export async function openOnRuntime(
+  platform: Platform,
+  { tokenizer, name, format, others, programs, ...model }: ModelToOpen,
+  options: LoadOptions,
+): Promise<OpenModel> {
+  const { threads, engine, backend = engine, signal, onProgress, onNotice = platform.warn } = options;
+  const { config, checkpoints } = model;
+  const compiled = programs ?? programsOf(config);
+  const isChecked = options.memoryCheck !== "off";
+  const runtime = await platform.openRuntime(backend, onNotice);
+  try {
+    // What is loaded already has room.
+    if (isChecked && !checkpoints?.loaded) {
+      const weights = compiled.map((program) => program.weights);
+      // A checkpoint of another model is reported as that.
+      if (checkpoints) findWeights(weights.flat(), checkpoints, config.language);
+      const weightsIn = checkpoints ? "memory" : "files";
+      const isCopying = runtime.name === "ort.binding";
+      requireMemory(platform.memory(), { name, config, weights, format, weightsIn, isCopying, others });
+    }
+    const imageToken = tokenizer.special.image;
+    let held = 0; // in the model's own buffers
+    const runner = await openModelRunner({
+      ...{ ...model, programs: compiled, runtime, imageToken, threads, signal },
+      onProgress: (done, total) => onProgress?.(done, total, "loading"),
+      ...(isChecked && { freeMemory: () => freeBeside(platform, held) }),
+    });
+    held = platform.memory().buffers;
+    const close = async () => {
+      await runner.close();
+      await runtime.close();
+    };
+    return { runner, backend: `${runtime.name} ${runtime.version}`, close };
+  } catch (error) {
+    await runtime.close();
+    throw error;
+  }
+}
+
+/** What is free, and what earlier calls have left to be collected: that is, when memory is wanted. */
+function freeBeside(platform: Platform, held: number): number {
+  const { free, buffers } = platform.memory();
+  return free + Math.max(0, buffers - held);
+}
