@@ -1,9 +1,9 @@
 /**
  * What do 3 beams cost beside greedy, for the same number of new tokens? A language model of 32 blocks, width 512 (4
  * heads of 128, as wide as the 9B's), with gated cross-attention before every fourth block and random weights; a prompt
- * of 64 tokens with one image, 64 new ones. Nothing ends a sequence, so that both write all of them.
+ * of 64 tokens with one image, 64 new ones or as many as asked for. Nothing ends a sequence, so that both write all of them.
  *
- *     npx tsx bench/beams.ts [threads] [width]
+ *     npx tsx bench/beams.ts [threads] [width] [tokens]
  */
 import { beamSearch } from "../src/generate/beams.js";
 import { greedy } from "../src/generate/greedy.js";
@@ -11,7 +11,7 @@ import { blocks32, idle, imageToken, openRandomLanguage, promptOf, runnerOn } fr
 import { median, report, reportMachine } from "./measure.js";
 
 const [threads, width] = [Number(process.argv[2] ?? 2), Number(process.argv[3] ?? 512)];
-const newTokens = 64;
+const newTokens = Number(process.argv[4] ?? 64);
 const rounds = 7;
 const config = blocks32(width, width / 128);
 const prompt = promptOf(config, 64);
@@ -73,7 +73,7 @@ async function sideBySide(runner: ReturnType<typeof runnerOn>): Promise<{ greedy
 
 reportMachine(model.runtime);
 console.log(`width ${width}, ${model.megabytes} MB of float32 weights, ${threads} threads`);
-const pairs = await sideBySide(runnerOn(model.runtime, model.session, config));
+const pairs = await sideBySide(runnerOn(model.runtime, model.sessionOf, config));
 for (const [name, way] of [
   ["greedy", "greedy"],
   ["3 beams", "beams"],
@@ -88,7 +88,7 @@ const ratio = (of: keyof Times) => pairs.map(({ greedy, beams }) => beams[of] / 
 report("3 beams / greedy, prompt and tokens", ratio("whole"), "times", 2);
 report("3 beams / greedy, a step", ratio("token"), "times", 2);
 
-const ours = await sideBySide(runnerOn(model.runtime, idle(model.session), config));
+const ours = await sideBySide(runnerOn(model.runtime, () => Promise.resolve(idle(model.session)), config));
 for (const way of ["greedy", "beams"] as const) {
   const each = ours.map((pair) => pair[way].token);
   report(`our own code above the runtime, a step, ${way}`, each, "ms", 2);

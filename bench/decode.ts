@@ -23,7 +23,9 @@ reportMachine(runtime);
 
 /** Generates `newTokens` tokens; returns milliseconds of each after the first. */
 async function generate(by: Session): Promise<number[]> {
-  const decoder = await runnerOn(runtime, by, config).decoder([prompt], { capacity: newTokens });
+  const decoder = await runnerOn(runtime, () => Promise.resolve(by), config).decoder([prompt], {
+    capacity: newTokens,
+  });
   const times: number[] = [];
   let last = performance.now();
   for await (const _ of greedy(decoder, { maxNewTokens: newTokens, endTokens: [], banned: [imageToken] })) {
@@ -43,7 +45,9 @@ console.log(`  ${(1000 / median(cached)).toFixed(0)} tokens a second`);
 // Without: the whole text so far is read again for every token.
 const whole = await timed(async () => {
   const text = { ...prompt, ids: [...prompt.ids, ...prompt.ids.slice(0, newTokens / 2)] };
-  const decoder = await runnerOn(runtime, session, config).decoder([text], { capacity: 1 });
+  const decoder = await runnerOn(runtime, () => Promise.resolve(session), config).decoder([text], {
+    capacity: 1,
+  });
   await decoder.prefill();
   decoder.close();
 }, 9);

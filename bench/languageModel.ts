@@ -7,6 +7,7 @@ import { releasedPerceiver } from "../src/models/perceiver.js";
 import { vitL14 } from "../src/models/zoo.js";
 import { type Compiled, compile } from "../src/onnx/compile.js";
 import { createDecoder } from "../src/runner/decoder.js";
+import { decodeSessions, type SessionOf } from "../src/runner/decodeSessions.js";
 import type { Prompt } from "../src/runner/encodedImages.js";
 import { decodeGraph } from "../src/runner/graphs.js";
 import type { ModelRunner } from "../src/runner/modelRunner.js";
@@ -43,6 +44,7 @@ export interface RandomLanguage extends AsyncDisposable {
   readonly compiled: Compiled;
   readonly runtime: Runtime;
   readonly session: Session;
+  readonly sessionOf: SessionOf;
   /** Of the weights, as float32. */
   readonly megabytes: number;
 }
@@ -50,12 +52,20 @@ export interface RandomLanguage extends AsyncDisposable {
 export async function openRandomLanguage(config: FlamingoConfig, threads: number): Promise<RandomLanguage> {
   const compiled = compile(decodeGraph(config));
   const runtime = await openOrtFfi();
-  const session = await runtime.load(withRandomWeights(compiled), { threads });
+  const program = withRandomWeights(compiled);
+  const session = await runtime.load(program, { threads });
+  const sessionOf = decodeSessions(runtime, config, { session, compiled }, (other) =>
+    runtime.load(
+      other.with((name) => program.weights.get(name)!),
+      { threads },
+    ),
+  );
   const bytes = compiled.weights.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
   return {
     compiled,
     runtime,
     session,
+    sessionOf,
     megabytes: Math.round(bytes / 1e6),
     [Symbol.asyncDispose]: () => runtime.close(),
   };
@@ -64,18 +74,18 @@ export async function openRandomLanguage(config: FlamingoConfig, threads: number
 /** What generation sees of a model runner. Its prompts come with their images, so that none is ever encoded. */
 export const runnerOn = (
   runtime: Runtime,
-  session: Session,
+  sessionOf: SessionOf,
   config: FlamingoConfig,
 ): Pick<ModelRunner, "decoder" | "tokenTree"> => ({
   decoder: (prompts, options) =>
     createDecoder({
-      ...{ runtime, session, config, imageToken },
+      ...{ runtime, sessionOf, config, imageToken },
       ...options,
       prompts,
       zeroImage: async () => prompts[0]!.images[0]!,
     }),
   tokenTree: (prompt, options) =>
-    createTokenTree({ runtime, session, config, imageToken, ...options, prompt }),
+    createTokenTree({ runtime, sessionOf, config, imageToken, ...options, prompt }),
 });
 
 /** A session that answers at once, without computing: what is left of the time is our own code's. */

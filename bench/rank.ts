@@ -42,7 +42,7 @@ function classNames(vocabulary: readonly string[]): readonly string[] {
 const config = blocks32(width, width / 128);
 const prompt = promptOf(config, 3);
 await using model = await openRandomLanguage(config, threads);
-const runner = runnerOn(model.runtime, model.session, config);
+const runner = runnerOn(model.runtime, model.sessionOf, config);
 
 /** Counts what the model reads. */
 const read = { runs: 0, tokens: 0 };
@@ -106,6 +106,6 @@ report(
 const differences = scores.map((score, i) => Math.abs(score - alone[i]!));
 console.log(`largest difference of a score: ${Math.max(...differences).toExponential(1)}`);
 
-const own = runnerOn(model.runtime, idle(model.session), config);
+const own = runnerOn(model.runtime, () => Promise.resolve(idle(model.session)), config);
 const ours = await milliseconds(() => rank(own, prompt, answers));
 console.log(`our own code above the runtime, at once: ${(ours / 1000).toFixed(2)} s`);

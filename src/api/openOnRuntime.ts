@@ -46,7 +46,7 @@ export async function openOnRuntime(
       // A checkpoint of another model is reported as that.
       if (checkpoints) findWeights(weights.flat(), checkpoints, config.language);
       const weightsIn = checkpoints ? "memory" : "files";
-      const isCopying = runtime.name === "ort.binding";
+      const isCopying = !runtime.sharesWeights;
       requireMemory(platform.memory(), { name, config, weights, format, weightsIn, isCopying, others });
     }
     const imageToken = tokenizer.special.image;

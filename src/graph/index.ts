@@ -26,6 +26,7 @@ export { broadcastTo, max, mean, sum } from "./ops/reduce.js";
 export { iota } from "./ops/sources.js";
 export { print } from "./print.js";
 export { rearrange, sizes } from "./rearrange.js";
+export { fewRows } from "./rewrite/fewRows.js";
 export { fold } from "./rewrite/fold.js";
 export { type FormatOf, quantize } from "./rewrite/quantize.js";
 export { moveNode, type Rule, rewrite, withoutUnused } from "./rewrite/rewrite.js";

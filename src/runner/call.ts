@@ -1,12 +1,13 @@
 /** One run of the decode graph, what a caller says of it and how that is fed; and the runs that read a prompt. */
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { type HostTensor, zeros } from "../runtime/hostTensor.js";
-import type { BoundTensor, Runtime, Session } from "../runtime/runtime.js";
+import type { BoundTensor, Runtime } from "../runtime/runtime.js";
+import type { SessionOf } from "./decodeSessions.js";
 
-/** A model's decode graph, loaded. */
+/** A model's decode program, loaded. */
 export interface DecodeProgram {
   readonly runtime: Runtime;
-  readonly session: Session;
+  readonly sessionOf: SessionOf;
   readonly config: FlamingoConfig;
   /** The id of `<image>`. */
   readonly imageToken: number;
@@ -38,7 +39,7 @@ export interface Call {
  * @param outputs the caches, as they are afterwards
  */
 export async function runDecode(
-  session: Session,
+  { sessionOf }: Pick<DecodeProgram, "sessionOf">,
   feeds: Readonly<Record<string, BoundTensor>>,
   outputs: Readonly<Record<string, BoundTensor>>,
   { ids, imageIndex, imageIds, start, wanted, logits, position, mask }: Call,
@@ -47,6 +48,7 @@ export async function runDecode(
   const b = start.length;
   const t = ids.length / b;
   const total = Math.max(...start) + t;
+  const session = await sessionOf(b * t);
   await session.run(
     {
       ...feeds,

@@ -228,7 +228,7 @@ const run = (
   call: Call,
   signal: AbortSignal | undefined,
 ): Promise<void> =>
-  runDecode(program.session, { ...encodedImages.feeds, ...bound.feeds }, bound.outputs, call, signal);
+  runDecode(program, { ...encodedImages.feeds, ...bound.feeds }, bound.outputs, call, signal);
 
 /** The rows of (rows, V), in the same memory. */
 function rowsOf({ shape, data }: HostTensor<"float32">): readonly Float32Array[] {

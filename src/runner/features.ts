@@ -6,6 +6,7 @@
  * Sizes: S pixels a side, t tokens, f width of the features.
  */
 import { withClosing } from "../base/dispose.js";
+import { onFirstUse } from "../base/onFirstUse.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import type { Graph } from "../graph/index.js";
 import type { VisionConfiguration } from "../models/configuration.js";
@@ -75,17 +76,5 @@ export function createFeatures(
       run(images, { pixels: { dtype: "float32", shape: [1, 3, imageSize, imageSize], data } }, signal),
     ofText: (ids, { signal } = {}) =>
       run(texts, { ids: { dtype: "int32", shape: [1, ids.length], data: Int32Array.from(ids) } }, signal),
-  };
-}
-
-/** Makes something when it is first asked for, and again where that failed. */
-function onFirstUse<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = undefined;
-      throw error;
-    });
-    return made;
   };
 }

@@ -9,6 +9,7 @@ import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { Runtime, Session, Weight } from "../runtime/runtime.js";
 import type { DecodeProgram } from "./call.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
+import { decodeSessions } from "./decodeSessions.js";
 import type { EncodedImage, Prompt } from "./encodedImages.js";
 import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
 import { requireCapacity } from "./promptChecks.js";
@@ -85,16 +86,13 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
     options.weights ?? (await loadWeights(uses, options.checkpoints, config.language, options)),
   );
 
+  const load = (program: Compiled, signal?: AbortSignal): Promise<Session> =>
+    runtime.load(
+      program.with((name) => weights.get(name)!),
+      { ...(threads !== undefined && { threads }), signal },
+    );
   // Side by side: making a session takes one core.
-  const loads = await Promise.allSettled(
-    programs.map((program) => {
-      const options = { ...(threads !== undefined && { threads }), signal };
-      return runtime.load(
-        program.with((name) => weights.get(name)!),
-        options,
-      );
-    }),
-  );
+  const loads = await Promise.allSettled(programs.map((program) => load(program, signal)));
   const sessions = loads.flatMap((load) => (load.status === "fulfilled" ? [load.value] : []));
   const close = async () => {
     for (const session of sessions) await session.close();
@@ -109,7 +107,13 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
 
   const encode: ModelRunner["encode"] = (pixels, { signal } = {}) =>
     encodeImage(encoding, config, pixels, signal);
-  const program: DecodeProgram = { runtime, session: decoding, config, imageToken, freeMemory };
+  const plain = { session: decoding, compiled: programs[1]! };
+  const sessionOf = decodeSessions(runtime, config, plain, async (program) => {
+    const session = await load(program);
+    sessions.push(session);
+    return session;
+  });
+  const program: DecodeProgram = { runtime, sessionOf, config, imageToken, freeMemory };
   let zeroImage: Promise<EncodedImage> | undefined;
   return {
     config,

@@ -62,7 +62,7 @@ export async function createTokenTree({
   depth,
   writtenImages = "add",
   runtime,
-  session,
+  sessionOf,
   config,
   imageToken,
   freeMemory,
@@ -79,7 +79,7 @@ export async function createTokenTree({
   let nodes: Placed[] = [];
 
   const run = (call: Call, signal: AbortSignal | undefined) =>
-    runDecode(session, { ...encodedImages.feeds, ...cache.all.feeds }, cache.all.outputs, call, signal);
+    runDecode({ sessionOf }, { ...encodedImages.feeds, ...cache.all.feeds }, cache.all.outputs, call, signal);
 
   function place(children: readonly TreeNode[]): void {
     const restarts = writtenImages === "restart" && children.some(({ token }) => token === imageToken);

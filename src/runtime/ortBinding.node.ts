@@ -46,6 +46,7 @@ export async function openOrtBinding(): Promise<Runtime> {
 
 class BindingRuntime implements Runtime {
   readonly name = "ort.binding";
+  readonly sharesWeights = false;
   readonly version: string;
   readonly #calls: BindingCalls;
   readonly #sessions = new Set<BindingSession>();

@@ -35,6 +35,7 @@ export async function openOrtFfi({ library = findOrtLibrary() } = {}): Promise<R
 
 class OrtRuntime implements Runtime {
   readonly name = "ort.ffi";
+  readonly sharesWeights = true;
   readonly version: string;
   readonly #api: OrtApi;
   readonly #sessions = new Set<OrtSession>();

@@ -140,6 +140,8 @@ export interface Runtime {
   readonly name: string;
   /** The backend's own version, e.g. `1.30.0`. */
   readonly version: string;
+  /** Whether sessions compute in the weights that they are given, or each in a copy of its own. */
+  readonly sharesWeights: boolean;
   /**
    * @throws OpenFlamingoError "backend" or "memory" when the backend rejects it; "usage" for an impossible number of
    *   threads and for weights in memory that may be gone; "closed"; `signal.reason` when stopped

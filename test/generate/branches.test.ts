@@ -23,6 +23,7 @@ const prompt: Prompt = { ids: [90, 3, 1, 4, 90, 1, 5], images: [image(1), image(
 
 let runtime: Runtime;
 let session: Session;
+const sessionOf = () => Promise.resolve(session);
 beforeAll(async () => {
   runtime = await openOrtFfi();
   session = await runtime.load(withRandomWeights(compile(decodeGraph(config)), 0.3));
@@ -31,7 +32,7 @@ afterAll(() => runtime.close());
 
 const asBatch = (writtenImages: WrittenImages): Promise<RowDecoder> =>
   createDecoder({
-    ...{ runtime, session, config, imageToken, writtenImages, capacity: maxNewTokens },
+    ...{ runtime, sessionOf, config, imageToken, writtenImages, capacity: maxNewTokens },
     prompts: Array.from({ length: rows }, () => prompt),
     zeroImage: async () => image(0),
   });
@@ -39,7 +40,7 @@ const asBranches = (writtenImages: WrittenImages): Promise<RowDecoder> =>
   openBranches(
     {
       tokenTree: (of, options) =>
-        createTokenTree({ runtime, session, config, imageToken, prompt: of, ...options }),
+        createTokenTree({ runtime, sessionOf, config, imageToken, prompt: of, ...options }),
     },
     prompt,
     rows,

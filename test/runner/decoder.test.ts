@@ -18,6 +18,7 @@ const text = (length: number, seed: number) =>
 
 let runtime: Runtime;
 let session: Session;
+const sessionOf = () => Promise.resolve(session);
 beforeAll(async () => {
   runtime = await openOrtFfi();
   session = await runtime.load(withRandomWeights(compile(decodeGraph(config)), 0.3));
@@ -25,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => runtime.close());
 
 const open = (prompts: readonly Prompt[], capacity = 0) =>
-  createDecoder({ runtime, session, config, imageToken, prompts, capacity, zeroImage });
+  createDecoder({ runtime, sessionOf, config, imageToken, prompts, capacity, zeroImage });
 
 describe("which image a token sees", () => {
   test.each([
@@ -134,7 +135,7 @@ test("what a batch binds is released when it is closed, also after a prompt that
   };
   const counting = Object.assign(Object.create(runtime) as Runtime, { bind });
   const prompts = [1, 2].map((seed) => ({ ids: [90, ...text(30, seed)], images: [image(seed)] }));
-  const options = { runtime: counting, session, config, imageToken, prompts, capacity: 1, zeroImage };
+  const options = { runtime: counting, sessionOf, config, imageToken, prompts, capacity: 1, zeroImage };
   for (const signal of [undefined, AbortSignal.abort(new Error("enough"))]) {
     const batch = await createDecoder(options);
     const open = bound.size;

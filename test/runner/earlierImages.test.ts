@@ -36,7 +36,7 @@ test.each([false, true])(
     const crossAttention = { ...config.crossAttention, onlyImmediate };
     const inMode: FlamingoConfig = { ...config, language, crossAttention };
     const session = await runtime.load(withRandomWeights(compile(decodeGraph(inMode)), 0.3));
-    const runner = runnerOn(runtime, session, inMode);
+    const runner = runnerOn(runtime, () => Promise.resolve(session), inMode);
 
     const reader = await runner.decoder([{ ids, images }], { capacity: 0 });
     const [all] = await reader.logits();

@@ -19,6 +19,7 @@ const prompt: Prompt = {
 
 let runtime: Runtime;
 let session: Session;
+const sessionOf = () => Promise.resolve(session);
 beforeAll(async () => {
   runtime = await openOrtFfi();
   session = await runtime.load(withRandomWeights(compile(decodeGraph(config)), 0.3));
@@ -26,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => runtime.close());
 
 const open = (of: Prompt, options: TreeOptions) =>
-  createTokenTree({ runtime, session, config, imageToken, prompt: of, ...options });
+  createTokenTree({ runtime, sessionOf, config, imageToken, prompt: of, ...options });
 
 /** The logits after the prompt and further tokens, read as one text. */
 async function alone(tokens: readonly number[]): Promise<Float32Array> {
@@ -34,7 +35,7 @@ async function alone(tokens: readonly number[]): Promise<Float32Array> {
   const zeroImage = async () => image(0);
   const prompts = [whole];
   const decoder = await createDecoder({
-    ...{ runtime, session, config, imageToken },
+    ...{ runtime, sessionOf, config, imageToken },
     ...{ prompts, capacity: 0, zeroImage },
   });
   const [logits] = await decoder.prefill();

@@ -256,6 +256,7 @@ describe("the self-test", () => {
     const wrong: Runtime = {
       name: "wrong",
       version: "0.1.0",
+      sharesWeights: true,
       bind: (tensor) => runtime.bind(tensor),
       close: () => Promise.resolve(),
       [Symbol.asyncDispose]: () => Promise.resolve(),
