@@ -1,10 +1,10 @@
 /**
- * Runs every product with a weight in blocks once, beside the same product in float32, before the weight is written: a
+ * Runs every product with a weight in few bits once, beside the same product in float32, before the weight is written: a
  * kernel that computes nonsense on this machine is found here, and not in an answer.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { randomStream } from "../base/random.js";
-import { createGraph, input, output, quantizedLinear, weightParts } from "../graph/index.js";
+import { createGraph, input, linear, output, quantize, weight } from "../graph/index.js";
 import { compile } from "../onnx/compile.js";
 import type { ReadTensor } from "../runner/weights.js";
 import type { Runtime } from "../runtime/runtime.js";
@@ -28,11 +28,11 @@ export async function productError(
   const [use] = made.find(([{ part }]) => part) ?? [];
   if (!use?.part) return undefined;
   const [n, k] = use.from as [number, number];
-  const { bits, block } = use.part;
-  const graph = createGraph(`product with ${use.tensor}`);
-  const parts = weightParts(graph, use.tensor, [n, k], { bits, block });
-  const x = input(graph, "x", "float32", ["rows", k]);
-  output(graph, "y", quantizedLinear(x, parts.values, parts.scales, { bits, block, exact: false }));
+  const { part } = use;
+  const plain = createGraph(`product with ${use.tensor}`);
+  const x = input(plain, "x", "float32", ["rows", k]);
+  output(plain, "y", linear(x, weight(plain, use.tensor, [n, k]), undefined));
+  const graph = quantize(plain, () => ({ ...part, exact: false }));
   const byName = new Map(made.map(([{ name }, weight]) => [name, weight]));
   const random = randomStream(0, use.tensor);
   const numbers = Float32Array.from({ length: rows * k }, (_, i) => random.normal(i));
@@ -40,8 +40,8 @@ export async function productError(
   try {
     const { y } = await session.run({ x: { dtype: "float32", shape: [rows, k], data: numbers } });
     const error = differenceOf(y!.data as Float32Array, numbers, exact, [n, k]);
-    if (error < limits[bits]) return error;
-    const what = `a product with ${use.tensor} in ${bits} bits is off by ${error.toPrecision(2)} of its size`;
+    if (error < limits[part.bits]) return error;
+    const what = `a product with ${use.tensor} in ${part.bits} bits is off by ${error.toPrecision(2)} of its size`;
     throw new OpenFlamingoError("backend", `${what} on this machine`, {
       hint: "Take --weights fp32, or another --backend.",
     });

@@ -9,11 +9,13 @@ import { bug, OpenFlamingoError } from "../base/errors.js";
 import { randomStream } from "../base/random.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
+import { isInRows } from "../graph/index.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import { isInFile, type Weight } from "../runtime/runtime.js";
 import { type Blocks, quantizeMatrix } from "./quantize.js";
+import { quantizeRows, type Rows } from "./quantizeRows.js";
 
 /** Where the weights of a Flamingo come from: its three files, or folders of files; or a model in memory and a file. */
 export type ModelCheckpoints = CheckpointFiles | LoadedAndFile;
@@ -104,14 +106,15 @@ export async function* eachTensor(
 
 /** A tensor's numbers as its uses want them, each format made once. */
 function formatsFor(values: Float32Array, shape: readonly number[]): (use: WeightUse) => HostTensor {
-  const made = new Map<string, Blocks>();
+  const made = new Map<string, Blocks | Rows>();
+  const matrix = shape as [number, number];
   return ({ dtype, shape: wanted, part }) => {
     if (!part) return { dtype: "float32", shape: wanted, data: values };
-    const { bits, block } = part;
-    const key = `${bits} ${block}`;
-    const blocks = made.get(key) ?? quantizeMatrix(values, shape as [number, number], { bits, block });
-    made.set(key, blocks);
-    return { dtype, shape: wanted, data: blocks[part.part] } as HostTensor;
+    const key = `${part.bits} ${part.block}`;
+    const parts =
+      made.get(key) ?? (isInRows(part) ? quantizeRows(values, matrix) : quantizeMatrix(values, matrix, part));
+    made.set(key, parts);
+    return { dtype, shape: wanted, data: parts[part.part] } as HostTensor;
   };
 }
 
