@@ -6,6 +6,7 @@ import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { integer, optional } from "../base/fields.js";
 import { diskError } from "../base/wholeFile.node.js";
+import { preparedVersion } from "../checkpoints/modelFolder.js";
 import { type ModelFolder, readModelFolder, requireCheckpoints } from "../checkpoints/modelFolder.node.js";
 import { byteLengthOf, dataFile, indexFile, showPreparedIndex } from "../checkpoints/preparedIndex.js";
 import { withLock } from "../hub/lock.node.js";
@@ -13,6 +14,8 @@ import type { WeightUse } from "../onnx/compile.js";
 import { productError } from "../prepare/checkProducts.js";
 import { journalFile } from "../prepare/journal.node.js";
 import { writeWeights } from "../prepare/writeWeights.node.js";
+import { type FoundUses, findFeatures } from "../runner/clipTowers.js";
+import { featureProgram } from "../runner/features.js";
 import { programsOf } from "../runner/modelRunner.js";
 import { formatsOf, type WeightFormat } from "../runner/weightFormats.js";
 import { findWeights, type LoadProgress, type ReadTensor } from "../runner/weights.js";
@@ -94,10 +97,9 @@ async function write(
   to: string,
   { weights = "int4", block = 128, signal, onProgress }: PrepareOptions,
 ): Promise<Omit<Prepared, "folder">> {
-  const { config } = await readConfigs(node, description, signal);
-  const programs = programsOf(config, formatsOf(weights, { block }));
-  const uses = programs.flatMap((program) => program.weights);
-  await requireSpace(to, uses);
+  const { config, visual } = await readConfigs(node, description, signal);
+  const formatOf = formatsOf(weights, { block });
+  const programs = programsOf(config, formatOf);
   const errors = new Map<string, number>();
   return withClosing(async (closing) => {
     const open = checkpointOpener(node, { signal, limits: undefined });
@@ -107,13 +109,22 @@ async function write(
       language: await opened(description.language.weights),
       flamingo: await opened(description.flamingo.checkpoint),
     };
-    const found = findWeights(uses, checkpoints, config.language);
+    const ofGeneration = programs.flatMap((program) => program.weights);
+    const parts: readonly FoundUses[] = [
+      { uses: ofGeneration, found: findWeights(ofGeneration, checkpoints, config.language) },
+      ...(["vision", "text"] as const).map((tower) =>
+        findFeatures(tower, () => featureProgram(tower, visual, formatOf), checkpoints.vision),
+      ),
+    ];
+    const uses = [...new Map(parts.flatMap((part) => part.uses.map((use) => [use.name, use]))).values()];
+    const found = new Map(parts.flatMap((part) => [...part.found]));
+    await requireSpace(to, uses);
     const runtime = closing(await node.openRuntime(undefined, undefined));
     const check = async (read: ReadTensor) => {
       const error = await productError(runtime, read);
       if (error !== undefined) errors.set(read.tensor, error);
     };
-    const key = await keyOf(description, { weights, block });
+    const key = await keyOf(description, { version: preparedVersion, weights, block });
     const index = await writeWeights(to, uses, found, { key, check, signal, onProgress });
     await writeRest(description, to, { weights, block, index: showPreparedIndex(index) });
     return { bytes: index.bytes, errors };
@@ -184,7 +195,7 @@ async function writeRest(
   const json = {
     ...{ format: "openflamingo-model", version: 1, ...description, ...files },
     flamingo: { crossAttentionEvery: flamingo.crossAttentionEvery },
-    prepared: { version: 1, weights, block, sha256 },
+    prepared: { version: preparedVersion, weights, block, sha256 },
   };
   await writeFile(join(to, "openflamingo.json"), `${JSON.stringify(json, null, 2)}\n`);
 }
