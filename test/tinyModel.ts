@@ -3,12 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readModelFolder, requireCheckpoints } from "../src/checkpoints/modelFolder.node.js";
 import { openCheckpoint } from "../src/checkpoints/openCheckpoint.node.js";
+import type { FormatOf } from "../src/graph/index.js";
 import { languageModel, visionConfiguration } from "../src/models/configuration.js";
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import type { FlamingoConfig } from "../src/models/flamingo.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
 import type { EncodedImage } from "../src/runner/encodedImages.js";
-import { type ModelRunner, openModelRunner } from "../src/runner/modelRunner.js";
+import { type ModelRunner, openModelRunner, programsOf } from "../src/runner/modelRunner.js";
 import type { ModelCheckpoints } from "../src/runner/weights.js";
 import { openOrtBinding } from "../src/runtime/ortBinding.node.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
@@ -71,7 +72,8 @@ export interface GoldenModel {
   /** Its configuration and its files, to be closed by the caller. */
   model(): Promise<{ config: FlamingoConfig; checkpoints: ModelCheckpoints; close(): Promise<void> }>;
   openRuntime(): Promise<Runtime>;
-  open(): Promise<TinyModel>;
+  /** @param formatOf the formats of its matrices; float32 when left out */
+  open(formatOf?: FormatOf): Promise<TinyModel>;
 }
 
 /** @param name of its folder: `tiny-openflamingo-4b` */
@@ -111,10 +113,13 @@ export function tinyModel(name: string, on: BackendName = "ort.ffi"): GoldenMode
   };
 
   const openRuntime = runtimes[on];
-  const open: GoldenModel["open"] = async () => {
+  const open: GoldenModel["open"] = async (formatOf) => {
     const { config, checkpoints, close } = await model();
     const runtime = await openRuntime();
-    const runner = await openModelRunner({ runtime, config, checkpoints, imageToken: ids.image });
+    const runner = await openModelRunner({
+      ...{ runtime, config, checkpoints, imageToken: ids.image },
+      programs: programsOf(config, formatOf),
+    });
     await close();
     const inputs = await goldenTensors("inputs.safetensors");
     const encoded = new Map<string, Promise<EncodedImage>>();

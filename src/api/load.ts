@@ -12,7 +12,9 @@ import { languageModel, type VisionConfiguration, visionConfiguration } from "..
 import { releasedCrossAttention } from "../models/crossAttention.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { releasedPerceiver } from "../models/perceiver.js";
-import { createFeatures } from "../runner/features.js";
+import { liveName } from "../runner/clipNames.js";
+import { loadTower } from "../runner/clipTowers.js";
+import { createFeatures, type TowerWeights } from "../runner/features.js";
 import { programsOf } from "../runner/modelRunner.js";
 import { formatsOf } from "../runner/weightFormats.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
@@ -22,7 +24,7 @@ import type { Flamingo } from "./flamingo.js";
 import type { LoadOptions } from "./loadOptions.js";
 import { type OpenModel, openOnRuntime } from "./openOnRuntime.js";
 import type { Platform } from "./platform.js";
-import { preparedWeights } from "./preparedWeights.js";
+import { preparedWeights, requireTower } from "./preparedWeights.js";
 import { readJson, readOptionalJson } from "./readJson.js";
 
 /**
@@ -108,23 +110,29 @@ async function openCheckpoints(
   const { weights: format = "fp32" } = options;
   const at = pathsOf(description);
   const open = checkpointOpener(platform, options);
+  const formatOf = formatsOf(format);
   const model = await withClosing(async (closing) => {
     const checkpoints = {
       vision: closing(await open(at("vision", vision.weights))),
       language: closing(await open(at("language", language.weights))),
       flamingo: closing(await open(at("flamingo", flamingo.checkpoint))),
     };
-    const programs = programsOf(parts.config, formatsOf(format));
+    const programs = programsOf(parts.config, formatOf);
     const others = lighterFormats(format).map((format) => ({
       ...{ format, weightsIn: "files" as const },
       how: `openflamingo prepare ${folder} --weights ${format}`,
     }));
     return openOnRuntime(platform, { ...parts, name, format, others, checkpoints, programs }, options);
   });
-  const openVision = () =>
-    checkpointOpener(platform, { limits: options.limits })(at("vision", vision.weights));
+  const weightsOf: TowerWeights = (tower, uses) =>
+    withClosing(async (closing) => {
+      const opener = checkpointOpener(platform, { limits: options.limits });
+      const checkpoint = closing(await opener(at("vision", vision.weights)));
+      return loadTower(tower, uses, checkpoint, model.runner.weights);
+    });
   const { threads } = options;
-  return { ...model, features: createFeatures(model.runner, visual, openVision, { threads }) };
+  const features = createFeatures(model.runner.runtime, visual, weightsOf, { formatOf, threads });
+  return { ...model, features };
 }
 
 /** A model whose weights were prepared: they are mapped where they lie. */
@@ -141,19 +149,25 @@ async function openPreparedModel(
     });
   }
   const index = await platform.openPrepared(folder, sha256, options.signal);
-  const programs = programsOf(parts.config, formatsOf(format, { block }));
-  const weights = preparedWeights(programs, index, folder);
+  const formatOf = formatsOf(format, { block });
+  const programs = programsOf(parts.config, formatOf);
+  const weights = preparedWeights(
+    programs.flatMap((program) => program.weights),
+    index,
+    folder,
+  );
   const others = lighterFormats(format).map((format) => ({
     ...{ format, weightsIn: "files" as const },
     how: `preparing it as ${format}`,
   }));
   const model = await openOnRuntime(platform, { ...parts, name, format, others, weights, programs }, options);
-  const openVision = () => {
-    throw new OpenFlamingoError("model-unsupported", `${folder}: a prepared folder has no features yet`, {
-      hint: "Embed with the folder that it was prepared from.",
-    });
+  const weightsOf: TowerWeights = async (tower, uses) => {
+    requireTower(tower, uses, index, folder);
+    return preparedWeights(uses, index, folder, liveName);
   };
-  return { ...model, features: createFeatures(model.runner, visual, async () => openVision()) };
+  const { threads } = options;
+  const features = createFeatures(model.runner.runtime, visual, weightsOf, { formatOf, threads });
+  return { ...model, features };
 }
 
 /** What opens the checkpoints of a model. */

@@ -111,8 +111,7 @@ const asItIs = async (folder: string): Promise<Prepared> => {
 
 async function writeModel(folder: string, model: OpenableModel, how: How): Promise<Written | undefined> {
   const { weights, block, signal, onProgress, onNotice } = how;
-  const { config } = await readConfigs(node, model, signal);
-  return writeFolder(folder, model, config, {
+  return writeFolder(folder, model, await readConfigs(node, model, signal), {
     ...{ weights, block, signal },
     onProgress: (done, total) => onProgress?.(done, total, "preparing"),
     onWaiting: () => onNotice(`waiting for another process that prepares ${model.name}`),

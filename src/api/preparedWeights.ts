@@ -2,18 +2,23 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import { quoted } from "../base/quoted.js";
 import { dataFile, type PreparedIndex } from "../checkpoints/preparedIndex.js";
-import type { Compiled } from "../onnx/compile.js";
+import type { WeightUse } from "../onnx/compile.js";
+import { liveName, type Tower } from "../runner/clipNames.js";
 import type { Weight } from "../runtime/runtime.js";
 
-/** @throws OpenFlamingoError `model-invalid` where one is missing or of another form */
+/**
+ * @param nameOf what the folder calls a weight
+ * @throws OpenFlamingoError `model-invalid` where one is missing or of another form
+ */
 export function preparedWeights(
-  programs: readonly Compiled[],
+  uses: readonly WeightUse[],
   { tensors }: PreparedIndex,
   folder: string,
+  nameOf = (name: string) => name,
 ): ReadonlyMap<string, Weight> {
   const weights = new Map<string, Weight>();
-  for (const { name, dtype, shape } of programs.flatMap((program) => program.weights)) {
-    const found = tensors.get(name);
+  for (const { name, dtype, shape } of uses) {
+    const found = tensors.get(nameOf(name));
     if (found?.dtype !== dtype || found.shape.join() !== shape.join()) {
       const given = found ? `${found.dtype} [${found.shape}]` : "not there";
       const what = `${folder}: ${quoted(name)} should be ${dtype} [${shape}] and is ${given}`;
@@ -24,4 +29,18 @@ export function preparedWeights(
     weights.set(name, { dtype, shape, folder, file: dataFile, offset: found.offset });
   }
   return weights;
+}
+
+/** @throws OpenFlamingoError `model-unsupported` where the folder was prepared without this tower of CLIP */
+export function requireTower(
+  tower: Tower,
+  uses: readonly WeightUse[],
+  { tensors }: PreparedIndex,
+  folder: string,
+): void {
+  if (uses.every(({ name }) => tensors.has(liveName(name)))) return;
+  const what = `${folder}: was prepared from a checkpoint without the whole of CLIP's ${tower} tower`;
+  throw new OpenFlamingoError("model-unsupported", what, {
+    hint: "Prepare the model again, with CLIP as open_clip and OpenAI publish it.",
+  });
 }

@@ -40,13 +40,16 @@ export interface ModelDescription {
     | undefined;
 }
 
+/** Of what `openflamingo prepare` writes: 2 has the vision encoder in rows, and CLIP's features. */
+export const preparedVersion = 2;
+
 /** A folder that `openflamingo prepare` made: in place of checkpoints it has weights as the backend wants them. */
 export interface PreparedDescription extends Omit<ModelDescription, "vision" | "language" | "flamingo"> {
   readonly vision: { readonly config: string };
   readonly language: { readonly config: string; readonly tokenizer: string };
   readonly flamingo: { readonly crossAttentionEvery: number };
   readonly prepared: {
-    readonly version: 1;
+    readonly version: typeof preparedVersion;
     readonly weights: "fp32" | "int8" | "int4";
     /** How many numbers share a scale. */
     readonly block: number;
@@ -88,7 +91,7 @@ const preparedKeys = {
   language: object({ config: path, tokenizer: path }),
   flamingo: object({ crossAttentionEvery }),
   prepared: object({
-    version: oneOf(1),
+    version: oneOf(preparedVersion),
     weights: oneOf("fp32", "int8", "int4"),
     block: integer(16, 256),
     sha256: text,
@@ -108,10 +111,9 @@ export function parseModelDescription(json: string, name: string): ModelDescript
     new OpenFlamingoError("model-invalid", `${name}: ${what}`, { hint, cause });
   const value = parseJsonObject(json, invalid);
   const { version } = value;
-  const unsupported = (what: string) =>
-    new OpenFlamingoError("model-unsupported", `${name}: ${what}`, {
-      hint: "A newer version of this program may read it: npm install openflamingo@latest.",
-    });
+  const newer = "A newer version of this program may read it: npm install openflamingo@latest.";
+  const unsupported = (what: string, hint = newer) =>
+    new OpenFlamingoError("model-unsupported", `${name}: ${what}`, { hint });
   if (Number.isInteger(version) && version !== 1) {
     throw unsupported(`is of version ${version}; this program reads version 1`);
   }
@@ -119,8 +121,10 @@ export function parseModelDescription(json: string, name: string): ModelDescript
   if ("prepared" in value) {
     const { prepared } = value;
     const of = isObject(prepared) ? prepared.version : undefined;
-    if (Number.isInteger(of) && of !== 1) {
-      throw unsupported(`was prepared in version ${of}; this program reads version 1`);
+    if (Number.isInteger(of) && of !== preparedVersion) {
+      const what = `was prepared in version ${of}; this program reads version ${preparedVersion}`;
+      const isOlder = (of as number) < preparedVersion;
+      throw unsupported(what, isOlder ? "Prepare the model again, with this version." : newer);
     }
     const { format: _, version: __, ...description } = readFields(object(preparedKeys), value, fail);
     return description;

@@ -10,7 +10,15 @@
 
 export { instructionOf, type OnnxAttribute } from "./backendNode.js";
 export { bytesOfConstant, constant } from "./constant.js";
-export { type BlockFormat, partShapes, type WeightPart } from "./format.js";
+export {
+  type BlockFormat,
+  isInRows,
+  partShapes,
+  partTypes,
+  type QuantizedFormat,
+  type RowFormat,
+  type WeightPart,
+} from "./format.js";
 export { grad } from "./grad.js";
 export type { Operand, Operator } from "./op.js";
 export * from "./ops/activation.js";
@@ -23,6 +31,7 @@ export * from "./ops/linear.js";
 export { layerNorm, logSoftmax, softmax } from "./ops/normalize.js";
 export { dequantize, quantizedGather, quantizedLinear } from "./ops/quantized.js";
 export { broadcastTo, max, mean, sum } from "./ops/reduce.js";
+export { rowQuantizedLinear } from "./ops/rowQuantized.js";
 export { iota } from "./ops/sources.js";
 export { print } from "./print.js";
 export { rearrange, sizes } from "./rearrange.js";

@@ -6,7 +6,7 @@
 
 import type { DType } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { type BlockFormat, partShapes, type WeightPart } from "./format.js";
+import { partTypes, type QuantizedFormat, type WeightPart } from "./format.js";
 import { type Dim, namedSize, type Shape, sameShape, showDim, showShape, signOf } from "./size.js";
 
 export interface TensorType {
@@ -197,20 +197,21 @@ export function weight(
   return declare(graph, graph.weights, weightOp, called, { dtype, shape, name, from });
 }
 
-/** The two parts of a tensor (n, k) of the checkpoint that is kept in blocks. */
+/** The two parts of a tensor (n, k) of the checkpoint that is kept in few bits. */
 export function weightParts(
   graph: Graph,
   name: string,
   from: readonly [number, number],
-  { bits, block }: BlockFormat,
+  { bits, block }: QuantizedFormat,
 ): { readonly values: Tensor; readonly scales: Tensor } {
-  const shapes = partShapes({ bits, block }, from);
-  const part = (part: WeightPart["part"], dtype: DType) =>
+  const format = { bits, block } as QuantizedFormat;
+  const types = partTypes(format, from);
+  const part = (part: WeightPart["part"]) =>
     declare(graph, graph.weights, weightOp, `${name}:${part}`, {
-      ...{ dtype, shape: shapes[part], name, from },
-      part: { bits, block, part } satisfies WeightPart,
+      ...types[part],
+      ...{ name, from, part: { ...format, part } satisfies WeightPart },
     });
-  return { values: part("values", "uint8"), scales: part("scales", "float32") };
+  return { values: part("values"), scales: part("scales") };
 }
 
 /** What a weight is in the checkpoint, and which part of it. */

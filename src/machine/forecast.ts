@@ -6,7 +6,7 @@
  */
 import { elementCount } from "../base/dtypes.js";
 import { byteLengthOf } from "../checkpoints/preparedIndex.js";
-import { type BlockFormat, type FormatOf, partShapes } from "../graph/index.js";
+import { type FormatOf, partTypes, type QuantizedFormat } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
@@ -122,14 +122,14 @@ export const inFormat = (programs: ProgramWeights, formatOf: FormatOf | undefine
 type Matrix = readonly [number, number];
 const isMatrix = (shape: readonly number[]): shape is Matrix => shape.length === 2;
 
-const partsOf = (use: WeightUse, matrix: Matrix, { bits, block }: BlockFormat): readonly WeightUse[] =>
-  (["values", "scales"] as const).map((part) => ({
+const partsOf = (use: WeightUse, matrix: Matrix, { bits, block }: QuantizedFormat): readonly WeightUse[] => {
+  const format = { bits, block } as QuantizedFormat;
+  const types = partTypes(format, matrix);
+  return (["values", "scales"] as const).map((part) => ({
     ...use,
-    name: `${use.name}:${part}`,
-    dtype: part === "values" ? "uint8" : "float32",
-    shape: partShapes({ bits, block }, matrix)[part],
-    part: { bits, block, part },
+    ...{ name: `${use.name}:${part}`, ...types[part], part: { ...format, part } },
   }));
+};
 
 /** Fourteen times the widest tensor of a block of the vision encoder. */
 function imageWorkspace({ vision }: FlamingoConfig): number {

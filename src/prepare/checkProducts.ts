@@ -1,10 +1,10 @@
 /**
- * Runs every product with a weight in blocks once, beside the same product in float32, before the weight is written: a
+ * Runs every product with a weight in few bits once, beside the same product in float32, before the weight is written: a
  * kernel that computes nonsense on this machine is found here, and not in an answer.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { randomStream } from "../base/random.js";
-import { createGraph, input, output, quantizedLinear, weightParts } from "../graph/index.js";
+import { createGraph, input, linear, output, quantize, weight } from "../graph/index.js";
 import { compile } from "../onnx/compile.js";
 import type { ReadTensor } from "../runner/weights.js";
 import type { Runtime } from "../runtime/runtime.js";
@@ -18,30 +18,32 @@ const outputs = 256;
 const limits = { 4: 0.5, 8: 0.1 } as const;
 
 /**
+ * @param options.exact whether the kernel multiplies with numbers as they are, where it can
  * @returns the error of the product relative to its size, root mean square
  * @throws OpenFlamingoError `backend` where it is so large that the kernel must be wrong
  */
 export async function productError(
   runtime: Runtime,
-  { made, values: exact }: ReadTensor,
+  { made, values: numbers }: ReadTensor,
+  { exact = false } = {},
 ): Promise<number | undefined> {
   const [use] = made.find(([{ part }]) => part) ?? [];
   if (!use?.part) return undefined;
   const [n, k] = use.from as [number, number];
-  const { bits, block } = use.part;
-  const graph = createGraph(`product with ${use.tensor}`);
-  const parts = weightParts(graph, use.tensor, [n, k], { bits, block });
-  const x = input(graph, "x", "float32", ["rows", k]);
-  output(graph, "y", quantizedLinear(x, parts.values, parts.scales, { bits, block, exact: false }));
+  const { part } = use;
+  const plain = createGraph(`product with ${use.tensor}`);
+  const x = input(plain, "x", "float32", ["rows", k]);
+  output(plain, "y", linear(x, weight(plain, use.tensor, [n, k]), undefined));
+  const graph = quantize(plain, () => ({ ...part, exact }));
   const byName = new Map(made.map(([{ name }, weight]) => [name, weight]));
   const random = randomStream(0, use.tensor);
-  const numbers = Float32Array.from({ length: rows * k }, (_, i) => random.normal(i));
+  const factors = Float32Array.from({ length: rows * k }, (_, i) => random.normal(i));
   const session = await runtime.load(compile(graph).with((name) => byName.get(name)!));
   try {
-    const { y } = await session.run({ x: { dtype: "float32", shape: [rows, k], data: numbers } });
-    const error = differenceOf(y!.data as Float32Array, numbers, exact, [n, k]);
-    if (error < limits[bits]) return error;
-    const what = `a product with ${use.tensor} in ${bits} bits is off by ${error.toPrecision(2)} of its size`;
+    const { y } = await session.run({ x: { dtype: "float32", shape: [rows, k], data: factors } });
+    const error = differenceOf(y!.data as Float32Array, factors, numbers, [n, k]);
+    if (error < limits[part.bits]) return error;
+    const what = `a product with ${use.tensor} in ${part.bits} bits is off by ${error.toPrecision(2)} of its size`;
     throw new OpenFlamingoError("backend", `${what} on this machine`, {
       hint: "Take --weights fp32, or another --backend.",
     });

@@ -6,6 +6,7 @@ import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { diskError } from "../base/wholeFile.node.js";
 import { findInside } from "../checkpoints/insideFolder.node.js";
+import { preparedVersion } from "../checkpoints/modelFolder.js";
 import { beside, type ModelPath } from "../checkpoints/modelPath.js";
 import { type OpenableModel, pathsOf } from "../checkpoints/openableModel.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
@@ -17,8 +18,11 @@ import {
   unfinishedEnding,
 } from "../checkpoints/preparedIndex.js";
 import { withLock } from "../hub/lock.node.js";
+import type { VisionConfiguration } from "../models/configuration.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import type { WeightUse } from "../onnx/compile.js";
+import { type FoundUses, findFeatures } from "../runner/clipTowers.js";
+import { featureProgram } from "../runner/features.js";
 import { programsOf } from "../runner/modelRunner.js";
 import { formatsOf, type WeightFormat } from "../runner/weightFormats.js";
 import { findWeights, type LoadProgress, type ReadTensor } from "../runner/weights.js";
@@ -36,6 +40,12 @@ export interface WriteFolderOptions {
   readonly onProgress?: LoadProgress | undefined;
   /** Called once if another process writes the same folder. */
   readonly onWaiting?: (() => void) | undefined;
+}
+
+/** What the configuration files of a model say. */
+export interface Configs {
+  readonly config: FlamingoConfig;
+  readonly visual: VisionConfiguration;
 }
 
 export interface Written {
@@ -56,7 +66,7 @@ export interface Written {
 export async function writeFolder(
   folder: string,
   model: OpenableModel,
-  config: FlamingoConfig,
+  configs: Configs,
   options: WriteFolderOptions,
 ): Promise<Written | undefined> {
   const unfinished = folder + unfinishedEnding;
@@ -65,7 +75,7 @@ export async function writeFolder(
     return await withLock(`${unfinished}-lock`, options, async () => {
       if (await exists(folder)) return undefined;
       await mkdir(unfinished, { recursive: true });
-      const written = await write(model, unfinished, config, options);
+      const written = await write(model, unfinished, configs, options);
       await rename(unfinished, folder);
       return written;
     });
@@ -78,12 +88,11 @@ export async function writeFolder(
 async function write(
   model: OpenableModel,
   to: string,
-  config: FlamingoConfig,
+  { config, visual }: Configs,
   { weights, block, signal, onProgress }: WriteFolderOptions,
 ): Promise<Written> {
-  const programs = programsOf(config, formatsOf(weights, { block }));
-  const uses = programs.flatMap((program) => program.weights);
-  await requireSpace(to, uses);
+  const formatOf = formatsOf(weights, { block });
+  const ofGeneration = programsOf(config, formatOf).flatMap((program) => program.weights);
   const errors = new Map<string, number>();
   return withClosing(async (closing) => {
     const at = pathsOf(model);
@@ -94,13 +103,21 @@ async function write(
       language: await opened("language", model.language.weights),
       flamingo: await opened("flamingo", model.flamingo.checkpoint),
     };
-    const found = findWeights(uses, checkpoints, config.language);
+    const parts: readonly FoundUses[] = [
+      { uses: ofGeneration, found: findWeights(ofGeneration, checkpoints, config.language) },
+      ...(["vision", "text"] as const).map((tower) =>
+        findFeatures(tower, () => featureProgram(tower, visual, formatOf), checkpoints.vision),
+      ),
+    ];
+    const uses = [...new Map(parts.flatMap((part) => part.uses.map((use) => [use.name, use]))).values()];
+    const found = new Map(parts.flatMap((part) => [...part.found]));
+    await requireSpace(to, uses);
     const runtime = closing(await openRuntime());
     const check = async (read: ReadTensor) => {
       const error = await productError(runtime, read);
       if (error !== undefined) errors.set(read.tensor, error);
     };
-    const key = await keyOf(model, { weights, block });
+    const key = await keyOf(model, { version: preparedVersion, weights, block });
     const index = await writeWeights(to, uses, found, { key, check, signal, onProgress });
     await writeRest(model, to, { weights, block, index: showPreparedIndex(index) });
     return { bytes: index.bytes, errors };
@@ -179,7 +196,7 @@ async function writeRest(
     vision: { config: files.vision },
     language: { config: files.language, tokenizer: files.tokenizer },
     flamingo: { crossAttentionEvery: flamingo.crossAttentionEvery },
-    prepared: { version: 1, weights, block, sha256 },
+    prepared: { version: preparedVersion, weights, block, sha256 },
   };
   await writeFile(join(to, "openflamingo.json"), `${JSON.stringify(json, null, 2)}\n`);
 }

@@ -5,17 +5,15 @@
  * Reference: open_clip 2.20.0, src/open_clip/model.py, `CLIP.encode_image` and `CLIP.encode_text`.
  * Sizes: S pixels a side, t tokens, f width of the features.
  */
-import { withClosing } from "../base/dispose.js";
 import { onFirstUse } from "../base/onFirstUse.js";
-import type { Checkpoint } from "../checkpoints/checkpoint.js";
-import type { Graph } from "../graph/index.js";
+import type { FormatOf, Graph } from "../graph/index.js";
+import { quantize } from "../graph/index.js";
 import type { VisionConfiguration } from "../models/configuration.js";
-import { compile } from "../onnx/compile.js";
+import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
-import type { Session } from "../runtime/runtime.js";
+import type { Runtime, Session, Weight } from "../runtime/runtime.js";
+import { liveName, type Tower } from "./clipNames.js";
 import { imageFeaturesGraph, textFeaturesGraph } from "./graphs.js";
-import type { ModelRunner } from "./modelRunner.js";
-import { loadTower } from "./weights.js";
 
 /** What is loaded at first use stays until the runtime is closed. A signal does not stop the loading. */
 export interface Features {
@@ -33,33 +31,45 @@ export interface Features {
   ofText(ids: readonly number[], options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>;
 }
 
+/** The weights of a tower, by the names of its program. */
+export type TowerWeights = (tower: Tower, uses: readonly WeightUse[]) => Promise<ReadonlyMap<string, Weight>>;
+
 /**
- * Measured with ViT-L/14: on `ort.ffi` the second program over the vision encoder's weights takes 60 MiB, for its own
- * working memory; on `ort.binding`, which copies the weights of every program, 1.3 GiB. The text tower takes 470 MiB.
+ * The program of a tower, with its matrices in the formats given.
  *
  * @param clip what the vision encoder's configuration says of the whole of CLIP
- * @param openVision opens the vision encoder's checkpoint once more
+ * @throws OpenFlamingoError `model-invalid`, `model-unsupported`
+ */
+export function featureProgram(tower: Tower, clip: VisionConfiguration, formatOf?: FormatOf): Compiled {
+  const graph: Graph =
+    tower === "vision" ? imageFeaturesGraph(clip.vit, clip.featureWidth()) : textFeaturesGraph(clip.text());
+  return compile(formatOf ? quantize(graph, (name, shape) => formatOf(liveName(name), shape)) : graph);
+}
+
+/**
+ * Measured with ViT-L/14 in float32: on `ort.ffi` the second program over the vision encoder's weights takes 60 MiB, for
+ * its own working memory; on `ort.binding`, which copies the weights of every program, 1.3 GiB. The text tower takes
+ * 470 MiB.
+ *
+ * @param clip what the vision encoder's configuration says of the whole of CLIP
  */
 export function createFeatures(
-  { runtime, weights: loaded }: Pick<ModelRunner, "runtime" | "weights">,
+  runtime: Runtime,
   clip: VisionConfiguration,
-  openVision: () => Promise<Checkpoint>,
-  { threads }: { threads?: number | undefined } = {},
+  weightsOf: TowerWeights,
+  { formatOf, threads }: { formatOf?: FormatOf | undefined; threads?: number | undefined } = {},
 ): Features {
-  const load = async (tower: "vision" | "text", graph: Graph): Promise<Session> => {
-    const compiled = compile(graph);
-    return withClosing(async (closing) => {
-      const checkpoint = closing(await openVision());
-      const weights = await loadTower(tower, compiled.weights, checkpoint, loaded);
-      return runtime.load(
-        compiled.with((name) => weights.get(name)!),
-        threads === undefined ? {} : { threads },
-      );
-    });
+  const load = async (tower: Tower): Promise<Session> => {
+    const compiled = featureProgram(tower, clip, formatOf);
+    const weights = await weightsOf(tower, compiled.weights);
+    return runtime.load(
+      compiled.with((name) => weights.get(name)!),
+      threads === undefined ? {} : { threads },
+    );
   };
 
-  const images = onFirstUse(() => load("vision", imageFeaturesGraph(clip.vit, clip.featureWidth())));
-  const texts = onFirstUse(() => load("text", textFeaturesGraph(clip.text())));
+  const images = onFirstUse(() => load("vision"));
+  const texts = onFirstUse(() => load("text"));
 
   const run = async (
     session: () => Promise<Session>,

@@ -9,11 +9,14 @@ import { bug, OpenFlamingoError } from "../base/errors.js";
 import { randomStream } from "../base/random.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
+import { isInRows } from "../graph/index.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
-import { isInFile, type Weight } from "../runtime/runtime.js";
+import type { Weight } from "../runtime/runtime.js";
+import { visionName } from "./clipNames.js";
 import { type Blocks, quantizeMatrix } from "./quantize.js";
+import { quantizeRows, type Rows } from "./quantizeRows.js";
 
 /** Where the weights of a Flamingo come from: its three files, or folders of files; or a model in memory and a file. */
 export type ModelCheckpoints = CheckpointFiles | LoadedAndFile;
@@ -55,7 +58,8 @@ export async function loadWeights(
   return new Map([...loaded, ...(await readWeights(uses, inFile, options))]);
 }
 
-async function readWeights(
+/** Reads all of them, each as its uses want it. */
+export async function readWeights(
   uses: readonly WeightUse[],
   found: ReadonlyMap<string, FoundWeight>,
   options: ReadOptions = {},
@@ -104,14 +108,15 @@ export async function* eachTensor(
 
 /** A tensor's numbers as its uses want them, each format made once. */
 function formatsFor(values: Float32Array, shape: readonly number[]): (use: WeightUse) => HostTensor {
-  const made = new Map<string, Blocks>();
+  const made = new Map<string, Blocks | Rows>();
+  const matrix = shape as [number, number];
   return ({ dtype, shape: wanted, part }) => {
     if (!part) return { dtype: "float32", shape: wanted, data: values };
-    const { bits, block } = part;
-    const key = `${bits} ${block}`;
-    const blocks = made.get(key) ?? quantizeMatrix(values, shape as [number, number], { bits, block });
-    made.set(key, blocks);
-    return { dtype, shape: wanted, data: blocks[part.part] } as HostTensor;
+    const key = `${part.bits} ${part.block}`;
+    const parts =
+      made.get(key) ?? (isInRows(part) ? quantizeRows(values, matrix) : quantizeMatrix(values, matrix, part));
+    made.set(key, parts);
+    return { dtype, shape: wanted, data: parts[part.part] } as HostTensor;
   };
 }
 
@@ -167,71 +172,6 @@ const inMemory = (uses: readonly WeightUse[]): Checkpoint => ({
   close: () => Promise.resolve(),
   [asyncDispose]: () => Promise.resolve(),
 });
-
-/** CLIP's two towers, by their names in its checkpoint. */
-const towers = {
-  vision: /^visual\./,
-  text: /^(transformer|token_embedding|ln_final)\.|^(positional_embedding|text_projection)$/,
-};
-
-/** Of CLIP, generation uses the vision encoder up to its last block. */
-const unusedOfClip = [
-  /^visual\.(ln_post\.|proj$)/, // what follows pooling
-  towers.text,
-  /^attn_mask$/, // the text tower's, which is no parameter
-  /^(logit_scale|input_resolution|context_length|vocab_size)$/, // the last three: in OpenAI's own files
-];
-
-function visionName(name: string): string | undefined {
-  if (unusedOfClip.some((pattern) => pattern.test(name))) return undefined;
-  return liveName(name);
-}
-
-/** What the reference implementation calls a tensor of CLIP when it is part of a Flamingo. */
-const liveName = (name: string): string => name.replace(/^visual\./, "vision_encoder.");
-
-/**
- * The weights of one of CLIP's towers with what turns its tokens into features, by CLIP's own names.
- *
- * @param loaded the weights of a Flamingo, by the reference implementation's names: what is among them is not read
- *   again
- * @throws OpenFlamingoError `checkpoint-mismatch` with every missing, unexpected and mis-shaped tensor;
- *   `weights-not-finite`; `memory`; and what reading a file can throw
- */
-export async function loadTower(
-  tower: keyof typeof towers,
-  uses: readonly WeightUse[],
-  checkpoint: Checkpoint,
-  loaded: ReadonlyMap<string, Weight>,
-): Promise<ReadonlyMap<string, HostTensor>> {
-  const found = findTower(tower, uses, checkpoint);
-  const weights = new Map<string, HostTensor>();
-  for (const { name } of uses) {
-    const ready = loaded.get(liveName(name));
-    if (ready && !isInFile(ready)) weights.set(name, ready);
-  }
-  const missing = uses.filter(({ name }) => !weights.has(name));
-  const toRead = missing.map(({ tensor }) => [tensor, found.get(tensor)!] as const);
-  for (const [name, weight] of await readWeights(missing, new Map(toRead))) weights.set(name, weight);
-  return weights;
-}
-
-function findTower(
-  tower: keyof typeof towers,
-  uses: readonly WeightUse[],
-  checkpoint: Checkpoint,
-): ReadonlyMap<string, FoundWeight> {
-  const wanted = new Map(uses.map(({ tensor, from }) => [tensor, { shape: from }]));
-  const rename = (name: string) => (towers[tower].test(name) ? name : undefined);
-  try {
-    const matches = matchTensors(wanted, [{ checkpoint, rename }]);
-    return new Map([...matches].map(([tensor, match]) => [tensor, { ...match, shape: match.info.shape }]));
-  } catch (error) {
-    if (!(error instanceof OpenFlamingoError)) throw error;
-    const hint = `Features of ${tower === "text" ? "texts" : "images"} need the whole of CLIP, as open_clip and OpenAI publish it.`;
-    throw new OpenFlamingoError(error.code, error.message, { hint, cause: error });
-  }
-}
 
 /** More new rows than any model adds mean that the tokenizer is another model's, and could ask for all memory. */
 const mostNewRows = 1024;

@@ -1,10 +1,11 @@
-/** The rewrite that puts weights in blocks into a graph, on the backend. */
-import { describe, expect, test } from "vitest";
+/** The rewrite that puts weights in few bits into a graph, on both backends. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   createGraph,
   type FormatOf,
   gather,
   input,
+  isInRows,
   linear,
   output,
   print,
@@ -14,11 +15,12 @@ import {
 } from "../../src/graph/index.js";
 import { compile } from "../../src/onnx/compile.js";
 import { quantizeMatrix } from "../../src/runner/quantize.js";
+import { quantizeRows } from "../../src/runner/quantizeRows.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
+import type { Runtime } from "../../src/runtime/runtime.js";
+import { backends } from "../runtime/backends.js";
 import { difference, host, noise, type Plain, plain } from "./arrays.js";
-import { useBackend } from "./evaluate.js";
 
-const backend = useBackend();
 const [n, k] = [48, 96];
 const matrix = noise([n, k], 1);
 const bias = noise([n], 2);
@@ -37,16 +39,17 @@ function graphOf() {
   return graph;
 }
 
-async function run(formatOf: FormatOf) {
+async function run(runtime: Runtime, formatOf: FormatOf) {
   const compiled = compile(quantize(graphOf(), formatOf));
-  const numbers: Readonly<Record<string, Plain>> = { w: matrix, bias, v: noise([3, n], 3) };
-  await using session = await backend.runtime.load(
+  const plainOf: Readonly<Record<string, Plain>> = { w: matrix, bias, v: noise([3, n], 3) };
+  await using session = await runtime.load(
     compiled.with((name) => {
       const { dtype, shape, tensor, part } = compiled.weights.find((use) => use.name === name)!;
-      const { data } = host(numbers[tensor]!, "float32");
+      const { data } = host(plainOf[tensor]!, "float32");
       if (!part) return { dtype, shape, data } as HostTensor;
-      const blocks = quantizeMatrix(data as Float32Array, [n, k], part);
-      return { dtype, shape, data: blocks[part.part] } as HostTensor;
+      const numbers = data as Float32Array;
+      const parts = isInRows(part) ? quantizeRows(numbers, [n, k]) : quantizeMatrix(numbers, [n, k], part);
+      return { dtype, shape, data: parts[part.part] } as HostTensor;
     }),
   );
   const found = await session.run({
@@ -57,25 +60,35 @@ async function run(formatOf: FormatOf) {
   return Object.fromEntries(Object.entries(found).map(([name, tensor]) => [name, plain(tensor)]));
 }
 
-describe.each([
+const formats = [
   { bits: 4, block: 32, exact: true, most: 0.6 },
   { bits: 4, block: 64, exact: false, most: 0.8 },
   { bits: 8, block: 32, exact: false, most: 0.06 },
   { bits: 8, block: 128, exact: false, most: 0.08 },
-] as const)("$bits bits in blocks of $block, exact: $exact", ({ most, ...format }) => {
-  test("products and look-ups are near those of the numbers, and the rest is as it was", async () => {
-    const [with_, without] = [
-      await run((name) => (name === "w" ? format : undefined)),
-      await run(() => undefined),
-    ];
-    const off = difference(with_.y!, without.y!);
-    expect(off).toBeGreaterThan(0);
-    expect(off).toBeLessThan(most);
-    expect(difference(with_.rows!, without.rows!)).toBeLessThan(most / 4);
-    expect(with_.plain).toEqual(without.plain);
+  { bits: 8, block: "row", most: 0.08 },
+] as const;
+
+describe.each(backends)("$name", ({ open }) => {
+  let runtime: Runtime;
+  beforeAll(async () => {
+    runtime = await open();
   });
+  afterAll(() => runtime.close());
+
+  test.each(formats)(
+    "$bits bits, block $block, exact $exact: products and look-ups are near those of the numbers, the rest is as it was",
+    async ({ most, ...format }) => {
+      const found = await run(runtime, (name) => (name === "w" ? format : undefined));
+      const expected = await run(runtime, () => undefined);
+      const off = difference(found.y!, expected.y!);
+      expect(off).toBeGreaterThan(0);
+      expect(off).toBeLessThan(most);
+      expect(difference(found.rows!, expected.rows!)).toBeLessThan(most / 4);
+      expect(found.plain).toEqual(expected.plain);
+    },
+  );
 });
 
-test("a graph of which nothing is kept in blocks is the same graph", () => {
+test("a graph of which nothing is kept in few bits is the same graph", () => {
   expect(print(quantize(graphOf(), () => undefined))).toBe(print(rewrite(graphOf(), () => undefined)));
 });

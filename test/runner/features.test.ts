@@ -11,7 +11,9 @@ import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { imageFeatures } from "../../src/models/clip.js";
 import { type VisionConfiguration, visionConfiguration } from "../../src/models/configuration.js";
 import { params } from "../../src/models/layers.js";
-import { createFeatures, type Features } from "../../src/runner/features.js";
+import { loadTower } from "../../src/runner/clipTowers.js";
+import { createFeatures, type Features, type TowerWeights } from "../../src/runner/features.js";
+import type { Weight } from "../../src/runtime/runtime.js";
 import { golden, goldenTest } from "../goldens.js";
 import { difference, host, type Plain } from "../graph/arrays.js";
 import { useBackend } from "../graph/evaluate.js";
@@ -28,10 +30,18 @@ const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
 /** Features of a CLIP that stands alone: none of its weights is in memory. */
 const ofClip = (config: object, file: string): Features =>
   createFeatures(
-    { runtime: backend.runtime, weights: new Map() },
+    backend.runtime,
     visionConfiguration("config.json", { model_cfg: config }),
-    () => openCheckpoint(file),
+    readFrom(() => openCheckpoint(file)),
   );
+
+/** The weights of a tower, from a checkpoint that is opened for them. */
+const readFrom =
+  (open: () => Promise<Checkpoint>, loaded: ReadonlyMap<string, Weight> = new Map()): TowerWeights =>
+  async (tower, uses) => {
+    await using checkpoint = await open();
+    return await loadTower(tower, uses, checkpoint, loaded);
+  };
 
 const rowsOf = ({ shape, data }: Plain): number[][] => {
   const width = data.length / shape[0]!;
@@ -114,7 +124,7 @@ async function ofTinyModel(tinyModel: Pick<GoldenModel, "folder" | "open">) {
       },
     };
   };
-  const features = createFeatures(opened.runner, config, openVision);
+  const features = createFeatures(opened.runner.runtime, config, readFrom(openVision, opened.runner.weights));
   return { features, reads, config, file: vision.weights, close: () => opened.close() };
 }
 
@@ -195,10 +205,11 @@ describe.each(tinyModels9b)("loading at first use: $name", (golden) => {
     const config = visionConfiguration(vision.config, json(vision.config));
     const { pixels } = inputsOf(config);
     let tries = 0;
-    const features = createFeatures({ runtime: backend.runtime, weights: new Map() }, config, async () => {
+    const open = async () => {
       if (tries++ === 0) throw new Error("the disk is away");
       return openCheckpoint(vision.weights);
-    });
+    };
+    const features = createFeatures(backend.runtime, config, readFrom(open));
     await expect(features.ofImage(pixels)).rejects.toThrow("the disk is away");
     expect(await features.ofImage(pixels)).toHaveLength(config.featureWidth());
   });

@@ -9,9 +9,21 @@ import * as linear from "./linear.js";
 import * as normalize from "./normalize.js";
 import * as quantized from "./quantized.js";
 import * as reduce from "./reduce.js";
+import * as rowQuantized from "./rowQuantized.js";
 import { sourceOps } from "./sources.js";
 
-const families = [elementwise, reduce, layout, gather, linear, quantized, normalize, activation, attention];
+const families = [
+  elementwise,
+  reduce,
+  layout,
+  gather,
+  linear,
+  quantized,
+  rowQuantized,
+  normalize,
+  activation,
+  attention,
+];
 
 export const operators: readonly Op[] = [
   ...sourceOps,

@@ -1,20 +1,24 @@
 /**
- * Weights in few bits: products with a matrix of the checkpoint, and look-ups in it, become those with its blocks. The
+ * Weights in few bits: products with a matrix of the checkpoint, and look-ups in it, become those with its parts. The
  * models say nothing of it.
  */
-import type { BlockFormat } from "../format.js";
+import { type BlockFormat, isInRows, type RowFormat } from "../format.js";
 import { add } from "../ops/elementwise.js";
 import { gather } from "../ops/gather.js";
 import { linear } from "../ops/linear.js";
 import { quantizedGather, quantizedLinear } from "../ops/quantized.js";
+import { rowQuantizedLinear } from "../ops/rowQuantized.js";
 import { type Graph, isWeight, originOf, type Tensor, weightParts } from "../tensor.js";
 import { rewrite } from "./rewrite.js";
 
-/** The format of a matrix (n, k) by its name in the checkpoint; undefined: it stays as it is. */
+/**
+ * The format of a matrix (n, k) by its name in the checkpoint; undefined: it stays as it is. So does a matrix in rows
+ * where it is looked up in.
+ */
 export type FormatOf = (
   name: string,
   shape: readonly [n: number, k: number],
-) => (BlockFormat & { readonly exact: boolean }) | undefined;
+) => (BlockFormat & { readonly exact: boolean }) | RowFormat | undefined;
 
 export const quantize = (graph: Graph, formatOf: FormatOf): Graph =>
   rewrite(graph, ({ op, inputs: before }, inputs, next) => {
@@ -24,13 +28,15 @@ export const quantize = (graph: Graph, formatOf: FormatOf): Graph =>
     const { name } = originOf(matrix.node);
     const shape = matrix.shape as readonly [number, number];
     const format = formatOf(name, shape);
-    if (!format) return undefined;
-    const { exact, ...blocks } = format;
-    const { values, scales } = weightParts(next, name, shape, blocks);
-    if (op === gather.op) {
-      return [quantizedGather(values, scales, inputs[1]!, { ...blocks, width: shape[1] })];
-    }
+    if (!format || (op === gather.op && isInRows(format))) return undefined;
+    const { values, scales } = weightParts(next, name, shape, format);
     const [x, , bias] = inputs as [Tensor, Tensor, Tensor | undefined];
-    const y = quantizedLinear(x, values, scales, { ...blocks, exact });
-    return [bias ? add(y, bias) : y];
+    if (isInRows(format)) return [withBias(rowQuantizedLinear(x, values, scales), bias)];
+    const { bits, block, exact } = format;
+    if (op === gather.op) {
+      return [quantizedGather(values, scales, inputs[1]!, { bits, block, width: shape[1] })];
+    }
+    return [withBias(quantizedLinear(x, values, scales, { bits, block, exact }), bias)];
   });
+
+const withBias = (y: Tensor, bias: Tensor | undefined): Tensor => (bias ? add(y, bias) : y);

@@ -1,13 +1,14 @@
-/** Cases of weights in blocks of few bits. */
+/** Cases of weights in few bits, in blocks and in rows. */
 import {
   type BlockFormat,
   dequantize,
   partShapes,
   quantizedGather,
   quantizedLinear,
+  rowQuantizedLinear,
 } from "../../../src/graph/index.js";
 import { array, at, noise, type Plain, sumOf } from "../arrays.js";
-import { type Cases, exactly, floats, type Given, testCase } from "./cases.js";
+import { type Cases, exactly, floats, type Given, ints, testCase } from "./cases.js";
 
 const bytes = (shape: readonly number[]): Given => ({
   dtype: "uint8",
@@ -34,6 +35,17 @@ const formats = [
 ] as const;
 const named = ({ bits, block, n, k }: (typeof formats)[number]) =>
   `${n} rows of ${k} numbers in ${bits} bits, in blocks of ${block}`;
+
+/** x that its rounding to 8 bits leaves as it is: sixty-fourths, with the largest of a row 127 of them. */
+const sixtyFourths = (shape: Given["shape"]): Given => ({
+  dtype: "float32",
+  shape,
+  values: (lengths, seed) => {
+    const { data } = noise(lengths, seed, [-127, 128]);
+    const k = lengths.at(-1)!;
+    return { shape: lengths, data: data.map((value, i) => (i % k === 0 ? 127 : Math.floor(value)) / 64) };
+  },
+});
 
 export const quantized: Cases = {
   dequantize: formats.map(({ n, k, ...format }) => {
@@ -79,4 +91,22 @@ export const quantized: Cases = {
         array([2, 2, k], (a, b, j) => numberAt(values, scales, format, at(rows, a!, b!), j!)),
     );
   }),
+  rowQuantizedLinear: [
+    { n: 3, k: 6 },
+    { n: 1, k: 5 },
+  ].map(({ n, k }) =>
+    testCase(
+      `${n} rows of ${k} numbers`,
+      {
+        x: sixtyFourths(["b", "t", k]),
+        values: { ...ints([k, n], [-64, 64]), dtype: "int8" },
+        scales: floats([n], [0.002, 0.004]),
+      },
+      ({ x, values, scales }) => rowQuantizedLinear(x, values, scales),
+      ({ x, values, scales }) =>
+        array([...x.shape.slice(0, -1), n], (b, t, i) =>
+          sumOf(Array.from({ length: k }, (_, j) => at(x, b!, t!, j) * at(values, j, i!) * at(scales, i!))),
+        ),
+    ),
+  ),
 };

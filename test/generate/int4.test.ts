@@ -1,0 +1,36 @@
+/** Greedy answers of the tiny models with weights of 4 bits, to the golden prompts. */
+import { expect, test } from "vitest";
+import { choices, differing, type Quality, qualityOf, type Sample } from "../../bench/formatQuality.js";
+import { goldenSamples } from "../../bench/goldenSamples.js";
+import { type BackendName, type GoldenModel, tinyModel, tinyModelsWith } from "../tinyModel.js";
+
+interface Given {
+  readonly samples: readonly Sample[];
+  readonly reference?: Quality["answers"];
+  readonly on?: BackendName;
+}
+
+async function measure({ name, ids }: GoldenModel, choice: string, given: Given): Promise<Quality> {
+  const opened = await tinyModel(name, given.on).open(choices.get(choice));
+  const options = { maxNewTokens: 20, endTokens: [ids.endofchunk], reference: given.reference };
+  try {
+    return await qualityOf(opened.runner, given.samples, options);
+  } finally {
+    await opened.close();
+  }
+}
+
+test.each(tinyModelsWith("generation.json", "answers of its int4 form"))(
+  "both backends give the same, and the fast kernel nearly what the exact one gives: $name",
+  async (model) => {
+    const samples = await goldenSamples(model);
+    const exact = await measure(model, "int4 b128 exact", { samples });
+    const fast = await measure(model, "int4 b128", { samples, reference: exact.answers });
+    const [off, tokens] = [differing(fast.chosen, exact.answers), exact.answers.flat().length];
+    console.log(`${model.name}: of ${tokens} greedy tokens, ${off} are others by the fast kernel`);
+    expect(off).toBeLessThan(0.03 * tokens);
+    const some = samples.slice(0, 4);
+    const { answers } = await measure(model, "int4 b128", { samples: some, on: "ort.binding" });
+    expect(answers).toEqual(fast.answers.slice(0, 4));
+  },
+);
