@@ -47,7 +47,7 @@ export interface Prepared {
   readonly folder: string;
   /** Of the weights. */
   readonly bytes: number;
-  /** For each matrix in blocks, the error of a product with it, relative to its size; of this run alone. */
+  /** For each matrix in few bits, the error of a product with it, relative to its size; of this run alone. */
   readonly errors: ReadonlyMap<string, number>;
 }
 
