@@ -51,7 +51,7 @@ export interface Configs {
 export interface Written {
   /** Of the weights. */
   readonly bytes: number;
-  /** For each matrix in blocks, the error of a product with it, relative to its size; of this run alone. */
+  /** For each matrix in few bits, the error of a product with it, relative to its size; of this run alone. */
   readonly errors: ReadonlyMap<string, number>;
 }
 

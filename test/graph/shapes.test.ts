@@ -28,6 +28,7 @@ import {
   plus,
   rearrange,
   reshape,
+  rowQuantizedLinear,
   scatterAdd,
   slice,
   softmax,
@@ -37,6 +38,7 @@ import {
   times,
   transpose,
   weight,
+  weightParts,
   where,
 } from "../../src/graph/index.js";
 
@@ -52,6 +54,7 @@ const bias = floats("bias", "b", 3, "t", "total");
 const ids = input(graph, "ids", "int32", ["b", "t"]);
 const start = input(graph, "start", "int32", ["b"]);
 const w = weight(graph, "w", [4, 5]);
+const inRows = weightParts(graph, "in rows", [4, 5], { bits: 8, block: "row" });
 const elsewhere = input(other, "elsewhere", "float32", ["b"]);
 
 /** The line of this file in which `here` was called last. */
@@ -126,6 +129,10 @@ const wrong: Readonly<Record<string, () => unknown>> = {
   "linear: x (b, t, 6) is not as wide as the weight (4, 5) expects": () => linear(here(x), w, undefined),
   "linear: x () has no rows": () => linear(here(scalar), w, undefined),
   "linear: the bias () does not fit the weight (4, 5)": () => linear(here(short), w, scalar),
+  "rowQuantizedLinear: x (b, t, 6) is not as wide as the weight (5, 4) expects": () =>
+    rowQuantizedLinear(here(x), inRows.values, inRows.scales),
+  "rowQuantizedLinear: values float32 (4, 5) and scales (4) are no weight in rows": () =>
+    rowQuantizedLinear(here(short), w, inRows.scales),
   "softmax: (b, 5) has no axis 2": () => softmax(here(short), { axis: 2 }),
   "logSoftmax: () has no axis -1": () => logSoftmax(here(scalar), { axis: -1 }),
   "layerNorm: x (b, t, 6) does not end in ()": () => layerNorm(here(x), scalar, undefined, { epsilon: 1 }),

@@ -84,7 +84,7 @@ test("what does not fit is rejected with what would", () => {
     expect.objectContaining({
       code: "memory",
       message: "my-model: needs 33.5 GB as float32, 21.3 GB are free",
-      hint: "Try openflamingo prepare my-model (6.2 GB) or the model openflamingo/OpenFlamingo-4B-vitl-rpj3b (3.5 GB as int4); memoryCheck off opens it all the same.",
+      hint: "Try openflamingo prepare my-model (6.2 GB) or the model openflamingo/OpenFlamingo-4B-vitl-rpj3b (3.4 GB as int4); memoryCheck off opens it all the same.",
     }),
   );
   expect(() => requireMemory({ ...free(3e9), limitedBy: "/sys/fs/cgroup" }, opening("fp32"))).toThrowError(
