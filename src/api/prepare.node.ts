@@ -13,6 +13,7 @@ import type { WeightUse } from "../onnx/compile.js";
 import { productError } from "../prepare/checkProducts.js";
 import { journalFile } from "../prepare/journal.node.js";
 import { writeWeights } from "../prepare/writeWeights.node.js";
+import { openKernelThreads } from "../runner/kernelThreads.node.js";
 import { programsOf } from "../runner/modelRunner.js";
 import { formatsOf, type WeightFormat } from "../runner/weightFormats.js";
 import { findWeights, type LoadProgress, type ReadTensor } from "../runner/weights.js";
@@ -114,7 +115,8 @@ async function write(
       if (error !== undefined) errors.set(read.tensor, error);
     };
     const key = await keyOf(description, { weights, block });
-    const index = await writeWeights(to, uses, found, { key, check, signal, onProgress });
+    const pool = closing(openKernelThreads());
+    const index = await writeWeights(to, uses, found, { key, check, signal, onProgress, pool });
     await writeRest(description, to, { weights, block, index: showPreparedIndex(index) });
     return { bytes: index.bytes, errors };
   });

@@ -110,7 +110,7 @@ export const repeat = (body: Code, condition: Code): Code => [
   ...[...condition, 0x0d, 0, end],
 ];
 
-export const i32 = { ltU: binary(0x49), add: binary(0x6a), and: binary(0x71) };
+export const i32 = { eq: binary(0x46), ltU: binary(0x49), add: binary(0x6a), and: binary(0x71) };
 export const f32 = {
   gt: binary(0x5e),
   ge: binary(0x60),

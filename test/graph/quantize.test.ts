@@ -40,13 +40,14 @@ function graphOf() {
 async function run(formatOf: FormatOf) {
   const compiled = compile(quantize(graphOf(), formatOf));
   const numbers: Readonly<Record<string, Plain>> = { w: matrix, bias, v: noise([3, n], 3) };
+  const part = compiled.weights.find((use) => use.part)?.part;
+  const blocks = part && (await quantizeMatrix(host(matrix, "float32").data as Float32Array, [n, k], part));
   await using session = await backend.runtime.load(
     compiled.with((name) => {
       const { dtype, shape, tensor, part } = compiled.weights.find((use) => use.name === name)!;
       const { data } = host(numbers[tensor]!, "float32");
       if (!part) return { dtype, shape, data } as HostTensor;
-      const blocks = quantizeMatrix(data as Float32Array, [n, k], part);
-      return { dtype, shape, data: blocks[part.part] } as HostTensor;
+      return { dtype, shape, data: blocks![part.part] } as HostTensor;
     }),
   );
   const found = await session.run({
