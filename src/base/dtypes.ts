@@ -1,4 +1,4 @@
-/** Types of numbers, their sizes and arrays, and the way from half precision to float32. */
+/** Types of numbers, their sizes and arrays. */
 
 /** Bytes of one element. */
 export const bytesOf = {
@@ -75,33 +75,4 @@ export function halfToFloat(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-let halves: Float32Array | undefined;
-/** All 65,536 halves as float32: a look-up is ten times faster than the arithmetic. */
-const halfTable = () => (halves ??= Float32Array.from({ length: 65536 }, (_, bits) => halfToFloat(bits)));
-
-/**
- * Converts little-endian elements to float32 (round to nearest for float64, int64 and int32).
- *
- * @param bytes whole elements of `dtype`; any alignment
- * @param into as many values as `bytes` has elements
- */
-export function toFloat32(bytes: Uint8Array, dtype: DType, into: Float32Array): void {
-  if (dtype === "int64") {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let i = 0; i < into.length; i++) into[i] = Number(view.getBigInt64(8 * i, true));
-    return;
-  }
-  // Typed arrays are several times faster than a DataView, and want their elements aligned.
-  const { buffer, byteOffset } = bytes.byteOffset % bytesOf[dtype] === 0 ? bytes : bytes.slice();
-  const values = new arrayTypes[dtype](buffer as ArrayBuffer, byteOffset, into.length);
-  if (dtype === "float16") {
-    const table = halfTable();
-    for (let i = 0; i < values.length; i++) into[i] = table[values[i]!]!;
-  } else if (dtype === "bfloat16") {
-    // A bfloat16 is the upper half of a float32.
-    const words = new Uint32Array(into.buffer, into.byteOffset, into.length);
-    for (let i = 0; i < values.length; i++) words[i] = values[i]! << 16;
-  } else into.set(values);
 }

@@ -29,9 +29,11 @@ export interface Checkpoint extends AsyncDisposable {
    * Reads one tensor, converted to float32, row by row. Needs a few MiB beside `into`.
    *
    * @param into as many values as the tensor has elements
+   * @returns whether all numbers are finite; where it is false, look for one that is not: the file may hold it between
+   *   those of the tensor
    * @throws OpenFlamingoError "checkpoint-damaged" where the file has become shorter
    */
-  read(name: string, into: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<void>;
+  read(name: string, into: Float32Array, options?: { signal?: AbortSignal | undefined }): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -44,7 +46,7 @@ export function checkpointOf(source: ByteSource, found: ReadonlyMap<string, Tens
     async read(name, into, { signal } = {}) {
       const view = views.get(name);
       if (view === undefined) throw noSuchTensor(source.name, name);
-      await readView(source, view, into, signal);
+      return readView(source, view, into, signal);
     },
     close: () => source.close(),
     [Symbol.asyncDispose]: () => source.close(),

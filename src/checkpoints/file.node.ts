@@ -20,15 +20,16 @@ export async function openFile(at: ModelPath): Promise<ByteSource> {
   return {
     name: path,
     size,
-    async read(offset, length) {
-      const bytes = await readBytes(file, offset, length).catch((cause: unknown) => {
+    async read(offset, into) {
+      const { length } = into;
+      const filled = await fill(file, offset, into).catch((cause: unknown) => {
         throw damaged(path, `reading ${length} bytes from byte ${offset} on failed`, cause);
       });
-      if (bytes.length < length) {
-        const end = offset + bytes.length;
+      if (filled < length) {
+        const end = offset + filled;
         throw damaged(path, `ends at byte ${end}; ${length} bytes from ${offset} on were expected`);
       }
-      return bytes;
+      return into;
     },
     close: () => file.close(),
   };
@@ -38,16 +39,15 @@ export async function openFile(at: ModelPath): Promise<ByteSource> {
 export const missing = ({ path }: ModelPath, { fault, hint, cause }: Fault): OpenFlamingoError =>
   new OpenFlamingoError("checkpoint-missing", `${path}: ${fault}`, { hint, cause });
 
-/** Bytes of a file; fewer than `length` where it ends earlier. */
-async function readBytes(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
+/** Reads a file from `offset` on. @returns how many bytes that were: fewer than there is room for where it ends */
+async function fill(file: FileHandle, offset: number, into: Uint8Array): Promise<number> {
   let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
+  while (filled < into.length) {
+    const { bytesRead } = await file.read(into, filled, into.length - filled, offset + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }
-  return bytes.subarray(0, filled);
+  return filled;
 }
 
 /**
@@ -72,7 +72,8 @@ export async function readText(
   const hint = "Is it the file that belongs there?";
   try {
     if (size > limit) return { fault: `takes ${size} bytes; at most ${limit} are read`, hint };
-    const text = utf8(await readBytes(file, 0, size));
+    const bytes = new Uint8Array(size);
+    const text = utf8(bytes.subarray(0, await fill(file, 0, bytes)));
     signal?.throwIfAborted();
     return text === undefined ? { fault: "is not UTF-8", hint } : { text };
   } catch (cause) {

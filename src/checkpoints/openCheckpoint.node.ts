@@ -79,7 +79,7 @@ async function openShards(at: ModelPath, index: string, options: OpenOptions): P
       async read(name, into, options) {
         const shard = shards.get(shardOf.get(name) ?? "");
         if (shard === undefined) throw noSuchTensor(folder, name);
-        await shard.read(name, into, options);
+        return shard.read(name, into, options);
       },
       close,
       [Symbol.asyncDispose]: close,

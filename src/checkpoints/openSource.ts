@@ -22,7 +22,7 @@ export async function openSource(source: ByteSource, options: OpenOptions = {}):
 }
 
 async function openByContent(source: ByteSource, options: OpenOptions): Promise<Checkpoint> {
-  const start = await source.read(0, Math.min(source.size, 512));
+  const start = await source.read(0, new Uint8Array(Math.min(source.size, 512)));
   const text = new TextDecoder("latin1").decode(start);
   if (text.startsWith("PK\x03\x04")) return openTorchZip(source, options);
   if (text[8] === "{") return openSafetensors(source, options);

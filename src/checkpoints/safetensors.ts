@@ -36,7 +36,7 @@ const dtypes: ReadonlyMap<unknown, DType> = new Map([
 export async function openSafetensors(source: ByteSource, { limits }: OpenOptions = {}): Promise<Checkpoint> {
   const fail = (what: string, cause?: unknown) => damaged(source.name, what, cause);
   if (source.size < 8) throw fail(`is ${source.size} bytes long; the header's length alone takes 8`);
-  const length = Number(numbersIn(await source.read(0, 8)).getBigUint64(0, true));
+  const length = Number(numbersIn(await source.read(0, new Uint8Array(8))).getBigUint64(0, true));
   const { headerBytes } = limits ?? defaultLimits;
   if (length > headerBytes) throw fail(`has a header of ${length} bytes; at most ${headerBytes} are read`);
   const dataStart = 8 + length;
@@ -44,7 +44,7 @@ export async function openSafetensors(source: ByteSource, { limits }: OpenOption
     throw fail(`says its header ends at byte ${dataStart}, and ends itself at ${source.size}`);
   }
 
-  const text = utf8(await source.read(8, length));
+  const text = utf8(await source.read(8, new Uint8Array(length)));
   if (text === undefined) throw fail("the header is not UTF-8");
   if (text.startsWith("\ufeff")) throw fail("the header begins with a byte order mark");
   const header = parseJsonObject(text, (what, cause) => fail(`the header ${what}`, cause));

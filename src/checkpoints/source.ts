@@ -7,11 +7,11 @@ export interface ByteSource {
   /** Bytes. */
   readonly size: number;
   /**
-   * Exactly `length` bytes from `offset` on.
+   * Reads the bytes from `offset` on into all of `into`, and returns it.
    *
    * @throws OpenFlamingoError "checkpoint-damaged" where the file ends earlier
    */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  read(offset: number, into: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

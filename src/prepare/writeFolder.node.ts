@@ -23,6 +23,7 @@ import type { FlamingoConfig } from "../models/flamingo.js";
 import type { WeightUse } from "../onnx/compile.js";
 import { type FoundUses, findFeatures } from "../runner/clipTowers.js";
 import { featureProgram } from "../runner/features.js";
+import { openKernelThreads } from "../runner/kernelThreads.node.js";
 import { programsOf } from "../runner/modelRunner.js";
 import { formatsOf, type WeightFormat } from "../runner/weightFormats.js";
 import { findWeights, type LoadProgress, type ReadTensor } from "../runner/weights.js";
@@ -118,7 +119,8 @@ async function write(
       if (error !== undefined) errors.set(read.tensor, error);
     };
     const key = await keyOf(model, { version: preparedVersion, weights, block });
-    const index = await writeWeights(to, uses, found, { key, check, signal, onProgress });
+    const pool = closing(openKernelThreads());
+    const index = await writeWeights(to, uses, found, { key, check, signal, onProgress, pool });
     await writeRest(model, to, { weights, block, index: showPreparedIndex(index) });
     return { bytes: index.bytes, errors };
   });

@@ -6,6 +6,7 @@
 import { asyncDispose } from "../base/dispose.js";
 import { elementCount } from "../base/dtypes.js";
 import { bug, OpenFlamingoError } from "../base/errors.js";
+import { mapInOrder } from "../base/mapInOrder.js";
 import { randomStream } from "../base/random.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
@@ -15,6 +16,7 @@ import type { WeightUse } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Weight } from "../runtime/runtime.js";
 import { visionName } from "./clipNames.js";
+import type { KernelPool } from "./kernelPool.js";
 import { type Blocks, quantizeMatrix } from "./quantize.js";
 import { quantizeRows, type Rows } from "./quantizeRows.js";
 
@@ -74,6 +76,8 @@ export async function readWeights(
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: LoadProgress | undefined;
+  /** Where matrices are brought into blocks; on this thread when left out. */
+  readonly pool?: KernelPool | undefined;
 }
 
 /** A tensor of the checkpoints, and its uses with the numbers as each wants them. */
@@ -83,38 +87,59 @@ export interface ReadTensor {
   readonly made: readonly (readonly [WeightUse, HostTensor])[];
 }
 
-/** Reads one tensor after the other, for whoever does not want all of them in memory. */
+/** Reads one tensor after the other, for whoever does not want all of them in memory; the next one while it waits. */
 export async function* eachTensor(
   uses: readonly WeightUse[],
   found: ReadonlyMap<string, FoundWeight>,
-  { signal, onProgress }: ReadOptions = {},
+  { signal, onProgress, pool }: ReadOptions = {},
 ): AsyncGenerator<ReadTensor> {
   const total = [...found.values()].reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
   let done = 0;
-  for (const [tensor, { checkpoint, name, info, shape }] of found) {
-    const [given, needed] = [elementCount(info.shape), elementCount(shape)];
-    const whole = memoryFor(tensor, Math.max(given, needed));
-    await checkpoint.read(name, whole.subarray(0, given), { signal });
-    if (given < needed) initRows(tensor, whole.subarray(given));
-    const values = whole.subarray(0, needed); // the first rows
-    requireFinite(checkpoint, name, values);
-    const inFormat = formatsFor(values, shape);
-    const made = uses.flatMap((use) => (use.tensor === tensor ? [[use, inFormat(use)] as const] : []));
-    yield { tensor, values, made };
-    done += values.byteLength;
+  const read = async ([tensor, weight]: readonly [string, FoundWeight]): Promise<ReadTensor> => {
+    const values = await readFinite(tensor, weight, signal);
+    const inFormat = formatsFor(values, weight.shape, pool);
+    const made: (readonly [WeightUse, HostTensor])[] = [];
+    for (const use of uses) if (use.tensor === tensor) made.push([use, await inFormat(use)]);
+    return { tensor, values, made };
+  };
+  for await (const each of mapInOrder(found, 2, read)) {
+    signal?.throwIfAborted();
+    yield each;
+    done += each.values.byteLength;
     onProgress?.(done, total);
   }
 }
 
+/** The numbers of a tensor of the model. */
+async function readFinite(
+  tensor: string,
+  { checkpoint, name, info, shape }: FoundWeight,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  signal?.throwIfAborted();
+  const [given, needed] = [elementCount(info.shape), elementCount(shape)];
+  const whole = memoryFor(tensor, Math.max(given, needed));
+  const finite = await checkpoint.read(name, whole.subarray(0, given), { signal });
+  if (given < needed) initRows(tensor, whole.subarray(given));
+  const values = whole.subarray(0, needed); // the first rows
+  if (!finite) requireFinite(checkpoint, name, values);
+  return values;
+}
+
 /** A tensor's numbers as its uses want them, each format made once. */
-function formatsFor(values: Float32Array, shape: readonly number[]): (use: WeightUse) => HostTensor {
+function formatsFor(
+  values: Float32Array,
+  shape: readonly number[],
+  pool: KernelPool | undefined,
+): (use: WeightUse) => Promise<HostTensor> {
   const made = new Map<string, Blocks | Rows>();
   const matrix = shape as [number, number];
-  return ({ dtype, shape: wanted, part }) => {
+  return async ({ dtype, shape: wanted, part }) => {
     if (!part) return { dtype: "float32", shape: wanted, data: values };
     const key = `${part.bits} ${part.block}`;
     const parts =
-      made.get(key) ?? (isInRows(part) ? quantizeRows(values, matrix) : quantizeMatrix(values, matrix, part));
+      made.get(key) ??
+      (isInRows(part) ? quantizeRows(values, matrix) : await quantizeMatrix(values, matrix, part, { pool }));
     made.set(key, parts);
     return { dtype, shape: wanted, data: parts[part.part] } as HostTensor;
   };
@@ -205,12 +230,10 @@ function memoryFor(tensor: string, elements: number): Float32Array {
   }
 }
 
+/** Looks for the place: what is not finite may also be among rows that are cut. */
 function requireFinite(checkpoint: Checkpoint, name: string, values: Float32Array): void {
-  // A sum is not finite if one of its terms is not; only then the place is looked for.
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
-  if (sum === 0) return;
   const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return;
   throw new OpenFlamingoError(
     "weights-not-finite",
     `${checkpoint.name}: ${name} holds ${values[at]} at place ${at}`,

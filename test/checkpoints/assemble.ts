@@ -24,10 +24,11 @@ export function memoryFile(content: string | Uint8Array, name = "file"): ByteSou
     name,
     size: data.length,
     closed: false,
-    async read(offset, length) {
-      if (offset < 0 || offset + length > data.length)
-        throw new Error(`read ${offset}+${length} of ${data.length}`);
-      return data.slice(offset, offset + length);
+    async read(offset, into) {
+      if (offset < 0 || offset + into.length > data.length)
+        throw new Error(`read ${offset}+${into.length} of ${data.length}`);
+      into.set(data.subarray(offset, offset + into.length));
+      return into;
     },
     async close() {
       this.closed = true;

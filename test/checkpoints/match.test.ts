@@ -9,7 +9,7 @@ import { expectError } from "./fixtures.js";
 const holding = (name: string, shapes: Record<string, number[]>): Checkpoint => ({
   name,
   tensors: new Map(Object.entries(shapes).map(([tensor, shape]) => [tensor, { dtype: "float32", shape }])),
-  read: async () => {},
+  read: async () => true,
   close: async () => {},
   [Symbol.asyncDispose]: async () => {},
 });

@@ -109,9 +109,9 @@ test("reading stops between pieces when it is cancelled", async () => {
   let readings = 0;
   const counting = {
     ...source,
-    read: (offset: number, length: number) => {
+    read: (offset: number, into: Uint8Array) => {
       if (++readings === 2) controller.abort(new Error("stopped"));
-      return source.read(offset, length);
+      return source.read(offset, into);
     },
   };
   const view: TensorView = { dtype: "uint8", shape: [size], strides: [1], start: 0 };

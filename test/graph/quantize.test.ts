@@ -42,14 +42,16 @@ function graphOf() {
 async function run(runtime: Runtime, formatOf: FormatOf) {
   const compiled = compile(quantize(graphOf(), formatOf));
   const plainOf: Readonly<Record<string, Plain>> = { w: matrix, bias, v: noise([3, n], 3) };
+  const part = compiled.weights.find((use) => use.part)?.part;
+  const numbers = host(matrix, "float32").data as Float32Array;
+  const parts =
+    part && (isInRows(part) ? quantizeRows(numbers, [n, k]) : await quantizeMatrix(numbers, [n, k], part));
   await using session = await runtime.load(
     compiled.with((name) => {
       const { dtype, shape, tensor, part } = compiled.weights.find((use) => use.name === name)!;
       const { data } = host(plainOf[tensor]!, "float32");
       if (!part) return { dtype, shape, data } as HostTensor;
-      const numbers = data as Float32Array;
-      const parts = isInRows(part) ? quantizeRows(numbers, [n, k]) : quantizeMatrix(numbers, [n, k], part);
-      return { dtype, shape, data: parts[part.part] } as HostTensor;
+      return { dtype, shape, data: parts![part.part] } as HostTensor;
     }),
   );
   const found = await session.run({

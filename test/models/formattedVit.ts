@@ -75,7 +75,7 @@ export async function formattedVit(
     const parts =
       part &&
       (quantized.get(tensor) ??
-        (isInRows(part) ? quantizeRows(values, matrix) : quantizeMatrix(values, matrix, part)));
+        (isInRows(part) ? quantizeRows(values, matrix) : await quantizeMatrix(values, matrix, part)));
     if (parts) quantized.set(tensor, parts);
     weights.set(name, { dtype, shape, data: part ? parts![part.part] : values } as HostTensor);
   }

@@ -35,7 +35,7 @@ test("a product that is off by more than rounding explains is an error, whatever
   const [n, k, format] = [32, 64, { bits: 4, block: 32 } as const] as const;
   const matrix = Float32Array.from(noise([n, k], 1).data);
   const { values, scales } = weightParts(createGraph("uses"), "w", [n, k], format);
-  const blocks = quantizeMatrix(matrix, [n, k], format);
+  const blocks = await quantizeMatrix(matrix, [n, k], format);
   const use = (part: "values" | "scales"): WeightUse => ({
     name: `w:${part}`,
     dtype: { values, scales }[part].dtype,

@@ -2,11 +2,12 @@
 import { describe, expect, test } from "vitest";
 import { randomStream } from "../../src/base/random.js";
 import type { BlockFormat } from "../../src/graph/index.js";
-import { quantizeMatrix } from "../../src/runner/quantize.js";
+import { openKernelThreads } from "../../src/runner/kernelThreads.node.js";
+import { type Blocks, quantizeMatrix } from "../../src/runner/quantize.js";
 
 /** The numbers that blocks stand for, by the format's definition. */
 function numbersOf(
-  { values, scales }: ReturnType<typeof quantizeMatrix>,
+  { values, scales }: Blocks,
   [n, k]: readonly [number, number],
   { bits, block }: BlockFormat,
 ): number[] {
@@ -45,34 +46,117 @@ describe.each([
   const shape = [64, 1024] as const;
   const x = noise(64 * 1024, 1);
 
-  test("normal numbers have the error that is known of this format", () => {
-    const error = errorOf(x, numbersOf(quantizeMatrix(x, shape, format), shape, format), 1024);
+  test("normal numbers have the error that is known of this format", async () => {
+    const error = errorOf(x, numbersOf(await quantizeMatrix(x, shape, format), shape, format), 1024);
     expect(error).toBeLessThan(most);
     expect(error).toBeGreaterThan(0.9 * most);
   });
 
-  test("numbers that the format has come back as they are", () => {
+  test("numbers that the format has come back as they are", async () => {
     const middle = 2 ** (format.bits - 1);
     const exact = Float32Array.from(x, (_, i) => 0.25 * (i % format.block === 0 ? -middle : (i % 7) - 3));
-    expect(numbersOf(quantizeMatrix(exact, shape, format), shape, format)).toEqual([...exact]);
+    expect(numbersOf(await quantizeMatrix(exact, shape, format), shape, format)).toEqual([...exact]);
   });
 
-  test("a row that does not fill its last block, and one of zeros", () => {
+  test("a row that does not fill its last block, and one of zeros", async () => {
     const odd = [2, 40] as const;
     const rows = Float32Array.from({ length: 80 }, (_, i) => (i < 40 ? x[i]! : 0));
-    const numbers = numbersOf(quantizeMatrix(rows, odd, format), odd, format);
+    const numbers = numbersOf(await quantizeMatrix(rows, odd, format), odd, format);
     expect(errorOf(rows, numbers, 40)).toBeLessThan(1.5 * most);
     expect(numbers.slice(40)).toEqual(Array(40).fill(0));
   });
+
+  test("numbers of any size that float32 has", async () => {
+    const plain = await quantizeMatrix(x, shape, format);
+    for (const power of [90, -100]) {
+      const { values, scales } = await quantizeMatrix(
+        x.map((each) => each * 2 ** power),
+        shape,
+        format,
+      );
+      expect(Buffer.compare(values, plain.values)).toBe(0);
+      expect(scales).toEqual(plain.scales.map((scale) => scale * 2 ** power));
+    }
+    const tiny = await quantizeMatrix(
+      x.map((each) => each * 1e-42),
+      shape,
+      format,
+    );
+    expect(numbersOf(tiny, shape, format).every((each) => each === 0)).toBe(true);
+    const largest = Float32Array.from(x, (each) => 3.4e38 * Math.sign(each));
+    const error = errorOf(
+      largest,
+      numbersOf(await quantizeMatrix(largest, shape, format), shape, format),
+      1024,
+    );
+    expect(error).toBeLessThan(2 ** (1 - format.bits));
+  });
+
+  test("the blocks are the same on any number of threads, and wherever a tile ends", async () => {
+    const wide = [3, 70_001] as const; // two tiles, the second not a whole number of blocks
+    const high = [3000, 96] as const; // several tiles
+    for (const [n, k] of [wide, high]) {
+      const matrix = Float32Array.from({ length: n * k }, (_, i) => x[(i * 7919) % x.length]!);
+      const importance = Float32Array.from({ length: k }, (_, column) => 1 + (column % 5));
+      const once = await quantizeMatrix(matrix, [n, k], format, { importance });
+      for (const count of [1, 3]) {
+        await using pool = openKernelThreads(count);
+        const both = [1, 2].map(() => quantizeMatrix(matrix, [n, k], format, { importance, pool }));
+        for (const { values, scales } of await Promise.all(both)) {
+          expect(Buffer.compare(values, once.values)).toBe(0);
+          expect(Buffer.compare(new Uint8Array(scales.buffer), new Uint8Array(once.scales.buffer))).toBe(0);
+        }
+      }
+      // The last block of the last row, alone.
+      const last = Math.floor((k - 1) / format.block) * format.block;
+      const alone = matrix.slice((n - 1) * k + last);
+      const part = await quantizeMatrix(alone, [1, k - last], format, {
+        importance: importance.subarray(last),
+      });
+      expect(part.scales[0]).toBe(once.scales.at(-1));
+      expect(Buffer.compare(part.values, once.values.subarray(-part.values.length))).toBe(0);
+    }
+  });
 });
 
-test("errors of important columns are made smaller, at the price of the others", () => {
+test("errors of important columns are made smaller, at the price of the others", async () => {
   const [shape, format] = [[64, 1024] as const, { bits: 4, block: 128 } as const];
   const x = noise(64 * 1024, 2);
   const importance = Float32Array.from({ length: 1024 }, (_, column) => (column % 64 === 0 ? 900 : 1));
   const weight = (column: number) => importance[column]!;
-  const plain = numbersOf(quantizeMatrix(x, shape, format), shape, format);
-  const weighted = numbersOf(quantizeMatrix(x, shape, format, importance), shape, format);
+  const plain = numbersOf(await quantizeMatrix(x, shape, format), shape, format);
+  const weighted = numbersOf(await quantizeMatrix(x, shape, format, { importance }), shape, format);
   expect(errorOf(x, weighted, 1024, weight)).toBeLessThan(0.85 * errorOf(x, plain, 1024, weight));
   expect(errorOf(x, weighted, 1024)).toBeGreaterThan(errorOf(x, plain, 1024));
+});
+
+/** The search by its definition, in float64: the smallest weighted error that one of seven scales leads to. */
+function leastError(x: Float32Array, weight: (i: number) => number): number {
+  const largest = x.reduce((most, each) => (Math.abs(each) > Math.abs(most) ? each : most), 0);
+  const errors = [-3, -2, -1, 0, 1, 2, 3].map((t) => {
+    const trial = largest / -(8 + 0.3 * t);
+    const l = Array.from(x, (each) => Math.max(-8, Math.min(7, Math.round(each / trial))));
+    const sum = (of: (i: number) => number) => l.reduce((total, _, i) => total + weight(i) * of(i), 0);
+    const scale = sum((i) => l[i]! * x[i]!) / sum((i) => l[i]! ** 2);
+    return sum((i) => (x[i]! - l[i]! * scale) ** 2);
+  });
+  return Math.min(...errors);
+}
+
+test("the scale in 4 bits is the best of those that are tried", async () => {
+  const [shape, format] = [[256, 64] as const, { bits: 4, block: 64 } as const];
+  const x = noise(256 * 64, 3);
+  const importance = Float32Array.from({ length: 64 }, (_, column) => 1 + (column % 3));
+  const found = numbersOf(await quantizeMatrix(x, shape, format, { importance }), shape, format);
+  const excess = Array.from({ length: 256 }, (_, row) => {
+    const numbers = x.subarray(64 * row, 64 * row + 64);
+    const error = numbers.reduce(
+      (sum, each, i) => sum + importance[i]! * (each - found[64 * row + i]!) ** 2,
+      0,
+    );
+    return error / leastError(numbers, (i) => importance[i]!) - 1;
+  });
+  // Below, as its integers are rounded once more with the scale that was found.
+  expect(Math.max(...excess)).toBeLessThan(1e-5);
+  expect(Math.min(...excess)).toBeGreaterThan(-0.05);
 });

@@ -85,7 +85,7 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   // The end record is the last thing in the file but for a comment of at most 65,535 bytes.
   const length = Math.min(source.size, 56 + 20 + 22 + 0xffff);
   const tailStart = source.size - length;
-  const tail = numbersIn(await source.read(tailStart, length));
+  const tail = numbersIn(await source.read(tailStart, new Uint8Array(length)));
   const isEnd = (at: number) => u32(tail, at) === endSignature && at + 22 + u16(tail, at + 20) === length;
   let at = length - 22;
   while (at >= 0 && !isEnd(at)) at--;
@@ -144,7 +144,7 @@ async function readDirectory(
   { start, size, count }: Directory,
 ): Promise<CentralHeader[]> {
   const fail = (what: string) => damaged(source.name, `the archive's directory ${what}`);
-  const bytes = await source.read(start, size);
+  const bytes = await source.read(start, new Uint8Array(size));
   const numbers = numbersIn(bytes);
   const headers: CentralHeader[] = [];
   for (let at = 0; at < size; ) {
@@ -217,7 +217,7 @@ async function checkLocalHeader(source: ByteSource, header: CentralHeader, limit
   // With the extra fields in the same reading, as far as they are of the usual length: an archive has hundreds of
   // these.
   const ahead = Math.max(nameEnd, Math.min(nameEnd + usualExtra, limit - localStart));
-  let numbers = numbersIn(await source.read(localStart, ahead));
+  let numbers = numbersIn(await source.read(localStart, new Uint8Array(ahead)));
   const isThere =
     u32(numbers, 0) === localSignature &&
     u16(numbers, 6) === flags &&
@@ -228,7 +228,7 @@ async function checkLocalHeader(source: ByteSource, header: CentralHeader, limit
   const extraEnd = nameEnd + u16(numbers, 28);
   if (localStart + extraEnd > limit) throw fail("has a header that reaches into the directory");
 
-  if (extraEnd > ahead) numbers = numbersIn(await source.read(localStart, extraEnd));
+  if (extraEnd > ahead) numbers = numbersIn(await source.read(localStart, new Uint8Array(extraEnd)));
   const sizes = widened(numbers, [22, 18], zip64Values(numbers, nameEnd, extraEnd));
   const said = [u32(numbers, 14), ...sizes.map((value) => value ?? "none")];
   const sizesFollow = (flags & sizesFollowFlag) !== 0;
@@ -252,7 +252,7 @@ export async function readEntry(source: ByteSource, entry: ZipEntry, limit: numb
   requireReadable(source, entry);
   const fail = (what: string) => damaged(source.name, `the archive's ${quoted(entry.name)} ${what}`);
   if (entry.size > limit) throw fail(`takes ${entry.size} bytes; at most ${limit} are read`);
-  const bytes = await source.read(entry.start, entry.size);
+  const bytes = await source.read(entry.start, new Uint8Array(entry.size));
   if (crc32(bytes) !== entry.crc) throw fail("does not have the CRC that its directory says");
   return bytes;
 }
