@@ -1,11 +1,13 @@
 /**
- * Runs every product with a weight in blocks once, beside the same product in float32, before the weight is written: a
- * kernel that computes nonsense on this machine is found here, and not in an answer.
+ * Runs every product with a weight in blocks once before the weight is written, beside the same product with the numbers
+ * that its blocks stand for, which finds a kernel that computes nonsense on this machine, and beside that in float32,
+ * which finds blocks that do. Neither is found in an answer then.
  */
 import { OpenFlamingoError } from "../base/errors.js";
 import { randomStream } from "../base/random.js";
 import { createGraph, input, output, quantizedLinear, weightParts } from "../graph/index.js";
 import { compile } from "../onnx/compile.js";
+import { type Blocks, numbersOf } from "../runner/quantize.js";
 import type { ReadTensor } from "../runner/weights.js";
 import type { Runtime } from "../runtime/runtime.js";
 
@@ -14,15 +16,15 @@ const rows = 4;
 /** Outputs of the matrix that are compared: enough, as all are made alike. */
 const outputs = 256;
 
-/** The error of a product that no rounding to so many bits explains. */
-const limits = { 4: 0.5, 8: 0.1 } as const;
+/** Errors that no rounding explains: of a kernel that rounds x to 8 bits (0.007 is usual), and of so many bits. */
+const limits = { kernel: 0.02, 4: 0.5, 8: 0.1 } as const;
 
 /**
- * @returns the error of the product relative to its size, root mean square
- * @throws OpenFlamingoError `backend` where it is so large that the kernel must be wrong
+ * @returns the error of the product beside that in float32, relative to its size, root mean square
+ * @throws OpenFlamingoError `backend` where the kernel or the blocks must be wrong
  */
 export async function productError(
-  runtime: Runtime,
+  runtime: Pick<Runtime, "load">,
   { made, values: exact }: ReadTensor,
 ): Promise<number | undefined> {
   const [use] = made.find(([{ part }]) => part) ?? [];
@@ -39,28 +41,44 @@ export async function productError(
   const session = await runtime.load(compile(graph).with((name) => byName.get(name)!));
   try {
     const { y } = await session.run({ x: { dtype: "float32", shape: [rows, k], data: numbers } });
-    const error = differenceOf(y!.data as Float32Array, numbers, exact, [n, k]);
-    if (error < limits[bits]) return error;
-    const what = `a product with ${use.tensor} in ${bits} bits is off by ${error.toPrecision(2)} of its size`;
-    throw new OpenFlamingoError("backend", `${what} on this machine`, {
-      hint: "Take --weights fp32, or another --backend.",
-    });
+    const product: Product = { y: y!.data as Float32Array, x: numbers, n, k };
+    const off = (error: number) =>
+      `a product with ${use.tensor} in ${bits} bits is off by ${error.toPrecision(2)} of its size`;
+    const ofKernel = errorOf(product, numbersOf(blocksOf(made), [Math.min(n, outputs), k], use.part));
+    if (!(ofKernel < limits.kernel)) throw wrong(`${off(ofKernel)} beside that of its blocks`);
+    const error = errorOf(product, exact);
+    if (!(error < limits[bits])) throw wrong(off(error));
+    return error;
   } finally {
     await session.close();
   }
 }
 
-function differenceOf(
-  y: Float32Array,
-  x: Float32Array,
-  exact: Float32Array,
-  [n, k]: readonly [number, number],
-): number {
+const wrong = (what: string): OpenFlamingoError =>
+  new OpenFlamingoError("backend", `${what}, on this machine`, {
+    hint: "Take --weights fp32, or another --backend.",
+  });
+
+function blocksOf(made: ReadTensor["made"]): Blocks {
+  const part = (of: "values" | "scales") => made.find(([use]) => use.part?.part === of)![1].data;
+  return { values: part("values") as Uint8Array, scales: part("scales") as Float32Array };
+}
+
+/** What was computed of x (rows, k) with a matrix (n, k): y (rows, n). */
+interface Product {
+  readonly y: Float32Array;
+  readonly x: Float32Array;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** How far the first outputs are from those of x with the first rows of a matrix. */
+function errorOf({ y, x, n, k }: Product, matrix: Float32Array): number {
   let [off, size] = [0, 0];
   for (let row = 0; row < rows; row++) {
     for (let i = 0; i < Math.min(n, outputs); i++) {
       let sum = 0;
-      for (let j = 0; j < k; j++) sum += x[row * k + j]! * exact[i * k + j]!;
+      for (let j = 0; j < k; j++) sum += x[row * k + j]! * matrix[i * k + j]!;
       off += (y[row * n + i]! - sum) ** 2;
       size += sum ** 2;
     }
