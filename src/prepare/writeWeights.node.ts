@@ -68,7 +68,8 @@ export async function writeWeights(
 const endOf = (tensors: ReadonlyMap<string, PreparedTensor>): number =>
   [...tensors.values()].reduce((end, tensor) => Math.max(end, tensor.offset + byteLengthOf(tensor)), 0);
 
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+/** Bytes that are hashed, written or read at a time. */
+const pieceBytes = 2 ** 22;
 
 async function append(
   data: FileHandle,
@@ -81,10 +82,20 @@ async function append(
   const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
   const alignment = alignmentOf(bytes.length);
   const offset = alignment * Math.ceil(end / alignment);
-  for (let at = 0; at < bytes.length; ) {
-    at += (await data.write(bytes, at, Math.min(2 ** 26, bytes.length - at), offset + at)).bytesWritten;
+  const hash = createHash("sha256");
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    const piece = bytes.subarray(at, at + pieceBytes);
+    const written = writeAll(data, piece, offset + at);
+    hash.update(piece); // meanwhile
+    await written;
   }
-  return { name, dtype, shape, offset, sha256: sha256(bytes) };
+  return { name, dtype, shape, offset, sha256: hash.digest("hex") };
+}
+
+async function writeAll(data: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await data.write(bytes, at, bytes.length - at, offset + at)).bytesWritten;
+  }
 }
 
 /** The first tensors of the journal whose bytes are what it says. */
@@ -96,20 +107,21 @@ async function soundPart(
   const { size } = await data.stat();
   for (const tensor of tensors) {
     if (tensor.offset + byteLengthOf(tensor) > size) return sound;
-    const bytes = new Uint8Array(byteLengthOf(tensor));
-    let read = 0;
-    while (read < bytes.length) {
-      const { bytesRead } = await data.read(
-        bytes,
-        read,
-        Math.min(2 ** 26, bytes.length - read),
-        tensor.offset + read,
-      );
-      if (bytesRead === 0) return sound;
-      read += bytesRead;
-    }
-    if (sha256(bytes) !== tensor.sha256) return sound;
+    if ((await hashOf(data, tensor)) !== tensor.sha256) return sound;
     sound.set(tensor.name, tensor);
   }
   return sound;
+}
+
+async function hashOf(data: FileHandle, tensor: PreparedTensor): Promise<string> {
+  const hash = createHash("sha256");
+  const end = tensor.offset + byteLengthOf(tensor);
+  const piece = new Uint8Array(pieceBytes);
+  for (let at = tensor.offset; at < end; ) {
+    const { bytesRead } = await data.read(piece, 0, Math.min(pieceBytes, end - at), at);
+    if (bytesRead === 0) break; // it became shorter
+    hash.update(piece.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+  return hash.digest("hex");
 }

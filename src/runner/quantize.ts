@@ -13,8 +13,8 @@ import { type Kernel, type KernelPool, poolOf } from "./kernelPool.js";
 import { kernelMemory, kernelModule, kernelOf } from "./quantizeKernel.js";
 
 export interface Blocks {
-  readonly values: Uint8Array<ArrayBuffer>;
-  readonly scales: Float32Array<ArrayBuffer>;
+  readonly values: Uint8Array;
+  readonly scales: Float32Array;
 }
 
 /** Columns that are quantised at a time: whole blocks, of which several rows find room in a kernel's memory. */
@@ -78,6 +78,25 @@ export async function quantizeMatrix(
   const tiles = [...tilesOf([n, k], format)];
   await Promise.all(tiles.map((tile) => pool.use((kernel) => quantizeTile(kernel, tile))));
   return { values, scales };
+}
+
+/** The numbers that the first rows of blocks stand for: (n, k). */
+export function numbersOfBlocks(
+  { values, scales }: Blocks,
+  [n, k]: readonly [number, number],
+  { bits, block }: BlockFormat,
+): Float32Array<ArrayBuffer> {
+  const numbers = new Float32Array(n * k);
+  const across = Math.ceil(k / block);
+  for (let row = 0, at = 0; row < n; row++) {
+    for (let column = 0; column < k; column++, at++) {
+      const b = row * across + Math.floor(column / block);
+      const place = b * block + (column % block);
+      const q = bits === 8 ? values[place]! : (values[place >> 1]! >> (4 * (place & 1))) & 15;
+      numbers[at] = (q - 2 ** (bits - 1)) * scales[b]!;
+    }
+  }
+  return numbers;
 }
 
 /** Where the parts of a tile lie in a kernel's memory, in bytes. */

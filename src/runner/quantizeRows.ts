@@ -31,6 +31,20 @@ export function quantizeRows(matrix: Float32Array, [n, k]: readonly [number, num
   return { values, scales };
 }
 
+/** The numbers that the first rows stand for: (`first` or n, k). */
+export function numbersOfRows(
+  { values, scales }: Rows,
+  [n, k]: readonly [number, number],
+  first = n,
+): Float32Array<ArrayBuffer> {
+  const numbers = new Float32Array(Math.min(n, first) * k);
+  for (let at = 0; at < numbers.length; at++) {
+    const [row, column] = [Math.floor(at / k), at % k];
+    numbers[at] = values[column * n + row]! * scales[row]!;
+  }
+  return numbers;
+}
+
 /** The smallest scale with which no number and no two neighbours are too large. */
 function scaleOf(x: Float32Array): number {
   let scale = 0;

@@ -10,7 +10,7 @@ import { mapInOrder } from "../base/mapInOrder.js";
 import { randomStream } from "../base/random.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
-import { isInRows } from "../graph/index.js";
+import { isInRows, type QuantizedFormat } from "../graph/index.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
@@ -19,6 +19,7 @@ import { visionName } from "./clipNames.js";
 import type { KernelPool } from "./kernelPool.js";
 import { type Blocks, quantizeMatrix } from "./quantize.js";
 import { quantizeRows, type Rows } from "./quantizeRows.js";
+import { type Allocate, allocate, sharedMemory } from "./weightMemory.js";
 
 /** Where the weights of a Flamingo come from: its three files, or folders of files; or a model in memory and a file. */
 export type ModelCheckpoints = CheckpointFiles | LoadedAndFile;
@@ -67,7 +68,8 @@ export async function readWeights(
   options: ReadOptions = {},
 ): Promise<ReadonlyMap<string, HostTensor>> {
   const weights = new Map<string, HostTensor>();
-  for await (const { made } of eachTensor(uses, found, options)) {
+  const kept = sharedMemory([...found.values()].reduce((sum, each) => sum + lengthOf(each), 0));
+  for await (const { made } of eachTensor(uses, found, { ...options, kept })) {
     for (const [{ name }, weight] of made) weights.set(name, weight);
   }
   return weights;
@@ -78,6 +80,8 @@ export interface ReadOptions {
   readonly onProgress?: LoadProgress | undefined;
   /** Where matrices are brought into blocks; on this thread when left out. */
   readonly pool?: KernelPool | undefined;
+  /** Memory for tensors that are used as they are; a buffer for each when left out. */
+  readonly kept?: Allocate | undefined;
 }
 
 /** A tensor of the checkpoints, and its uses with the numbers as each wants them. */
@@ -91,16 +95,15 @@ export interface ReadTensor {
 export async function* eachTensor(
   uses: readonly WeightUse[],
   found: ReadonlyMap<string, FoundWeight>,
-  { signal, onProgress, pool }: ReadOptions = {},
+  { signal, onProgress, pool, kept = allocate }: ReadOptions = {},
 ): AsyncGenerator<ReadTensor> {
   const total = [...found.values()].reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
   let done = 0;
   const read = async ([tensor, weight]: readonly [string, FoundWeight]): Promise<ReadTensor> => {
-    const values = await readFinite(tensor, weight, signal);
-    const inFormat = formatsFor(values, weight.shape, pool);
-    const made: (readonly [WeightUse, HostTensor])[] = [];
-    for (const use of uses) if (use.tensor === tensor) made.push([use, await inFormat(use)]);
-    return { tensor, values, made };
+    const mine = uses.filter((use) => use.tensor === tensor);
+    const memory = mine.every(({ part }) => part) ? allocate : kept;
+    const values = await readFinite(memory(tensor, lengthOf(weight)), tensor, weight, signal);
+    return { tensor, values, made: await inFormats(values, weight.shape, mine, pool) };
   };
   for await (const each of mapInOrder(found, 2, read)) {
     signal?.throwIfAborted();
@@ -110,15 +113,19 @@ export async function* eachTensor(
   }
 }
 
-/** The numbers of a tensor of the model. */
+/** Float32s of a tensor in the file or in the model, whichever are more. */
+const lengthOf = ({ info, shape }: FoundWeight): number =>
+  Math.max(elementCount(info.shape), elementCount(shape));
+
+/** Reads the numbers of a tensor of the model into memory for `lengthOf` it. */
 async function readFinite(
+  whole: Float32Array,
   tensor: string,
   { checkpoint, name, info, shape }: FoundWeight,
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
   signal?.throwIfAborted();
   const [given, needed] = [elementCount(info.shape), elementCount(shape)];
-  const whole = memoryFor(tensor, Math.max(given, needed));
   const finite = await checkpoint.read(name, whole.subarray(0, given), { signal });
   if (given < needed) initRows(tensor, whole.subarray(given));
   const values = whole.subarray(0, needed); // the first rows
@@ -127,23 +134,29 @@ async function readFinite(
 }
 
 /** A tensor's numbers as its uses want them, each format made once. */
-function formatsFor(
+async function inFormats(
   values: Float32Array,
   shape: readonly number[],
+  uses: readonly WeightUse[],
   pool: KernelPool | undefined,
-): (use: WeightUse) => Promise<HostTensor> {
-  const made = new Map<string, Blocks | Rows>();
+): Promise<ReadTensor["made"]> {
   const matrix = shape as [number, number];
-  return async ({ dtype, shape: wanted, part }) => {
-    if (!part) return { dtype: "float32", shape: wanted, data: values };
-    const key = `${part.bits} ${part.block}`;
-    const parts =
-      made.get(key) ??
-      (isInRows(part) ? quantizeRows(values, matrix) : await quantizeMatrix(values, matrix, part, { pool }));
-    made.set(key, parts);
-    return { dtype, shape: wanted, data: parts[part.part] } as HostTensor;
-  };
+  const made = new Map<string, Blocks | Rows>();
+  for (const { part } of uses) {
+    if (!part || made.has(keyOf(part))) continue;
+    const parts = isInRows(part)
+      ? quantizeRows(values, matrix)
+      : await quantizeMatrix(values, matrix, part, { pool });
+    made.set(keyOf(part), parts);
+  }
+  return uses.map((use) => {
+    const { dtype, shape: wanted, part } = use;
+    const data = part ? made.get(keyOf(part))![part.part] : values;
+    return [use, { dtype, shape: wanted, data } as HostTensor];
+  });
 }
+
+const keyOf = ({ bits, block }: QuantizedFormat): string => `${bits} ${block}`;
 
 /** Where a tensor of the model is, and the shape that the model wants. */
 export interface FoundWeight extends Match {
@@ -217,17 +230,6 @@ function requireNear({ checkpoint, name, info }: Match, [needed = 0]: readonly n
 function initRows(tensor: string, rows: Float32Array): void {
   const random = randomStream(0, tensor);
   for (let i = 0; i < rows.length; i++) rows[i] = 0.02 * random.normal(i);
-}
-
-function memoryFor(tensor: string, elements: number): Float32Array {
-  try {
-    return new Float32Array(elements);
-  } catch (cause) {
-    throw new OpenFlamingoError("memory", `no room for ${tensor}: ${4 * elements} bytes`, {
-      hint: "Close other programs, or use a smaller model.",
-      cause,
-    });
-  }
 }
 
 /** Looks for the place: what is not finite may also be among rows that are cut. */

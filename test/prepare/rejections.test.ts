@@ -10,6 +10,7 @@ import { productError } from "../../src/prepare/checkProducts.js";
 import { quantizeMatrix } from "../../src/runner/quantize.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
+import type { Program, Session } from "../../src/runtime/runtime.js";
 import { bundledModelFolder } from "../goldens.js";
 import { noise } from "../graph/arrays.js";
 
@@ -52,6 +53,23 @@ test("a product that is off by more than rounding explains is an error, whatever
     ),
   });
   await using runtime = await openOrtFfi();
+  const inexact = (factor: number) => ({
+    load: async (program: Program) => {
+      const session = await runtime.load(program);
+      const run: Session["run"] = async (feeds) => {
+        const { y } = await session.run(feeds);
+        return { y: { ...y!, data: (y!.data as Float32Array).map((each) => factor * each) } };
+      };
+      return { run, close: () => session.close() } as Session;
+    },
+  });
+  expect(await productError(inexact(1.005), read(matrix))).toBeLessThan(0.12);
+  await expect(productError(inexact(1.03), read(matrix))).rejects.toMatchObject({
+    code: "backend",
+    message: expect.stringMatching(
+      /a product with w in 4 bits is off by 0\.03\d* of its size beside that of its blocks/,
+    ),
+  });
   expect(await productError(runtime, read(matrix))).toBeLessThan(0.12);
   await expect(productError(runtime, read(matrix.map((x) => -x)))).rejects.toMatchObject({
     code: "backend",
