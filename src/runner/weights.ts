@@ -100,10 +100,16 @@ export async function* eachTensor(
   const total = [...found.values()].reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
   let done = 0;
   const read = async ([tensor, weight]: readonly [string, FoundWeight]): Promise<ReadTensor> => {
+    const { checkpoint, name, info, shape } = weight;
     const mine = uses.filter((use) => use.tensor === tensor);
     const memory = mine.every(({ part }) => part) ? allocate : kept;
-    const values = await readFinite(memory(tensor, lengthOf(weight)), tensor, weight, signal);
-    return { tensor, values, made: await inFormats(values, weight.shape, mine, pool) };
+    const whole = memory(tensor, lengthOf(weight));
+    const [given, needed] = [elementCount(info.shape), elementCount(shape)];
+    const finite = await checkpoint.read(name, whole.subarray(0, given), { signal });
+    if (given < needed) initRows(tensor, whole.subarray(given));
+    const values = whole.subarray(0, needed); // the first rows
+    if (!finite) requireFinite(checkpoint, name, values);
+    return { tensor, values, made: await inFormats(values, shape, mine, pool) };
   };
   for await (const each of mapInOrder(found, 2, read)) {
     signal?.throwIfAborted();
@@ -116,22 +122,6 @@ export async function* eachTensor(
 /** Float32s of a tensor in the file or in the model, whichever are more. */
 const lengthOf = ({ info, shape }: FoundWeight): number =>
   Math.max(elementCount(info.shape), elementCount(shape));
-
-/** Reads the numbers of a tensor of the model into memory for `lengthOf` it. */
-async function readFinite(
-  whole: Float32Array,
-  tensor: string,
-  { checkpoint, name, info, shape }: FoundWeight,
-  signal: AbortSignal | undefined,
-): Promise<Float32Array> {
-  signal?.throwIfAborted();
-  const [given, needed] = [elementCount(info.shape), elementCount(shape)];
-  const finite = await checkpoint.read(name, whole.subarray(0, given), { signal });
-  if (given < needed) initRows(tensor, whole.subarray(given));
-  const values = whole.subarray(0, needed); // the first rows
-  if (!finite) requireFinite(checkpoint, name, values);
-  return values;
-}
 
 /** A tensor's numbers as its uses want them, each format made once. */
 async function inFormats(
@@ -150,9 +140,9 @@ async function inFormats(
     made.set(keyOf(part), parts);
   }
   return uses.map((use) => {
-    const { dtype, shape: wanted, part } = use;
+    const { dtype, shape, part } = use;
     const data = part ? made.get(keyOf(part))![part.part] : values;
-    return [use, { dtype, shape: wanted, data } as HostTensor];
+    return [use, { dtype, shape, data } as HostTensor];
   });
 }
 

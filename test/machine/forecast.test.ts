@@ -91,7 +91,7 @@ test("what does not fit is rejected with what would", () => {
     expect.objectContaining({
       message: "my-model: needs 33.5 GB as float32, 3.0 GB are free in the control group /sys/fs/cgroup",
       hint: expect.stringMatching(
-        /^Try the model openflamingo\/OpenFlamingo-3B-vitl-mpt1b \(2\.5 GB as int4\);/,
+        /^Try the model openflamingo\/OpenFlamingo-3B-vitl-mpt1b \(2\.4 GB as int4\);/,
       ),
     }),
   );

@@ -1,4 +1,5 @@
 /** A vision encoder with made-up weights, in a format of one's choice: for how near to float32 it is, and how fast. */
+import { createHash } from "node:crypto";
 import { elementCount } from "../../src/base/dtypes.js";
 import { randomStream } from "../../src/base/random.js";
 import { createGraph, type FormatOf, input, isInRows, output, quantize } from "../../src/graph/index.js";
@@ -35,11 +36,12 @@ export function vitWeights(
   outliers: Outliers | undefined,
 ): (name: string, shape: readonly number[]) => Float32Array {
   const made = new Map<string, Float32Array>();
-  let place = 0;
   const make = (name: string, shape: readonly number[]) => {
     const isNorm = shape.length === 1 && name.endsWith("weight");
     const deviation = shape.length === 1 ? 0.02 : 0.7 * elementCount(shape.slice(1)) ** -0.5;
     const values = new Float32Array(elementCount(shape));
+    // Each has a beginning of its own, whichever is asked for first.
+    let place = Number(`0x${createHash("sha256").update(name).digest("hex").slice(0, 5)}`);
     for (let i = 0; i < values.length; i++) {
       values[i] = (isNorm ? 1 : 0) + deviation * normals[place]!;
       place = place + 1 < normals.length ? place + 1 : (place * 7919) % 12_347; // never the same stretch again

@@ -67,7 +67,7 @@ test("a product that is off by more than rounding explains is an error, whatever
   await expect(productError(inexact(1.03), read(matrix))).rejects.toMatchObject({
     code: "backend",
     message: expect.stringMatching(
-      /a product with w in 4 bits is off by 0\.03\d* of its size beside that of its blocks/,
+      /a product with w in 4 bits is off by 0\.03\d* of its size beside that of its parts/,
     ),
   });
   expect(await productError(runtime, read(matrix))).toBeLessThan(0.12);
