@@ -3,6 +3,20 @@ import type { Mutant } from "./mutant.js";
 
 export const checkpoints: readonly Mutant[] = [
   {
+    what: "of two bfloat16s in a word, one may be infinite",
+    file: "base/float32.ts",
+    from: "0x7fff7fff, 0x00800080",
+    to: "0x7fff7fff, 0x00800000",
+    tests: ["base/float32.test.ts"],
+  },
+  {
+    what: "what is left in the memory of the check counts",
+    file: "base/float32.ts",
+    from: "    floats.fill(0, piece.length, rounded(piece.length));\n",
+    to: "",
+    tests: ["base/float32.test.ts"],
+  },
+  {
     what: "a safetensors file may hold bytes between two tensors",
     file: "checkpoints/safetensors.ts",
     from: "if (begin > position)",

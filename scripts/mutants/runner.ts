@@ -3,6 +3,27 @@ import type { Mutant } from "./mutant.js";
 
 export const runner: readonly Mutant[] = [
   {
+    what: "only the first of the scales of a block are tried",
+    file: "runner/quantizeKernel.ts",
+    from: "int(2 * tried + 1)",
+    to: "int(tried)",
+    tests: ["runner/quantize.test.ts"],
+  },
+  {
+    what: "a kernel is lent to two at a time",
+    file: "runner/kernelPool.ts",
+    from: "        else free.push(kernel);",
+    to: "        free.push(kernel);",
+    tests: ["runner/quantize.test.ts"],
+  },
+  {
+    what: "a kernel may be off by a third before prepare notices",
+    file: "prepare/checkProducts.ts",
+    from: "kernel: 0.02",
+    to: "kernel: 0.3",
+    tests: ["prepare/rejections.test.ts"],
+  },
+  {
     what: "the last image of a prompt counts as one too many",
     file: "runner/imageIndex.ts",
     from: "imageTokens > images ? ALL_IMAGES",

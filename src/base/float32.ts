@@ -1,5 +1,5 @@
 /**
- * Numbers of any type to float32, and whether they are finite: one pass over all weights of a model.
+ * Numbers of any type to float32, and whether they are finite: one pass through all weights of a model.
  *
  * A float32 is not finite where all eight bits of its exponent are set. Its magnitude and one step of the exponent then
  * reach the sign's bit; so for bfloat16, the upper half of a float32, two of which are looked at in one word.

@@ -51,9 +51,9 @@ export async function quantizeMatrix(
   const quantizeTile = async ({ memory, run }: Kernel, { row, rows, column, columns }: Tile) => {
     const across = Math.ceil(columns / block);
     const width = across * block;
-    const places = placesOf({ rows, width, format });
-    const weights = new Float32Array(memory.buffer, places.weights, width);
-    const x = new Float32Array(memory.buffer, places.x, rows * width);
+    const layout = layoutOf({ rows, width, format });
+    const weights = new Float32Array(memory.buffer, layout.weights, width);
+    const x = new Float32Array(memory.buffer, layout.x, rows * width);
     if (importance) weights.set(importance.subarray(column, column + columns));
     else weights.fill(1);
     if (width > columns) x.fill(0); // what the row does not fill
@@ -64,11 +64,11 @@ export async function quantizeMatrix(
     const { byteOffset, byteLength } = weights;
     await run(
       kernelOf[bits],
-      ...[places.x, places.x + x.byteLength, byteOffset, byteOffset + byteLength],
-      ...[places.values, places.scales, 4 * block],
+      ...[layout.x, layout.x + x.byteLength, byteOffset, byteOffset + byteLength],
+      ...[layout.values, layout.scales, 4 * block],
     );
-    const madeValues = new Uint8Array(memory.buffer, places.values, rows * across * bytes);
-    const madeScales = new Float32Array(memory.buffer, places.scales, rows * across);
+    const madeValues = new Uint8Array(memory.buffer, layout.values, rows * across * bytes);
+    const madeScales = new Float32Array(memory.buffer, layout.scales, rows * across);
     for (let i = 0; i < rows; i++) {
       const to = (row + i) * blocks + column / block;
       values.set(madeValues.subarray(i * across * bytes, (i + 1) * across * bytes), to * bytes);
@@ -100,7 +100,7 @@ export function numbersOfBlocks(
 }
 
 /** Where the parts of a tile lie in a kernel's memory, in bytes. */
-function placesOf({ rows, width, format }: { rows: number; width: number; format: BlockFormat }) {
+function layoutOf({ rows, width, format }: { rows: number; width: number; format: BlockFormat }) {
   const { bits, block } = format;
   const x = 4 * width;
   const scales = x + 4 * rows * width;
@@ -111,7 +111,7 @@ function placesOf({ rows, width, format }: { rows: number; width: number; format
 function* tilesOf([n, k]: readonly [number, number], format: BlockFormat): Generator<Tile> {
   const columns = Math.min(k, tileColumns);
   const width = Math.ceil(columns / format.block) * format.block;
-  const { x, end } = placesOf({ rows: 1, width, format });
+  const { x, end } = layoutOf({ rows: 1, width, format });
   const rows = Math.floor((2 ** 16 * kernelMemory.pages - x) / (end - x));
   for (let column = 0; column < k; column += columns) {
     for (let row = 0; row < n; row += rows) {

@@ -58,6 +58,15 @@ describe.each(lengths)("of %d numbers", (length) => {
   });
 });
 
+test("what an earlier, longer piece left in the last vectors does not count", () => {
+  const into = new Float32Array(16);
+  const infinite = new Uint8Array(Uint16Array.from({ length: 16 }, () => 0x7f80).buffer);
+  expect(toFloat32(infinite, "bfloat16", into)).toBe(false);
+  expect(toFloat32(new Uint8Array(18), "bfloat16", into.subarray(0, 9))).toBe(true);
+  expect(areFinite(into.fill(Number.NaN))).toBe(false);
+  expect(areFinite(new Float32Array(9))).toBe(true);
+});
+
 test("a float64 that is too large for float32 is not finite", () => {
   const into = new Float32Array(2);
   const bytesOf = (...values: number[]) => new Uint8Array(Float64Array.from(values).buffer);
