@@ -95,6 +95,10 @@ function shown({ installation, processor, memory, adapters, speed, models, hub }
             "",
             `${name}, ${shownSize(bytes)}${isUnfinished ? " (not whole)" : ""}`,
           ]),
+          ...hub.prepared.map(({ name, format, isUnfinished }) => [
+            "",
+            `${name}, prepared as ${format}${isUnfinished ? " (not whole)" : ""}`,
+          ]),
         ]
       : [],
   ];

@@ -4,6 +4,7 @@ import { availableParallelism, cpus } from "node:os";
 import { OpenFlamingoError } from "../base/errors.js";
 import { type CachedRepository, cachedRepositories } from "../hub/cachedModels.node.js";
 import { readHubSettings } from "../hub/settings.node.js";
+import { type PreparedModel, preparedModels } from "../released/preparedModels.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { type Check, checkInstallation } from "./installation.node.js";
 import type { Memory } from "./memory.js";
@@ -27,7 +28,13 @@ export interface Examination {
   /** Undefined without a backend that works. */
   readonly speed: Speed | undefined;
   readonly models: readonly ReleasedFit[];
-  readonly hub: { readonly cache: string; readonly repositories: readonly CachedRepository[] } | undefined;
+  readonly hub:
+    | {
+        readonly cache: string;
+        readonly repositories: readonly CachedRepository[];
+        readonly prepared: readonly PreparedModel[];
+      }
+    | undefined;
 }
 
 export interface ExamineOptions {
@@ -69,11 +76,13 @@ async function speedOf(backend: string, options: Parameters<typeof measureSpeed>
   }
 }
 
-/** The hub's cache folder, or what is wrong with its settings. */
+/** The hub's cache folder and what was prepared from it, or what is wrong with its settings. */
 async function cacheState(): Promise<NonNullable<Examination["hub"]> | OpenFlamingoError> {
   try {
-    const { cache } = await readHubSettings();
-    return { cache, repositories: await cachedRepositories(cache) };
+    const settings = await readHubSettings();
+    const { cache } = settings;
+    const prepared = await preparedModels(settings);
+    return { cache, repositories: await cachedRepositories(cache), prepared };
   } catch (error) {
     if (error instanceof OpenFlamingoError) return error;
     throw error;

@@ -16,6 +16,7 @@ test("doctor: what is there, as JSON", async () => {
   expect(Object.keys(found)).toEqual(parts);
   expect(found.models).toHaveLength(9);
   expect(found.speed.bandwidth).toBeGreaterThan(0);
+  expect(found.hub).toMatchObject({ repositories: expect.any(Array), prepared: expect.any(Array) });
 });
 
 test("doctor: as a table, with what is wrong, which gives the exit code", async () => {
