@@ -14,7 +14,7 @@ export const runner: readonly Mutant[] = [
     file: "runner/kernelPool.ts",
     from: "        else free.push(kernel);",
     to: "        free.push(kernel);",
-    tests: ["runner/quantize.test.ts"],
+    tests: ["runner/kernelPool.test.ts"],
   },
   {
     what: "a kernel may be off by a third before prepare notices",
