@@ -14,7 +14,7 @@ export const runner: readonly Mutant[] = [
     file: "runner/kernelPool.ts",
     from: "        else free.push(kernel);",
     to: "        free.push(kernel);",
-    tests: ["runner/quantize.test.ts"],
+    tests: ["runner/kernelPool.test.ts"],
   },
   {
     what: "a kernel may be off by a third before prepare notices",
@@ -87,8 +87,8 @@ export const runner: readonly Mutant[] = [
     tests: ["runner/decoder.test.ts"],
   },
   {
-    what: "features whose loading failed are never loaded again",
-    file: "runner/features.ts",
+    what: "what could not be made at its first use is never made again",
+    file: "base/onFirstUse.ts",
     from: "      made = undefined;\n",
     to: "",
     tests: ["runner/features.test.ts"],

@@ -80,23 +80,21 @@ export async function quantizeMatrix(
   return { values, scales };
 }
 
-/** The numbers that the first rows of blocks stand for: (n, k). */
-export function numbersOfBlocks(
+/** The k numbers that the blocks of a row stand for. */
+export function rowOfBlocks(
   { values, scales }: Blocks,
-  [n, k]: readonly [number, number],
+  row: number,
+  k: number,
   { bits, block }: BlockFormat,
-): Float32Array<ArrayBuffer> {
-  const numbers = new Float32Array(n * k);
-  const across = Math.ceil(k / block);
-  for (let row = 0, at = 0; row < n; row++) {
-    for (let column = 0; column < k; column++, at++) {
-      const b = row * across + Math.floor(column / block);
-      const place = b * block + (column % block);
-      const q = bits === 8 ? values[place]! : (values[place >> 1]! >> (4 * (place & 1))) & 15;
-      numbers[at] = (q - 2 ** (bits - 1)) * scales[b]!;
-    }
-  }
-  return numbers;
+): Float32Array {
+  const first = row * Math.ceil(k / block);
+  const middle = 2 ** (bits - 1);
+  return Float32Array.from({ length: k }, (_, column) => {
+    const b = first + Math.floor(column / block);
+    const at = b * block + (column % block);
+    const q = bits === 8 ? values[at]! : (values[at >> 1]! >> (4 * (at & 1))) & 15;
+    return (q - middle) * scales[b]!;
+  });
 }
 
 /** Where the parts of a tile lie in a kernel's memory, in bytes. */

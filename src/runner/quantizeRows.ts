@@ -31,19 +31,12 @@ export function quantizeRows(matrix: Float32Array, [n, k]: readonly [number, num
   return { values, scales };
 }
 
-/** The numbers that the first rows stand for: (`first` or n, k). */
-export function numbersOfRows(
+/** The k numbers that a row stands for. */
+export const rowOfRows = (
   { values, scales }: Rows,
+  row: number,
   [n, k]: readonly [number, number],
-  first = n,
-): Float32Array<ArrayBuffer> {
-  const numbers = new Float32Array(Math.min(n, first) * k);
-  for (let at = 0; at < numbers.length; at++) {
-    const [row, column] = [Math.floor(at / k), at % k];
-    numbers[at] = values[column * n + row]! * scales[row]!;
-  }
-  return numbers;
-}
+): Float32Array => Float32Array.from({ length: k }, (_, column) => values[column * n + row]! * scales[row]!);
 
 /** The smallest scale with which no number and no two neighbours are too large. */
 function scaleOf(x: Float32Array): number {
