@@ -13,7 +13,7 @@ import { golden } from "../goldens.js";
 import { tensorsOf } from "../tensors.js";
 import { run } from "./run.js";
 
-const kills = Number(process.env.OPENFLAMINGO_KILLS ?? 12);
+const kills = Number(process.env.OPENFLAMINGO_KILLS ?? 4);
 const seed = 1;
 const folder = mkdtempSync(join(tmpdir(), "kills-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
