@@ -1,4 +1,4 @@
-/** Sizes of memory as messages show them. */
+/** Sizes of memory and of disks as messages show them. */
 
 /** `36.2 GB`; below a tenth of it `42 MB`. */
 export const shownSize = (bytes: number): string =>

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { shownSize } from "../base/bytes.js";
 import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { diskError } from "../base/wholeFile.node.js";
@@ -136,8 +137,7 @@ async function requireSpace(folder: string, uses: readonly WeightUse[]): Promise
   );
   const free = bavail * bsize + written;
   if (needed <= free) return;
-  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-  const what = `${folder}: needs ${gigabytes(needed)}, and ${gigabytes(free)} are free`;
+  const what = `${folder}: needs ${shownSize(needed)}, and ${shownSize(free)} are free`;
   throw new OpenFlamingoError("disk", what, { hint: "Make room, or write to another disk." });
 }
 

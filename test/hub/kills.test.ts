@@ -40,7 +40,7 @@ const startSlowHub = async () => {
 };
 
 test(
-  `${downloads} downloads that are killed at a random byte end with the right hash, little more than a chunk fetched again`,
+  `${downloads} downloads that are killed at a random byte end with the right hash, less than a chunk fetched again`,
   async () => {
     const hub = await startSlowHub();
     let most = 0;
@@ -77,8 +77,7 @@ test(
       `${killed} of ${downloads} killed; at most ${most} bytes fetched again, a chunk has ${chunk}`,
     );
     expect(killed).toBeGreaterThan(downloads / 2);
-    // A chunk, and what had been sent and still lay in the system's buffers, which a busy machine fills.
-    expect(most).toBeLessThanOrEqual(2 * chunk);
+    expect(most).toBeLessThanOrEqual(chunk);
   },
   30_000 + 5000 * downloads,
 );

@@ -9,7 +9,7 @@ import { add } from "../ops/elementwise.js";
 import { reshape, transposeLast } from "../ops/layout.js";
 import { linear } from "../ops/linear.js";
 import { product } from "../size.js";
-import { type Graph, isWeight, type Tensor } from "../tensor.js";
+import { type Graph, isWeight } from "../tensor.js";
 import { rewrite } from "./rewrite.js";
 
 /** The same graph for runs of few rows. */
@@ -18,5 +18,5 @@ export const fewRows = (graph: Graph): Graph =>
     if (op !== linear.op || !x || !w || !isWeight(w.node.op)) return undefined;
     const rows = reshape(x, { shape: [product(x.shape.slice(0, -1)), x.shape.at(-1)!] });
     const y = reshape(transposeLast(linear(w, rows, undefined)), { shape: results[0]!.shape });
-    return [bias ? add(y, bias) : y] satisfies Tensor[];
+    return [bias ? add(y, bias) : y];
   });
