@@ -2,13 +2,15 @@
  * Writes a released model at full size with made-up weights: its names, shapes, types of numbers and layout of files.
  * No two tensors are alike. The 9B takes 20 GB on the disk.
  *
- *     npx tsx bench/syntheticModel.ts 9B-vitl-mpt7b FOLDER [float32]
+ *     npx tsx bench/syntheticModel.ts 9B-vitl-mpt7b FOLDER [--float32] [--blocks N]
  *
- * With `float32`, the language model's shards are float32, as some are published; otherwise bfloat16.
+ * With `--float32`, the language model's shards are float32, as some are published; otherwise bfloat16. `--blocks`: with
+ * only the first blocks of the language model.
  */
 import { createWriteStream, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { elementCount } from "../src/base/dtypes.js";
 import { randomStream } from "../src/base/random.js";
@@ -16,10 +18,15 @@ import { zoo } from "../src/models/zoo.js";
 import { programsOf } from "../src/runner/modelRunner.js";
 import { hubConfigurations } from "../test/models/hubConfigurations.js";
 
-const [name = "9B-vitl-mpt7b", folder, languageType = "bfloat16"] = process.argv.slice(2);
+const { values: given, positionals } = parseArgs({
+  options: { float32: { type: "boolean", default: false }, blocks: { type: "string" } },
+  allowPositionals: true,
+});
+const [name = "9B-vitl-mpt7b", folder] = positionals;
 const model = zoo.find((each) => each.name.endsWith(`OpenFlamingo-${name}`));
-if (!model || !folder) throw new Error("usage: syntheticModel.ts NAME FOLDER [float32]");
-const { config } = model;
+if (!model || !folder) throw new Error("usage: syntheticModel.ts NAME FOLDER [--float32] [--blocks N]");
+const layers = Number(given.blocks ?? model.config.language.layers);
+const config = { ...model.config, language: { ...model.config.language, layers } };
 
 const shapes = new Map(
   programsOf(config).flatMap(({ weights }) => weights.map(({ tensor, from }) => [tensor, from] as const)),
@@ -67,7 +74,7 @@ async function write(
   rename: (tensor: string) => string,
   type: "F32" | "BF16",
 ): Promise<void> {
-  const header: Record<string, unknown> = {};
+  const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
   let offset = 0;
   for (const [tensor, shape] of tensors) {
     const size = (type === "F32" ? 4 : 2) * elementCount(shape);
@@ -106,7 +113,7 @@ const shards = [language.slice(0, half), language.slice(half)];
 const shardName = (i: number) => `model-0000${i + 1}-of-00002.safetensors`;
 const plain = (tensor: string) => tensor.replace("lang_encoder.", "");
 for (const [i, shard] of shards.entries()) {
-  await write(join(folder, "lang", shardName(i)), shard, plain, languageType === "float32" ? "F32" : "BF16");
+  await write(join(folder, "lang", shardName(i)), shard, plain, given.float32 ? "F32" : "BF16");
 }
 const json = (file: string, value: unknown) =>
   writeFileSync(join(folder, file), `${JSON.stringify(value, null, 2)}\n`);
@@ -117,7 +124,13 @@ json("lang/model.safetensors.index.json", {
   ),
 });
 const languages = { "3B": "MPT-1B", "4B": "RedPajama 3B", "9B": "MPT-7B" } as const;
-json("lang/config.json", hubConfigurations[languages[name.slice(0, 2) as keyof typeof languages]]);
+const published = hubConfigurations[languages[name.slice(0, 2) as keyof typeof languages]];
+const layersKey = "n_layers" in published ? "n_layers" : "num_hidden_layers";
+json("lang/config.json", {
+  ...published,
+  [layersKey]: layers,
+  vocab_size: config.language.vocabulary,
+});
 json("clip/open_clip_config.json", {
   model_cfg: {
     embed_dim: 768,
