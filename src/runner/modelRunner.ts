@@ -14,6 +14,7 @@ import type { EncodedImage, Prompt } from "./encodedImages.js";
 import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
 import { requireCapacity } from "./promptChecks.js";
 import { createTokenTree, type TokenTree, type TreeOptions } from "./tokenTree.js";
+import type { WeightFormat } from "./weightFormats.js";
 import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
 export interface ModelRunner extends AsyncDisposable {
@@ -69,6 +70,10 @@ export const programsOf = (config: FlamingoConfig, formatOf?: FormatOf): readonl
   [encodeGraph(config), decodeGraph(config)].map((graph) =>
     compile(formatOf ? quantize(graph, formatOf) : graph),
   );
+
+/** All that the programs of a model depend on, as text: equal keys have equal programs. */
+export const programKey = (config: FlamingoConfig, format: WeightFormat): string =>
+  JSON.stringify({ format, ...config });
 
 /** The reference implementation's names of all tensors that programs need. */
 export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> =>
