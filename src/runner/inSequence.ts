@@ -30,7 +30,7 @@ export function inSequence(pieces: readonly LoadedPiece[]): Runs {
 async function runAll(
   pieces: readonly LoadedPiece[],
   feeds: Parameters<Runs["run"]>[0],
-  { outputs = {}, want, signal }: RunOptions,
+  { outputs = {}, want, ...options }: RunOptions,
 ): ReturnType<Runs["run"]> {
   const given: Record<string, (typeof feeds)[string]> = { ...feeds };
   const results: Awaited<ReturnType<Runs["run"]>> = {};
@@ -43,7 +43,7 @@ async function runAll(
         given,
         program.inputs.map(({ name }) => name),
       ),
-      { outputs: only(outputs, names), want: wanted, signal },
+      { outputs: only(outputs, names), want: wanted, ...options },
     );
     for (const [name, tensor] of Object.entries(found)) {
       if (name === handedOn) given[name] = tensor;
