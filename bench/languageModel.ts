@@ -54,7 +54,7 @@ export async function openRandomLanguage(config: FlamingoConfig, threads: number
   const runtime = await openOrtFfi();
   const program = withRandomWeights(compiled);
   const session = await runtime.load(program, { threads });
-  const sessionOf = decodeSessions(runtime, config, { session, compiled }, (other) =>
+  const sessionOf = decodeSessions(runtime, config, { session, weights: compiled.weights }, (other) =>
     runtime.load(
       other.with((name) => program.weights.get(name)!),
       { threads },

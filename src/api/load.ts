@@ -15,7 +15,7 @@ import { releasedPerceiver } from "../models/perceiver.js";
 import { liveName } from "../runner/clipNames.js";
 import { loadTower } from "../runner/clipTowers.js";
 import { createFeatures, type TowerWeights } from "../runner/features.js";
-import { programsOf } from "../runner/modelRunner.js";
+import { programKey, programsOf } from "../runner/modelRunner.js";
 import { formatsOf } from "../runner/weightFormats.js";
 import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
@@ -117,7 +117,9 @@ async function openCheckpoints(
       language: closing(await open(at("language", language.weights))),
       flamingo: closing(await open(at("flamingo", flamingo.checkpoint))),
     };
-    const programs = programsOf(parts.config, formatOf);
+    const programs =
+      (await platform.compiledPrograms(programKey(parts.config, format))) ??
+      programsOf(parts.config, formatOf);
     const others = lighterFormats(format).map((format) => ({
       ...{ format, weightsIn: "files" as const },
       how: `openflamingo prepare ${folder} --weights ${format}`,

@@ -5,6 +5,7 @@ import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { openPrepared } from "../checkpoints/preparedFolder.node.js";
 import { readProcessMemory } from "../machine/memory.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
+import { bundledProgramsFile, readBundledPrograms } from "./bundledPrograms.node.js";
 import { fetchImage } from "./fetchImage.node.js";
 import type { Platform } from "./platform.js";
 
@@ -20,6 +21,7 @@ export const node: Platform = {
   openPrepared,
   memory: readProcessMemory,
   warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
+  compiledPrograms: (key) => readBundledPrograms(bundledProgramsFile(), key),
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),
   async decodeImage(source, options) {
     const { decodeImage } = await import("../images/decode.node.js").catch((cause: unknown) => {

@@ -5,6 +5,7 @@ import type { ModelPath } from "../checkpoints/modelPath.js";
 import type { PreparedIndex } from "../checkpoints/preparedIndex.js";
 import type { ImageOptions, ImageSource, Raster } from "../images/index.js";
 import type { ProcessMemory } from "../machine/memory.js";
+import type { Compiled } from "../onnx/compile.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { LoadOptions } from "./loadOptions.js";
 
@@ -18,6 +19,8 @@ export interface Platform {
   openCheckpoint(at: ModelPath, options: OpenOptions): Promise<Checkpoint>;
   /** The weights of a folder that was prepared. @throws OpenFlamingoError `model-invalid` */
   openPrepared(folder: string, sha256: string, signal: AbortSignal | undefined): Promise<PreparedIndex>;
+  /** Programs that were compiled before, by what `programKey` gives; undefined where there are none. */
+  compiledPrograms(key: string): Promise<readonly Compiled[] | undefined>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
   /** What there is now. */
   memory(): ProcessMemory;

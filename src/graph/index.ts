@@ -35,6 +35,7 @@ export { rowQuantizedLinear } from "./ops/rowQuantized.js";
 export { iota } from "./ops/sources.js";
 export { print } from "./print.js";
 export { rearrange, sizes } from "./rearrange.js";
+export { cutGraph, cutName } from "./rewrite/cut.js";
 export { fewRows } from "./rewrite/fewRows.js";
 export { fold } from "./rewrite/fold.js";
 export { type FormatOf, quantize } from "./rewrite/quantize.js";

@@ -9,7 +9,7 @@ import type { WeightUse } from "../onnx/compile.js";
 import type { EncodedImage, Prompt } from "../runner/encodedImages.js";
 import { decodeGraph, encodeGraph } from "../runner/graphs.js";
 import type { ModelRunner } from "../runner/modelRunner.js";
-import { bytesPerToken } from "./forecast.js";
+import { bytesPerToken, distinct } from "./forecast.js";
 import { operationsOf } from "./operations.js";
 import type { Speed } from "./speed.js";
 
@@ -83,7 +83,8 @@ async function measureAll(
   const { imageToken, signal, onStep } = options;
   const { config, weightUses } = runner;
   const { contextLength, vocabulary } = config.language;
-  const [encoding = [], decoding = []] = weightUses;
+  const [encoding = [], ...pieces] = weightUses;
+  const decoding = distinct(pieces);
 
   let images = 0;
   const encode = () => {

@@ -64,7 +64,7 @@ export function forecastMemory(
 }
 
 /** Each weight once: two programs may use the same one. */
-const distinct = (programs: ProgramWeights): readonly WeightUse[] => [
+export const distinct = (programs: ProgramWeights): readonly WeightUse[] => [
   ...new Map(programs.flat().map((use) => [use.name, use])).values(),
 ];
 

@@ -72,6 +72,7 @@ export interface DecodeInputs extends AttentionContext {
 export interface Decoded {
   readonly logits: Tensor; // (w, V), or (b·t, V)
   readonly present: readonly KeysValues[]; // each block's cache with the new tokens in it; empty without a cache
+  readonly blockInputs: readonly Tensor[]; // what enters each block, with its gated block: (b, t, d)
 }
 
 export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig): Decoded {
@@ -83,9 +84,11 @@ export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig):
   const attendIn = selfAttention(language, inputs, t);
   const gated = gatedBlocks(config);
   const present: KeysValues[] = [];
+  const blockInputs: Tensor[] = [];
 
   let x = language.embed(p.at("lang_encoder"), ids); // (b, t, d)
   for (let i = 0; i < language.layers; i++) {
+    blockInputs.push(x);
     const block = blockAt(p, config, i);
     const gatedIndex = gated.indexOf(i);
     if (gatedIndex >= 0) {
@@ -98,7 +101,7 @@ export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig):
   }
   const flat = rearrange(x, "b t d -> (b t) d");
   const logits = language.logits(p.at("lang_encoder"), wanted ? gather(flat, wanted) : flat);
-  return { logits, present };
+  return { logits, present, blockInputs };
 }
 
 /** The images of each prompt, one after the other: encoded (images, h, n, e), imageIds (b, s) → (b, h, s·n, e). */

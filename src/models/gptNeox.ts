@@ -32,6 +32,7 @@ export interface GptNeoxConfig {
 export function gptNeox(config: GptNeoxConfig): LanguageModel {
   const { layers, hiddenSize: d, heads, vocabulary, contextLength } = config;
   return {
+    madeOf: { gptNeox: config },
     layers,
     hiddenSize: d,
     heads,

@@ -37,6 +37,8 @@ export type Attend = (
 ) => WithPresent;
 
 export interface LanguageModel {
+  /** What it was made of, as plain data: models that were made of the same are the same. */
+  readonly madeOf: Readonly<Record<string, unknown>>;
   readonly layers: number;
   readonly hiddenSize: number;
   readonly heads: number;

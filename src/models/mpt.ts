@@ -47,6 +47,7 @@ export function mpt(config: MptConfig, names: MptNames = namesOfMpt): LanguageMo
   const { layers, hiddenSize: d, heads, vocabulary, contextLength, alibiMax } = config;
   const embedding = (p: Params) => p.tensor("transformer.wte.weight", [vocabulary, d]); // (V, d)
   return {
+    madeOf: { mpt: config, names },
     layers,
     hiddenSize: d,
     heads,

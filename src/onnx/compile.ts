@@ -6,11 +6,13 @@ import {
   type Graph,
   nameOf,
   originOf,
+  type Shape,
   showDim,
   type Tensor,
   type WeightPart,
 } from "../graph/index.js";
 import { type Dimension, isInFile, type Port, type Program, type Weight } from "../runtime/runtime.js";
+import { declareWeights } from "./declareWeights.js";
 import { emit } from "./emit.js";
 import { lower } from "./lower.js";
 
@@ -27,7 +29,27 @@ export interface WeightUse {
   readonly part?: WeightPart | undefined;
 }
 
+/** A compiled graph as plain data, which can be kept in a file: `programFrom` makes a program of it. */
+export interface CompiledGraph {
+  readonly name: string;
+  /** The ONNX file, without the declarations of the weights. */
+  readonly model: Uint8Array;
+  readonly inputs: readonly PlainPort[];
+  readonly outputs: readonly PlainPort[];
+  readonly weights: readonly WeightUse[];
+  /** As in `Program`: output, input. */
+  readonly aliases: readonly (readonly [string, string])[];
+}
+
+/** An input or output with its sizes as the language has them. */
+interface PlainPort {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
 export interface Compiled {
+  readonly graph: CompiledGraph;
   /** The program, still without the memory of its weights. */
   readonly program: Omit<Program, "weights">;
   readonly weights: readonly WeightUse[];
@@ -38,15 +60,27 @@ export interface Compiled {
 /** @throws OpenFlamingoError `internal` for an operator that has no way to ONNX */
 export function compile(graph: Graph): Compiled {
   const lowered = lower(graph);
-  const weights = weightUses(lowered);
-  const program = {
+  return programFrom({
     name: graph.name,
-    bytes: emit(lowered),
-    inputs: [...graph.inputs].map(portOf),
-    outputs: [...graph.outputs].map(portOf),
+    model: emit(lowered),
+    inputs: [...graph.inputs].map(plainPort),
+    outputs: [...graph.outputs].map(plainPort),
+    weights: weightUses(lowered),
     aliases: aliasesOf(graph),
+  });
+}
+
+export function programFrom(graph: CompiledGraph): Compiled {
+  const { name, model, weights } = graph;
+  const program = {
+    name,
+    bytes: declareWeights(model, weights),
+    inputs: graph.inputs.map(portOf),
+    outputs: graph.outputs.map(portOf),
+    aliases: new Map(graph.aliases),
   };
   return {
+    graph,
     program,
     weights,
     with(weightOf) {
@@ -56,7 +90,8 @@ export function compile(graph: Graph): Compiled {
         return isInFile(weight) ? weight : undefined;
       };
       const inFiles = [...given.values()].some(isInFile);
-      return { ...program, ...(inFiles && { bytes: emit(lowered, placeOf) }), weights: given };
+      const bytes = inFiles ? declareWeights(model, weights, placeOf) : program.bytes;
+      return { ...program, bytes, weights: given };
     },
   };
 }
@@ -68,11 +103,13 @@ export const weightUses = ({ weights }: Pick<Graph, "weights">): readonly Weight
     return { name, dtype, shape: shape as readonly number[], tensor, from, part };
   });
 
-const portOf = ([name, { dtype, shape }]: readonly [string, Tensor]): Port => ({
+const plainPort = ([name, { dtype, shape }]: readonly [string, Tensor]): PlainPort => ({
   name,
   dtype,
-  shape: shape.map(dimensionOf),
+  shape,
 });
+
+const portOf = ({ shape, ...port }: PlainPort): Port => ({ ...port, shape: shape.map(dimensionOf) });
 
 /** A size as a runtime takes it: a number, a name, or something that it can evaluate. */
 function dimensionOf(dim: Dim): Dimension {
@@ -82,12 +119,12 @@ function dimensionOf(dim: Dim): Dimension {
 }
 
 /** Outputs that may be written into the memory of an input: the results of operators that say so. */
-function aliasesOf(graph: Graph): ReadonlyMap<string, string> {
-  const aliases = new Map<string, string>();
+function aliasesOf(graph: Graph): CompiledGraph["aliases"] {
+  const aliases: [string, string][] = [];
   for (const [name, { node, index }] of graph.outputs) {
     const alias = node.op.aliases[index];
     const source = alias === undefined ? undefined : node.inputs[node.op.inputs.indexOf(alias)];
-    if (source && graph.inputs.get(nameOf(source.node)) === source) aliases.set(name, nameOf(source.node));
+    if (source && graph.inputs.get(nameOf(source.node)) === source) aliases.push([name, nameOf(source.node)]);
   }
   return aliases;
 }

@@ -1,14 +1,13 @@
 /**
- * An ONNX file from a lowered graph, as bytes. Field numbers are those of onnx.proto; weights are declared as external
- * data, so that the file stays small and their memory is given beside it.
+ * An ONNX file from a lowered graph, as bytes. Field numbers are those of onnx.proto; its weights are declared by
+ * `declareWeights`.
  */
-import { bytesOf, type DType, elementCount, onnxTypes } from "../base/dtypes.js";
+import { type DType, onnxTypes } from "../base/dtypes.js";
 import {
   bytesOfConstant,
   type Graph,
   instructionOf,
   isConstant,
-  isWeight,
   type Node,
   nameOf,
   type OnnxAttribute,
@@ -16,31 +15,16 @@ import {
   showDim,
   type Tensor,
 } from "../graph/index.js";
-
-import { weightLocation } from "../runtime/runtime.js";
 import { type Field, message } from "./protobuf.js";
 
 /** Opset 18 is the oldest with all that is used (reductions with axes as an input, Split with `num_outputs`). */
 const opset = 18;
 
-/** Where a weight lies in a file. */
-export interface FilePlace {
-  readonly file: string;
-  readonly offset: number;
-}
-
-/**
- * @param lowered a graph of backend nodes only, as `lower` makes it
- * @param placeOf where each weight lies; of those in memory, `weightLocation` says how they are called
- */
-export function emit(
-  lowered: Graph,
-  placeOf: (name: string) => FilePlace | undefined = () => undefined,
-): Uint8Array {
+/** @param lowered a graph of backend nodes only, as `lower` makes it */
+export function emit(lowered: Graph): Uint8Array {
   const names = valueNames(lowered);
   const nodes = lowered.nodes.filter((node) => instructionOf(node.op, node.attributes));
   const constants = lowered.nodes.filter((node) => isConstant(node.op));
-  const weights = lowered.nodes.filter((node) => isWeight(node.op));
   const copies = [...lowered.outputs].filter(([name, tensor]) => names.get(tensor) !== name);
 
   const graph = message([
@@ -57,7 +41,6 @@ export function emit(
     ),
     [2, lowered.name],
     ...constants.map((node): Field => [5, emitConstant(node, names)]),
-    ...weights.map((node): Field => [5, emitWeight(node, placeOf(nameOf(node)))]),
     ...[...lowered.inputs].map(([name, tensor]): Field => [11, valueInfo(name, tensor)]),
     ...[...lowered.outputs].map(([name, tensor]): Field => [12, valueInfo(name, tensor)]),
   ]);
@@ -132,28 +115,6 @@ function emitConstant(node: Node, names: ReadonlyMap<Tensor, string>): Uint8Arra
     [2, onnxTypes[result.dtype]],
     [8, names.get(result)!],
     [9, bytesOfConstant(node)],
-  ]);
-}
-
-function emitWeight(node: Node, place: FilePlace | undefined): Uint8Array {
-  const { dtype, shape } = node.results[0]!;
-  const bytes = bytesOf[dtype] * elementCount(shape as readonly number[]);
-  const entry = (key: string, value: string) =>
-    message([
-      [1, key],
-      [2, value],
-    ]);
-  const placed = (offset: number, length: number): Field[] => [
-    [13, entry("offset", String(offset))],
-    [13, entry("length", String(length))],
-  ];
-  return message([
-    ...shape.map((dim): Field => [1, dim as number]),
-    [2, onnxTypes[dtype]],
-    [8, nameOf(node)],
-    [13, entry("location", place?.file ?? weightLocation(nameOf(node)))],
-    ...(place ? placed(place.offset, bytes) : []),
-    [14, 1], // external
   ]);
 }
 

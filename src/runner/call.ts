@@ -34,6 +34,9 @@ export interface Call {
   readonly mask?: Float32Array; // (b, t, total)
 }
 
+/** Rows from which on the memory of a run is so much that it is given back: touching it anew is nothing beside them. */
+const manyRows = 64;
+
 /**
  * @param feeds encoded images and caches
  * @param outputs the caches, as they are afterwards
@@ -61,7 +64,7 @@ export async function runDecode(
       // What is ahead of a token is hidden by the operator itself, and rows see only what is their own.
       mask: mask ? { dtype: "float32", shape: [b, t, total], data: mask } : zeros("float32", [b, t, total]),
     },
-    { outputs: { ...outputs, logits }, want: [], signal },
+    { outputs: { ...outputs, logits }, want: [], signal, releaseWorkspace: b * t >= manyRows },
   );
 }
 

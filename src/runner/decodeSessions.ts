@@ -5,9 +5,10 @@
 import { onFirstUse } from "../base/onFirstUse.js";
 import { fewRows } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
-import { type Compiled, compile } from "../onnx/compile.js";
-import type { Runtime, Session } from "../runtime/runtime.js";
+import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
+import type { Runtime } from "../runtime/runtime.js";
 import { decodeGraph } from "./graphs.js";
+import type { Runs } from "./inSequence.js";
 
 /** Rows from which turning round pays, and from which it does not any more: docs/benchmarks.md. */
 const [fewest, most] = [2, 64];
@@ -16,19 +17,19 @@ const [fewest, most] = [2, 64];
 const leastBytes = 2 ** 28;
 
 /** The session for a run of so many rows. */
-export type SessionOf = (rows: number) => Promise<Session>;
+export type SessionOf = (rows: number) => Promise<Runs>;
 
 /**
- * @param decoding the program's plain session, and what it was compiled from
+ * @param decoding the program's plain session, and its weights
  * @param load makes a session of another program over the same weights, to be closed with it
  */
 export function decodeSessions(
   runtime: Runtime,
   config: FlamingoConfig,
-  decoding: { readonly session: Session; readonly compiled: Compiled },
-  load: (compiled: Compiled) => Promise<Session>,
+  decoding: { readonly session: Runs; readonly weights: readonly WeightUse[] },
+  load: (compiled: Compiled) => Promise<Runs>,
 ): SessionOf {
-  const matrices = decoding.compiled.weights.filter(
+  const matrices = decoding.weights.filter(
     ({ dtype, shape, part }) => dtype === "float32" && shape.length === 2 && !part,
   );
   const bytes = matrices.reduce((sum, { shape: [n, k] }) => sum + 4 * n! * k!, 0);

@@ -1,5 +1,5 @@
 /** The two graphs of generation, and those of CLIP's features, with the names by which the runner feeds them. */
-import { createGraph, type Graph, input, output } from "../graph/index.js";
+import { createGraph, cutGraph, type Graph, input, output, type Tensor } from "../graph/index.js";
 import { imageFeatures } from "../models/clip.js";
 import { type ClipTextConfig, textFeatures } from "../models/clipText.js";
 import { decode, encode, type FlamingoConfig, gatedBlocks } from "../models/flamingo.js";
@@ -25,7 +25,28 @@ export function encodeGraph(config: FlamingoConfig): Graph {
 }
 
 /** New tokens, images and caches → logits of the wanted rows, and the caches with the new tokens in them. */
-export function decodeGraph(config: FlamingoConfig): Graph {
+export const decodeGraph = (config: FlamingoConfig): Graph => writeDecode(config).graph;
+
+/**
+ * The same in pieces of as many blocks each, which run one after the other.
+ *
+ * @param count how many; at most as many as there are blocks
+ */
+export function decodePieces(config: FlamingoConfig, count: number): readonly Graph[] {
+  const { graph, blockInputs } = writeDecode(config);
+  const firsts = Array.from({ length: count - 1 }, (_, i) =>
+    Math.ceil(((i + 1) * blockInputs.length) / count),
+  );
+  return cutGraph(
+    graph,
+    firsts.map((block) => blockInputs[block]!),
+  );
+}
+
+function writeDecode(config: FlamingoConfig): {
+  readonly graph: Graph;
+  readonly blockInputs: readonly Tensor[];
+} {
   const graph = createGraph("decode");
   const { language, crossAttention, perceiver } = config;
   const { heads, headDim } = crossAttention;
@@ -38,7 +59,7 @@ export function decodeGraph(config: FlamingoConfig): Graph {
   });
   const cached = (name: string, i: number) =>
     input(graph, numbered(name, i), "float32", ["b", language.heads, "capacity", language.headDim]);
-  const { logits, present } = decode(
+  const { logits, present, blockInputs } = decode(
     params(graph),
     {
       ids: input(graph, "ids", "int32", ["b", "t"]),
@@ -63,7 +84,7 @@ export function decodeGraph(config: FlamingoConfig): Graph {
     output(graph, numbered("presentKeys", i), keys);
     output(graph, numbered("presentValues", i), values);
   });
-  return graph;
+  return { graph, blockInputs };
 }
 
 /** pixels (N, 3, S, S) → features (N, f) */

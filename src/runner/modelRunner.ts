@@ -11,15 +11,17 @@ import type { DecodeProgram } from "./call.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
 import { decodeSessions } from "./decodeSessions.js";
 import type { EncodedImage, Prompt } from "./encodedImages.js";
-import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
+import { decodePieces, encodeGraph, numbered } from "./graphs.js";
+import { inSequence } from "./inSequence.js";
 import { requireCapacity } from "./promptChecks.js";
 import { createTokenTree, type TokenTree, type TreeOptions } from "./tokenTree.js";
+import type { WeightFormat } from "./weightFormats.js";
 import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
 export interface ModelRunner extends AsyncDisposable {
   readonly config: FlamingoConfig;
   readonly runtime: Runtime;
-  /** The weights of its two programs, as their formats have them. */
+  /** The weights of its programs, as their formats have them: encode, then decode in one piece or several. */
   readonly weightUses: readonly (readonly WeightUse[])[];
   /** The memory that it computes in, by its programs' names: another program may be lent it. */
   readonly weights: ReadonlyMap<string, Weight>;
@@ -64,18 +66,34 @@ export interface RunnerSettings {
   readonly onProgress?: LoadProgress | undefined;
 }
 
-/** The two programs of a model: encode and decode, with its matrices in the formats given. */
-export const programsOf = (config: FlamingoConfig, formatOf?: FormatOf): readonly Compiled[] =>
-  [encodeGraph(config), decodeGraph(config)].map((graph) =>
-    compile(formatOf ? quantize(graph, formatOf) : graph),
-  );
+/**
+ * The programs of a model: encode, and decode in one piece or several, with its matrices in the formats given.
+ *
+ * Kernels of matrices in few bits pack them when a session is made, on one thread. So a large model's decode program is
+ * in pieces, whose sessions are made side by side; what runs hand from one to the next is small.
+ */
+export const programsOf = (config: FlamingoConfig, formatOf?: FormatOf): readonly Compiled[] => {
+  const graphs = [encodeGraph(config), ...decodePieces(config, formatOf ? piecesOf(config) : 1)];
+  return graphs.map((graph) => compile(formatOf ? quantize(graph, formatOf) : graph));
+};
+
+/** More would help only where there are more cores, and each has threads of its own. */
+const mostPieces = 4;
+
+/** Pieces of the decode program, which then have a tenth of a second of packing each, or more. */
+const piecesOf = ({ language: { layers, hiddenSize } }: FlamingoConfig): number =>
+  12 * layers * hiddenSize ** 2 < 2 ** 28 ? 1 : Math.min(layers, mostPieces);
+
+/** All that the programs of a model depend on, as text: equal keys have equal programs. */
+export const programKey = (config: FlamingoConfig, format: WeightFormat): string =>
+  JSON.stringify({ format, ...config });
 
 /** The reference implementation's names of all tensors that programs need. */
 export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> =>
   new Set(programs.flatMap(({ weights }) => weights.map(({ tensor }) => tensor)));
 
 /**
- * Loads the weights and makes both programs ready.
+ * Loads the weights and makes the programs ready.
  *
  * @throws OpenFlamingoError what `loadWeights` and the runtime throw
  */
@@ -103,11 +121,15 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
     await close();
     throw failed.reason;
   }
-  const [encoding, decoding] = sessions as [Session, Session];
+  const [encoding, ...decoding] = sessions as [Session, ...Session[]];
 
   const encode: ModelRunner["encode"] = (pixels, { signal } = {}) =>
     encodeImage(encoding, config, pixels, signal);
-  const plain = { session: decoding, compiled: programs[1]! };
+  const decodePrograms = programs.slice(1);
+  const plain = {
+    session: inSequence(decodePrograms.map(({ program }, i) => ({ program, session: decoding[i]! }))),
+    weights: decodePrograms.flatMap(({ weights }) => weights),
+  };
   const sessionOf = decodeSessions(runtime, config, plain, async (program) => {
     const session = await load(program);
     sessions.push(session);

@@ -33,6 +33,7 @@ const calls = {
   CreateTensorWithDataAsOrtValue: [49, p, p, "size_t", p, "size_t", "int", p],
   CreateCpuMemoryInfo: [69, "int", "int", p],
   AddSessionConfigEntry: [130, p, "str", "str"],
+  AddRunConfigEntry: [165, p, "str", "str"],
   AddInitializer: [150, p, "str", p],
   AddExternalInitializers: [210, p, p, p, "size_t"],
   SessionOptionsSetLoadCancellationFlag: [293, p, "bool"],

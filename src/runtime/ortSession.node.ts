@@ -122,7 +122,7 @@ export class OrtSession implements Session {
       // Taken before waiting, so that a bound tensor may be released as soon as the run was asked for.
       const inputs = BigUint64Array.from(plan.inputs, (feed) => this.#handle(feed, releases));
       const outputs = BigUint64Array.from(plan.outputs.values(), (feed) => this.#handle(feed, releases));
-      const run = this.#turn.then(() => this.#run(plan, { inputs, outputs, signal: options.signal }));
+      const run = this.#turn.then(() => this.#run(plan, inputs, outputs, options));
       this.#turn = run.catch(() => {});
       await run;
     } finally {
@@ -148,11 +148,9 @@ export class OrtSession implements Session {
 
   async #run(
     plan: Plan,
-    {
-      inputs,
-      outputs,
-      signal,
-    }: { inputs: BigUint64Array; outputs: BigUint64Array; signal: AbortSignal | undefined },
+    inputs: BigUint64Array,
+    outputs: BigUint64Array,
+    { signal, releaseWorkspace = false }: RunOptions,
   ): Promise<void> {
     signal?.throwIfAborted();
     this.#requireOpen();
@@ -165,6 +163,9 @@ export class OrtSession implements Session {
     this.#stop = () => api.call("RunOptionsSetTerminate", options);
     const stopListening = onAbort(signal, this.#stop);
     try {
+      if (releaseWorkspace) {
+        api.call("AddRunConfigEntry", options, "memory.enable_memory_arena_shrinkage", "cpu:0");
+      }
       const from = [inputNames, inputs, inputs.length] as const;
       const to = [outputNames, outputs.length, outputs] as const;
       await api.callAsync("Run", [this.#parts.native, options, ...from, ...to], [this, plan]);

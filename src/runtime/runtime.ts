@@ -105,6 +105,11 @@ export interface RunOptions {
   /** Which outputs to return, besides those in `outputs`; all if left out. The others get new memory. */
   readonly want?: readonly string[];
   /**
+   * Whether to give back afterwards the memory in which the run computed, where the backend can (`ort.ffi`). A session
+   * keeps it otherwise, for the next run: after one of many tokens, some 100 MB of a large model.
+   */
+  readonly releaseWorkspace?: boolean;
+  /**
    * Stops the run, one that still waits at its turn: `ort.ffi` within a node or so; `ort.binding` rejects at once and
    * lets the run go on to its end before the next one. Outputs in place are undefined then.
    */

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { withRandomWeights } from "../../bench/randomModel.js";
 import { fewRows, linear } from "../../src/graph/index.js";
-import { type Compiled, compile } from "../../src/onnx/compile.js";
+import { type Compiled, compile, type WeightUse } from "../../src/onnx/compile.js";
 import { createDecoder } from "../../src/runner/decoder.js";
 import { decodeSessions } from "../../src/runner/decodeSessions.js";
 import { decodeGraph } from "../../src/runner/graphs.js";
@@ -49,9 +49,11 @@ test("turned round or not, the logits are the same, for one row and for several 
   });
 });
 
-/** A program with float32 matrices of so many bytes. */
-const programOf = (bytes: number): Compiled =>
-  ({ weights: [{ dtype: "float32", shape: [bytes / 4096, 1024] }] }) as unknown as Compiled;
+/** A float32 matrix of so many bytes. */
+const weightsOf = (bytes: number): readonly WeightUse[] => {
+  const shape = [bytes / 4096, 1024];
+  return [{ name: "w", dtype: "float32", shape, tensor: "w", from: shape }];
+};
 
 test.each([
   ["a large model in float32", 2 ** 28, true, [1, 2, 2, 1]],
@@ -60,7 +62,7 @@ test.each([
 ])("runs of 1, 2, 64 and 65 rows: %s", async (_, bytes, sharesWeights, expected) => {
   const [plain, turned] = [{}, {}] as [Session, Session];
   let made = 0;
-  const decoding = { session: plain, compiled: programOf(bytes) };
+  const decoding = { session: plain, weights: weightsOf(bytes) };
   const sessionOf = decodeSessions({ sharesWeights } as Runtime, config, decoding, async () => {
     made++;
     return turned;
