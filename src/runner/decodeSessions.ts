@@ -7,6 +7,7 @@ import { fewRows } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { type Compiled, compile } from "../onnx/compile.js";
 import type { Runtime, Session } from "../runtime/runtime.js";
+import type { CacheFormat } from "./cacheFormats.js";
 import { decodeGraph } from "./graphs.js";
 
 /** Rows from which turning round pays, and from which it does not any more: docs/benchmarks.md. */
@@ -25,7 +26,12 @@ export type SessionOf = (rows: number) => Promise<Session>;
 export function decodeSessions(
   runtime: Runtime,
   config: FlamingoConfig,
-  decoding: { readonly session: Session; readonly compiled: Compiled },
+  decoding: {
+    readonly session: Session;
+    readonly compiled: Compiled;
+    /** As in `DecodeProgram`. */
+    readonly cacheFormat?: CacheFormat | undefined;
+  },
   load: (compiled: Compiled) => Promise<Session>,
 ): SessionOf {
   const matrices = decoding.compiled.weights.filter(
@@ -34,6 +40,6 @@ export function decodeSessions(
   const bytes = matrices.reduce((sum, { shape: [n, k] }) => sum + 4 * n! * k!, 0);
   // Elsewhere the second session would copy the weights. Matrices in blocks have kernels that need no turning.
   if (!runtime.sharesWeights || bytes < leastBytes) return () => Promise.resolve(decoding.session);
-  const turned = onFirstUse(() => load(compile(fewRows(decodeGraph(config)))));
+  const turned = onFirstUse(() => load(compile(fewRows(decodeGraph(config, decoding.cacheFormat)))));
   return (rows) => (rows < fewest || rows > most ? Promise.resolve(decoding.session) : turned());
 }

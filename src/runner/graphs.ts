@@ -5,6 +5,7 @@ import { type ClipTextConfig, textFeatures } from "../models/clipText.js";
 import { decode, encode, type FlamingoConfig, gatedBlocks } from "../models/flamingo.js";
 import { params } from "../models/layers.js";
 import type { VitConfig } from "../models/vit.js";
+import { type CacheFormat, cacheTypes } from "./cacheFormats.js";
 
 /** The name of a numbered input or output: `keys.3`. */
 export const numbered = (name: string, i: number): string => `${name}.${i}`;
@@ -25,7 +26,7 @@ export function encodeGraph(config: FlamingoConfig): Graph {
 }
 
 /** New tokens, images and caches → logits of the wanted rows, and the caches with the new tokens in them. */
-export function decodeGraph(config: FlamingoConfig): Graph {
+export function decodeGraph(config: FlamingoConfig, cacheFormat: CacheFormat = "fp32"): Graph {
   const graph = createGraph("decode");
   const { language, crossAttention, perceiver } = config;
   const { heads, headDim } = crossAttention;
@@ -36,8 +37,12 @@ export function decodeGraph(config: FlamingoConfig): Graph {
       values: input(graph, numbered("values", i), "float32", shape),
     };
   });
-  const cached = (name: string, i: number) =>
-    input(graph, numbered(name, i), "float32", ["b", language.heads, "capacity", language.headDim]);
+  const cached = (name: string, i: number) => {
+    const shape = ["b", language.heads, "capacity", language.headDim];
+    return input(graph, numbered(name, i), cacheTypes[cacheFormat], shape);
+  };
+  const scales = (i: number) =>
+    input(graph, numbered("pastScales", i), "float32", ["b", 2 * language.heads, language.headDim]);
   const { logits, present } = decode(
     params(graph),
     {
@@ -52,6 +57,7 @@ export function decodeGraph(config: FlamingoConfig): Graph {
         past: Array.from({ length: language.layers }, (_, i) => ({
           keys: cached("pastKeys", i),
           values: cached("pastValues", i),
+          ...(cacheFormat === "int8" && { scales: scales(i) }),
         })),
         start: input(graph, "start", "int32", ["b"]),
       },
@@ -59,9 +65,10 @@ export function decodeGraph(config: FlamingoConfig): Graph {
     config,
   );
   output(graph, "logits", logits);
-  present.forEach(({ keys, values }, i) => {
+  present.forEach(({ keys, values, scales }, i) => {
     output(graph, numbered("presentKeys", i), keys);
     output(graph, numbered("presentValues", i), values);
+    if (scales) output(graph, numbered("presentScales", i), scales);
   });
   return graph;
 }

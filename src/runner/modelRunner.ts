@@ -7,6 +7,7 @@ import type { FlamingoConfig } from "../models/flamingo.js";
 import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { Runtime, Session, Weight } from "../runtime/runtime.js";
+import type { CacheFormat } from "./cacheFormats.js";
 import type { DecodeProgram } from "./call.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
 import { decodeSessions } from "./decodeSessions.js";
@@ -52,6 +53,8 @@ export type RunnerOptions = WeightSource & RunnerSettings;
 export interface RunnerSettings {
   readonly runtime: Runtime;
   readonly config: FlamingoConfig;
+  /** As in `DecodeProgram`; that of `programs`. */
+  readonly cacheFormat?: CacheFormat | undefined;
   /** Those of the configuration, where they are compiled already. */
   readonly programs?: readonly Compiled[] | undefined;
   /** The id of `<image>`. */
@@ -64,9 +67,13 @@ export interface RunnerSettings {
   readonly onProgress?: LoadProgress | undefined;
 }
 
-/** The two programs of a model: encode and decode, with its matrices in the formats given. */
-export const programsOf = (config: FlamingoConfig, formatOf?: FormatOf): readonly Compiled[] =>
-  [encodeGraph(config), decodeGraph(config)].map((graph) =>
+/** The two programs of a model: encode and decode, with its matrices and caches in the formats given. */
+export const programsOf = (
+  config: FlamingoConfig,
+  formatOf?: FormatOf,
+  cacheFormat?: CacheFormat,
+): readonly Compiled[] =>
+  [encodeGraph(config), decodeGraph(config, cacheFormat)].map((graph) =>
     compile(formatOf ? quantize(graph, formatOf) : graph),
   );
 
@@ -80,7 +87,8 @@ export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> 
  * @throws OpenFlamingoError what `loadWeights` and the runtime throw
  */
 export async function openModelRunner(options: RunnerOptions): Promise<ModelRunner> {
-  const { runtime, config, imageToken, threads, freeMemory, signal, programs = programsOf(config) } = options;
+  const { runtime, config, imageToken, threads, freeMemory, signal, cacheFormat } = options;
+  const { programs = programsOf(config, undefined, cacheFormat) } = options;
   const uses = programs.flatMap(({ weights }) => weights);
   const weights = new Map(
     options.weights ?? (await loadWeights(uses, options.checkpoints, config.language, options)),
@@ -107,13 +115,13 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
 
   const encode: ModelRunner["encode"] = (pixels, { signal } = {}) =>
     encodeImage(encoding, config, pixels, signal);
-  const plain = { session: decoding, compiled: programs[1]! };
+  const plain = { session: decoding, compiled: programs[1]!, cacheFormat };
   const sessionOf = decodeSessions(runtime, config, plain, async (program) => {
     const session = await load(program);
     sessions.push(session);
     return session;
   });
-  const program: DecodeProgram = { runtime, sessionOf, config, imageToken, freeMemory };
+  const program: DecodeProgram = { runtime, sessionOf, config, imageToken, cacheFormat, freeMemory };
   let zeroImage: Promise<EncodedImage> | undefined;
   return {
     config,

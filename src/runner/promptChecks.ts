@@ -46,11 +46,15 @@ export function requireCapacity({ contextLength }: LanguageModel, tokens: number
  * @throws OpenFlamingoError `memory` when there is no room for all that the call might generate
  */
 export function requireRoom(
-  { config: { language }, freeMemory }: Pick<DecodeProgram, "config" | "freeMemory">,
+  {
+    config: { language },
+    cacheFormat,
+    freeMemory,
+  }: Pick<DecodeProgram, "config" | "cacheFormat" | "freeMemory">,
   rows: number,
   positions: number,
 ): void {
-  const needed = cacheBytes(language, rows, positions);
+  const needed = cacheBytes(language, rows, positions, cacheFormat);
   const free = freeMemory?.() ?? Number.POSITIVE_INFINITY;
   if (needed <= free) return;
   const what = rows === 1 ? `${positions} tokens` : `${rows} rows of ${positions} tokens`;
