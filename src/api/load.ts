@@ -117,7 +117,7 @@ async function openCheckpoints(
       language: closing(await open(at("language", language.weights))),
       flamingo: closing(await open(at("flamingo", flamingo.checkpoint))),
     };
-    const programs = programsOf(parts.config, formatOf);
+    const programs = programsOf(parts.config, formatOf, options.cache);
     const others = lighterFormats(format).map((format) => ({
       ...{ format, weightsIn: "files" as const },
       how: `openflamingo prepare ${folder} --weights ${format}`,
@@ -150,7 +150,7 @@ async function openPreparedModel(
   }
   const index = await platform.openPrepared(folder, sha256, options.signal);
   const formatOf = formatsOf(format, { block });
-  const programs = programsOf(parts.config, formatOf);
+  const programs = programsOf(parts.config, formatOf, options.cache);
   const weights = preparedWeights(
     programs.flatMap((program) => program.weights),
     index,

@@ -32,7 +32,7 @@ import {
 import type { CachedBlock } from "./language.js";
 
 const margin = 1.5;
-const reach = 4;
+const reach = 5;
 /** Greatest magnitude in int8; −128 is left out, so that both signs reach equally far. */
 const most = 127;
 /** A head of zeros has scales too. */

@@ -20,6 +20,8 @@ import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights
 export interface ModelRunner extends AsyncDisposable {
   readonly config: FlamingoConfig;
   readonly runtime: Runtime;
+  /** In which numbers its caches are. */
+  readonly cacheFormat: CacheFormat;
   /** The weights of its two programs, as their formats have them. */
   readonly weightUses: readonly (readonly WeightUse[])[];
   /** The memory that it computes in, by its programs' names: another program may be lent it. */
@@ -87,7 +89,7 @@ export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> 
  * @throws OpenFlamingoError what `loadWeights` and the runtime throw
  */
 export async function openModelRunner(options: RunnerOptions): Promise<ModelRunner> {
-  const { runtime, config, imageToken, threads, freeMemory, signal, cacheFormat } = options;
+  const { runtime, config, imageToken, threads, freeMemory, signal, cacheFormat = "fp32" } = options;
   const { programs = programsOf(config, undefined, cacheFormat) } = options;
   const uses = programs.flatMap(({ weights }) => weights);
   const weights = new Map(
@@ -126,6 +128,7 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
   return {
     config,
     runtime,
+    cacheFormat,
     weightUses: programs.map((program) => program.weights),
     weights,
     encode,

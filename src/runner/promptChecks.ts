@@ -62,8 +62,12 @@ export function requireRoom(
     "memory",
     `keys and values of ${what} need ${shownSize(needed)}, ${shownSize(free)} are free`,
     {
-      hint: "Ask for fewer new tokens, beams or answers at a time, or shorten the prompt.",
-      data: { needed, free },
+      hint: `Ask for fewer new tokens, beams or answers at a time, ${
+        cacheFormat === "int8"
+          ? "or shorten the prompt"
+          : "shorten the prompt, or open the model with cache int8"
+      }.`,
+      data: { needed, free, options: ["cache"] },
     },
   );
 }
