@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withRandomWeights } from "../../bench/randomModel.js";
 import { bytesOf } from "../../src/base/dtypes.js";
+import { mpt } from "../../src/models/mpt.js";
 import { compile } from "../../src/onnx/compile.js";
 import type { CacheFormat } from "../../src/runner/cacheFormats.js";
 import { createDecoder, type Decoder } from "../../src/runner/decoder.js";
@@ -187,4 +188,31 @@ describe.each(few)("on a small model of random weights, %s", (cacheFormat) => {
     const share = bytes / cacheBytes(config.language, 2, 1000, "fp32");
     expect(share).toBeCloseTo(bytesOf[cacheFormat === "fp16" ? "float16" : "int8"] / bytesOf.float32, 2);
   });
+});
+
+test("heads of a width that kernels refuse are filled up", async () => {
+  const language = mpt({
+    ...{ layers: 2, hiddenSize: 48, heads: 4, mlpRatio: 2 }, // heads 12 wide
+    ...{ vocabulary: 100, contextLength: 100, alibiMax: 8 },
+  });
+  await using runtime = await openOrtFfi();
+  const logits = async (cacheFormat: CacheFormat) => {
+    const narrow = { ...config, language };
+    const session = await runtime.load(withRandomWeights(compile(decodeGraph(narrow, cacheFormat)), 0.3));
+    const decoder = await createDecoder({
+      ...{ runtime, sessionOf: () => Promise.resolve(session), config: narrow, imageToken, cacheFormat },
+      ...{
+        prompts: [{ ids: [90, 1, 2, 3], images: [image(1)] }],
+        capacity: 3,
+        zeroImage: async () => image(0),
+      },
+    });
+    const found = [(await decoder.prefill())[0]!.slice()];
+    for (const token of [4, 5, 6]) found.push((await decoder.step([token]))[0]!.slice());
+    decoder.close();
+    return found;
+  };
+  const exact = await logits("fp32");
+  expect(relativeError(await logits("fp16"), exact)).toBeLessThan(1e-3);
+  expect(relativeError(await logits("int8"), exact)).toBeLessThan(0.02);
 });
