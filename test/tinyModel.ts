@@ -8,6 +8,7 @@ import { languageModel, visionConfiguration } from "../src/models/configuration.
 import { releasedCrossAttention } from "../src/models/crossAttention.js";
 import type { FlamingoConfig } from "../src/models/flamingo.js";
 import { releasedPerceiver } from "../src/models/perceiver.js";
+import type { CacheFormat } from "../src/runner/cacheFormats.js";
 import type { EncodedImage } from "../src/runner/encodedImages.js";
 import { type ModelRunner, openModelRunner, programsOf } from "../src/runner/modelRunner.js";
 import type { ModelCheckpoints } from "../src/runner/weights.js";
@@ -73,7 +74,7 @@ export interface GoldenModel {
   model(): Promise<{ config: FlamingoConfig; checkpoints: ModelCheckpoints; close(): Promise<void> }>;
   openRuntime(): Promise<Runtime>;
   /** @param formatOf the formats of its matrices; float32 when left out */
-  open(formatOf?: FormatOf): Promise<TinyModel>;
+  open(formatOf?: FormatOf, cacheFormat?: CacheFormat): Promise<TinyModel>;
 }
 
 /** @param name of its folder: `tiny-openflamingo-4b` */
@@ -113,12 +114,12 @@ export function tinyModel(name: string, on: BackendName = "ort.ffi"): GoldenMode
   };
 
   const openRuntime = runtimes[on];
-  const open: GoldenModel["open"] = async (formatOf) => {
+  const open: GoldenModel["open"] = async (formatOf, cacheFormat) => {
     const { config, checkpoints, close } = await model();
     const runtime = await openRuntime();
     const runner = await openModelRunner({
       ...{ runtime, config, checkpoints, imageToken: ids.image },
-      programs: programsOf(config, formatOf),
+      ...{ programs: programsOf(config, formatOf, cacheFormat), cacheFormat },
     });
     await close();
     const inputs = await goldenTensors("inputs.safetensors");

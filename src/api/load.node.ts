@@ -10,6 +10,7 @@ import { zoo } from "../models/zoo.js";
 import { fetchModel } from "../released/fetchModel.node.js";
 import { findPrepared } from "../released/preparedModels.node.js";
 import { isHubName, requireReleased } from "../released/releasedModels.node.js";
+import type { CacheFormat } from "../runner/cacheFormats.js";
 import type { WeightFormat } from "../runner/weightFormats.js";
 import { bundledModel } from "./bundledModel.node.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
@@ -62,13 +63,13 @@ export async function openNamed(
 /** A released model's prepared folder, made at first use; with float32, its files as they are. */
 async function openable(
   name: string,
-  { weights = "int4", signal, memoryCheck, onProgress, onNotice = node.warn }: LoadOptions,
+  { weights = "int4", cache, signal, memoryCheck, onProgress, onNotice = node.warn }: LoadOptions,
 ): Promise<OpenableModel | OpenablePrepared> {
   const model = requireReleased(name);
   const settings = await readHubSettings();
   const prepared = await findPrepared(model, settings, { weights });
   if (prepared) return readModelFolder(prepared.path, signal);
-  if (memoryCheck !== "off") requireFit(model.name, weights);
+  if (memoryCheck !== "off") requireFit(model.name, weights, cache);
   if (weights === "fp32") {
     return fetchModel(model, { settings, preferCache: true, signal, onProgress, onNotice });
   }
@@ -80,7 +81,7 @@ async function openable(
 }
 
 /** @throws OpenFlamingoError `memory` where a released model would not fit once it is fetched */
-function requireFit(name: string, weights: WeightFormat): void {
+function requireFit(name: string, weights: WeightFormat, cache: CacheFormat | undefined): void {
   const model = zoo.find((each) => each.name === name);
-  if (model) requireMemoryFor(node.memory(), model, weights);
+  if (model) requireMemoryFor(node.memory(), model, weights, cache);
 }

@@ -118,8 +118,8 @@ async function openCheckpoints(
       flamingo: closing(await open(at("flamingo", flamingo.checkpoint))),
     };
     const programs =
-      (await platform.compiledPrograms(programKey(parts.config, format))) ??
-      programsOf(parts.config, formatOf);
+      (await platform.compiledPrograms(programKey(parts.config, format, options.cache))) ??
+      programsOf(parts.config, formatOf, options.cache);
     const others = lighterFormats(format).map((format) => ({
       ...{ format, weightsIn: "files" as const },
       how: `openflamingo prepare ${folder} --weights ${format}`,
@@ -152,7 +152,7 @@ async function openPreparedModel(
   }
   const index = await platform.openPrepared(folder, sha256, options.signal);
   const formatOf = formatsOf(format, { block });
-  const programs = programsOf(parts.config, formatOf);
+  const programs = programsOf(parts.config, formatOf, options.cache);
   const weights = preparedWeights(
     programs.flatMap((program) => program.weights),
     index,

@@ -12,6 +12,7 @@ import {
 import type { Progress } from "../base/progress.js";
 import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ImageLimits, Orientation } from "../images/index.js";
+import { type CacheFormat, cacheFormats } from "../runner/cacheFormats.js";
 import { type WeightFormat, weightFormats } from "../runner/weightFormats.js";
 import { mostThreads } from "../runtime/threads.js";
 import { signal } from "./readOptions.js";
@@ -33,6 +34,12 @@ export interface LoadOptions {
    * the format of a prepared folder, and otherwise `fp32`.
    */
   readonly weights?: WeightFormat | undefined;
+  /**
+   * In which numbers keys and values of the tokens so far are kept: `fp32` as they are computed; `fp16` and `int8`
+   * take a half or a quarter of the memory, for long prompts and many beams, and change answers a little. Default:
+   * `fp32`.
+   */
+  readonly cache?: CacheFormat | undefined;
   /**
    * "on": a model, and a call's keys and values, that will not fit in what memory is free are rejected before anything
    * large is read. "off": they are tried all the same, where memory is about to be freed or swap is good enough.
@@ -84,6 +91,7 @@ export const loadReaders = {
   threads: optional(integer(1, mostThreads)),
   backend: optional(oneOf<BackendName>("ort.ffi", "ort.binding")),
   weights: optional(oneOf<WeightFormat>(...weightFormats)),
+  cache: optional(oneOf<CacheFormat>(...cacheFormats)),
   memoryCheck: optional(oneOf<"on" | "off">("on", "off")),
   engine: optional(oneOf<BackendName>("ort.ffi", "ort.binding")),
   limits: optional(

@@ -35,8 +35,9 @@ export async function openOnRuntime(
   options: LoadOptions,
 ): Promise<OpenModel> {
   const { threads, engine, backend = engine, signal, onProgress, onNotice = platform.warn } = options;
+  const { cache: cacheFormat } = options;
   const { config, checkpoints } = model;
-  const compiled = programs ?? programsOf(config);
+  const compiled = programs ?? programsOf(config, undefined, cacheFormat);
   const isChecked = options.memoryCheck !== "off";
   const runtime = await platform.openRuntime(backend, onNotice);
   try {
@@ -47,12 +48,13 @@ export async function openOnRuntime(
       if (checkpoints) findWeights(weights.flat(), checkpoints, config.language);
       const weightsIn = checkpoints ? "memory" : "files";
       const isCopying = !runtime.sharesWeights;
-      requireMemory(platform.memory(), { name, config, weights, format, weightsIn, isCopying, others });
+      const opening = { name, config, weights, format, weightsIn, isCopying, cacheFormat, others } as const;
+      requireMemory(platform.memory(), opening);
     }
     const imageToken = tokenizer.special.image;
     let held = 0; // in the model's own buffers
     const runner = await openModelRunner({
-      ...{ ...model, programs: compiled, runtime, imageToken, threads, signal },
+      ...{ ...model, programs: compiled, runtime, imageToken, threads, cacheFormat, signal },
       onProgress: (done, total) => onProgress?.(done, total, "loading"),
       ...(isChecked && { freeMemory: () => freeBeside(platform, held) }),
     });

@@ -77,7 +77,9 @@ async function measure(flags: ModelFlags, terminal: Terminal): Promise<Figures> 
     });
     const weightsIn = [...runner.weights.values()].some(isInFile) ? "files" : "memory";
     const isCopying = runner.runtime.name === "ort.binding";
-    const forecast = forecastMemory(runner.config, runner.weightUses, { weightsIn, isCopying });
+    const forecast = forecastMemory(runner.config, runner.weightUses, {
+      ...{ weightsIn, isCopying, cacheFormat: runner.cacheFormat },
+    });
     return { model, backend, speed, ...figures, memory: { forecast, peak } };
   } finally {
     await parts.close();

@@ -41,6 +41,7 @@ export const loadOptionsOf = (flags: ModelFlags, terminal: Terminal): LoadOption
   threads: flags.threads,
   backend: flags.backend ?? flags.engine,
   weights: flags.weights,
+  cache: flags.cache,
   memoryCheck: flags.memoryCheck,
   signal: terminal.signal,
   onProgress: terminal.bytes,

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { BackendName } from "../api/loadOptions.js";
 import type { GenerateOptions } from "../api/options.js";
 import type { ReadGeneration } from "../api/settings.js";
+import { type CacheFormat, cacheFormats } from "../runner/cacheFormats.js";
 import { type WeightFormat, weightFormats } from "../runner/weightFormats.js";
 
 /** A whole number from `least` on. */
@@ -36,6 +37,7 @@ export interface ModelFlags {
   readonly backend?: BackendName;
   readonly engine?: BackendName;
   readonly weights?: WeightFormat;
+  readonly cache?: CacheFormat;
   readonly memoryCheck?: "on" | "off";
   readonly json?: true;
   readonly quiet?: true;
@@ -57,6 +59,9 @@ export const modelOptions = (): readonly Option[] => [
     "--weights <format>",
     "the weights' format (default: int4 for a released model's name, for a folder the one it was prepared in, or fp32)",
   ).choices(weightFormats),
+  new Option("--cache <format>", "the format of keys and values of long prompts (default: fp32)").choices(
+    cacheFormats,
+  ),
   new Option(
     "--memory-check <when>",
     "off: open a model that will not fit in what memory is free (default: on)",
@@ -120,6 +125,7 @@ export function generation(flags: GenerationFlags): GenerateOptions {
     backend: _backend,
     engine: _engine,
     weights: _weights,
+    cache: _cache,
     memoryCheck: _memoryCheck,
     json: _json,
     quiet: _quiet,

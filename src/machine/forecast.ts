@@ -10,6 +10,7 @@ import { type FormatOf, partTypes, type QuantizedFormat } from "../graph/index.j
 import type { FlamingoConfig } from "../models/flamingo.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
+import type { CacheFormat } from "../runner/cacheFormats.js";
 import { cacheBytes } from "../runner/kvCache.js";
 
 /** Sizes in bytes. */
@@ -44,6 +45,8 @@ export interface ForecastOptions {
    * those of the larger program a third time on their way; keys and values, which go to and fro, five times.
    */
   readonly isCopying?: boolean | undefined;
+  /** In which numbers keys and values are kept; `fp32` when left out. */
+  readonly cacheFormat?: CacheFormat | undefined;
   /** Tokens of prompt and answer. */
   readonly positions?: number | undefined;
 }
@@ -51,7 +54,7 @@ export interface ForecastOptions {
 export function forecastMemory(
   config: FlamingoConfig,
   programs: ProgramWeights,
-  { weightsIn, isCopying = false, positions = usualPositions }: ForecastOptions,
+  { weightsIn, isCopying = false, cacheFormat, positions = usualPositions }: ForecastOptions,
 ): Forecast {
   const { language } = config;
   const length = Math.min(positions, language.contextLength);
@@ -59,7 +62,7 @@ export function forecastMemory(
   const copied = isCopying && weightsIn === "memory" ? givenBytes(programs) + onTheirWay : 0;
   const weights = weightMemory(programs, language, weightsIn) + copied;
   const workspace = imageWorkspace(config) + promptWorkspace(language, length);
-  const cache = (isCopying ? 5 : 1) * cacheBytes(language, 1, length);
+  const cache = (isCopying ? 5 : 1) * cacheBytes(language, 1, length, cacheFormat);
   return { weights, workspace, cache, base, total: weights + workspace + cache + base };
 }
 

@@ -4,6 +4,7 @@ import { OpenFlamingoError } from "../base/errors.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { type ReleasedModel, zoo } from "../models/zoo.js";
 import { weightUses } from "../onnx/compile.js";
+import type { CacheFormat } from "../runner/cacheFormats.js";
 import { decodeGraph, encodeGraph } from "../runner/graphs.js";
 import { formatsOf, type WeightFormat } from "../runner/weightFormats.js";
 import { type Forecast, forecastMemory, inFormat, type ProgramWeights, type WeightsIn } from "./forecast.js";
@@ -19,6 +20,7 @@ export interface Opening {
   readonly weightsIn: WeightsIn;
   /** As in `ForecastOptions`. */
   readonly isCopying?: boolean | undefined;
+  readonly cacheFormat?: CacheFormat | undefined;
   /** Other ways to open the same model, the most exact first. */
   readonly others: readonly Way[];
 }
@@ -49,13 +51,13 @@ export function programWeights(config: FlamingoConfig, format: WeightFormat): Pr
  * @throws OpenFlamingoError `memory` with both, and with what would fit
  */
 export function requireMemory(memory: Memory, opening: Opening): void {
-  const { name, config, weights, format, weightsIn, isCopying, others } = opening;
-  const forecast = forecastMemory(config, weights, { weightsIn, isCopying });
+  const { name, config, weights, format, weightsIn, isCopying, cacheFormat, others } = opening;
+  const forecast = forecastMemory(config, weights, { weightsIn, isCopying, cacheFormat });
   const { free, limitedBy } = memory;
   if (forecast.total <= free) return;
   const where = limitedBy === undefined ? "" : ` in the control group ${limitedBy}`;
   const inWay = ({ format, weightsIn }: Way): Forecast =>
-    forecastMemory(config, inFormat(weights, formatsOf(format)), { weightsIn, isCopying });
+    forecastMemory(config, inFormat(weights, formatsOf(format)), { weightsIn, isCopying, cacheFormat });
   const fitting = others.map((way) => ({ ...way, ...inWay(way) })).filter(({ total }) => total <= free);
   const ways = [
     ...fitting.slice(0, 1).map(({ how, total }) => `${how} (${shownSize(total)})`),
@@ -82,13 +84,14 @@ export function requireMemoryFor(
   memory: Memory,
   { name, config }: ReleasedModel,
   format: WeightFormat,
+  cacheFormat?: CacheFormat,
 ): void {
   const weights = programWeights(config, format);
   const others = lighterFormats(format).map(
     (format): Way => ({ format, weightsIn: "files", how: `weights ${format}` }),
   );
   const weightsIn = format === "fp32" ? "memory" : "files";
-  requireMemory(memory, { name, config, weights, format, weightsIn, others });
+  requireMemory(memory, { name, config, weights, format, weightsIn, cacheFormat, others });
 }
 
 /** Formats that take less memory, the most exact first. */

@@ -17,7 +17,7 @@ import {
   type Media,
   projectMedia,
 } from "./crossAttention.js";
-import type { KeysValues, LanguageModel } from "./language.js";
+import type { CachedBlock, LanguageModel } from "./language.js";
 import type { Params } from "./layers.js";
 import { type PerceiverConfig, perceiver } from "./perceiver.js";
 import { type AttentionContext, selfAttention } from "./selfAttention.js";
@@ -71,7 +71,7 @@ export interface DecodeInputs extends AttentionContext {
 
 export interface Decoded {
   readonly logits: Tensor; // (w, V), or (b·t, V)
-  readonly present: readonly KeysValues[]; // each block's cache with the new tokens in it; empty without a cache
+  readonly present: readonly CachedBlock[]; // each block's cache with the new tokens in it; empty without a cache
   readonly blockInputs: readonly Tensor[]; // what enters each block, with its gated block: (b, t, d)
 }
 
@@ -83,7 +83,7 @@ export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig):
   const imageMask = crossAttentionMask(imageIndex, s, config.perceiver.latents, crossAttention);
   const attendIn = selfAttention(language, inputs, t);
   const gated = gatedBlocks(config);
-  const present: KeysValues[] = [];
+  const present: CachedBlock[] = [];
   const blockInputs: Tensor[] = [];
 
   let x = language.embed(p.at("lang_encoder"), ids); // (b, t, d)

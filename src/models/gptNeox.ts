@@ -10,7 +10,7 @@
 import { add, gather, gelu, rearrange, splitInto, type Tensor } from "../graph/index.js";
 import type { Attend, LanguageModel, WithPresent } from "./language.js";
 import { linear as layer, layerNorm, type Params, widthOf } from "./layers.js";
-import { rotation } from "./rotary.js";
+import { largestTurned, rotation } from "./rotary.js";
 import { cacheHeadDim } from "./selfAttention.js";
 
 export interface GptNeoxConfig {
@@ -46,6 +46,7 @@ export function gptNeox(config: GptNeoxConfig): LanguageModel {
     embed: (p, ids) => gather(p.tensor("gpt_neox.embed_in.weight", [vocabulary, d]), ids), // (b, t, d)
 
     rotation: (position) => rotation(position, config),
+    largestTurned: (squares) => largestTurned(squares, config),
 
     attentionBias: (_, mask) => rearrange(mask, "b t total -> b () t total"),
 

@@ -13,6 +13,12 @@ export interface KeysValues {
   readonly values: Tensor;
 }
 
+/** Keys and values of a block's tokens so far, (b, h, capacity, e) each: float32, float16, or int8 with scales. */
+export interface CachedBlock extends KeysValues {
+  /** float32 (b, 2·h, e): what each number of keys, then of values, was divided by before it was rounded. */
+  readonly scales?: Tensor | undefined;
+}
+
 /** Where tokens stand in their texts, counted from 0: float32. */
 export interface Positions {
   readonly queries: Tensor; // (b, t)
@@ -22,7 +28,7 @@ export interface Positions {
 /** A result, and the block's cache with the new tokens in it, where there is a cache. */
 export interface WithPresent {
   readonly y: Tensor;
-  readonly present: KeysValues | undefined; // (b, h, capacity, e) each
+  readonly present: CachedBlock | undefined;
 }
 
 /**
@@ -64,6 +70,8 @@ export interface LanguageModel {
    * @param position float32 (b, t), of the new tokens
    */
   rotation?(position: Tensor): (x: Tensor) => Tensor;
+  /** With `rotation`: squares of turned keys (b, t, h, e) → the largest that they can be at any other position. */
+  largestTurned?(squares: Tensor): Tensor;
   /**
    * What is added to the scores of every block: (b, h or 1, t, total).
    *

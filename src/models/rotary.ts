@@ -54,6 +54,18 @@ export function rotation(
   };
 }
 
+/**
+ * The squares of numbers after turning → the largest that they can be after any other turn: of a pair, those of its
+ * length. (b, t, h, e) → (b, t, h, e)
+ */
+export function largestTurned(squares: Tensor, { rotaryDim: r }: RotaryConfig): Tensor {
+  const e = widthOf(squares);
+  const [first, second] = splitInto(slice(squares, { axis: -1, start: 0, end: r }), 2, { axis: -1 });
+  const ofPairs = add(first, second); // (b, t, h, r/2)
+  const rest = r === e ? [] : [slice(squares, { axis: -1, start: r, end: e })];
+  return concat([ofPairs, ofPairs, ...rest], { axis: -1 });
+}
+
 /** How fast each pair turns, base^(−2i/r) for i = 0 … r/2 − 1, rounded to float32 wherever the reference rounds. */
 export function rotaryFrequencies(r: number, base: number): Float32Array {
   const { fround } = Math;

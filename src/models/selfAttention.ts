@@ -19,12 +19,13 @@ import {
   type Tensor,
   where,
 } from "../graph/index.js";
-import type { Attend, KeysValues, LanguageModel, WithPresent } from "./language.js";
+import { biasInCache, type CacheContext, intoCache } from "./cachePrecision.js";
+import type { Attend, CachedBlock, LanguageModel, WithPresent } from "./language.js";
 import { widthOf } from "./layers.js";
 
 /** Keys and values of the tokens so far. */
 export interface Cache {
-  readonly past: readonly KeysValues[]; // for each block (b, h, capacity, c)
+  readonly past: readonly CachedBlock[]; // for each block (b, h, capacity, c)
   /** int32 (b): the cache position of each row's first new token. */
   readonly start: Tensor;
 }
@@ -46,19 +47,27 @@ export interface AttentionContext {
  * @returns the attention of block i
  */
 export function selfAttention(
-  { rotation, attentionBias }: Pick<LanguageModel, "rotation" | "attentionBias">,
+  {
+    rotation,
+    largestTurned,
+    attentionBias,
+  }: Pick<LanguageModel, "rotation" | "largestTurned" | "attentionBias">,
   { position, mask, cache }: AttentionContext,
   t: Dim,
 ): (i: number) => Attend {
   const ofNew = cache ? positionsOfNew(position, cache.start, t) : position; // (b, t)
-  const bias = attentionBias({ queries: ofNew, keys: position }, mask); // (b, h or 1, t, total)
+  const exactBias = attentionBias({ queries: ofNew, keys: position }, mask); // (b, h or 1, t, total)
+  const bias = biasInCache(exactBias, cache?.past[0]);
   const turn = rotation?.(ofNew) ?? ((x: Tensor) => x);
 
   return (i) =>
     (queries, keys, values, { scale }) => {
       const past = cache?.past[i];
       return cache && past
-        ? attendCached(turn(queries), turn(keys), values, { past, start: cache.start, bias, scale })
+        ? attendCached(turn(queries), turn(keys), values, {
+            ...{ past, start: cache.start, largestTurned },
+            ...{ bias, scale },
+          })
         : attendFull(turn(queries), turn(keys), values, { bias, scale });
     };
 }
@@ -80,24 +89,27 @@ function attendCached(
   queries: Tensor,
   keys: Tensor,
   values: Tensor,
-  { past, start, bias, scale }: { past: KeysValues; start: Tensor; bias: Tensor; scale: number },
+  { bias, scale, ...context }: CacheContext & { bias: Tensor; scale: number },
 ): WithPresent {
+  const { past, start } = context;
   const [e, c] = [widthOf(queries), widthOf(past.keys)];
   // Zeros at the end of a head change no product.
   const filled = (x: Tensor) => (e === c ? x : pad(x, { axis: -1, before: 0, after: c - e })); // (b, t, h, c)
-  const [y, presentKeys, presentValues] = cachedAttention(
-    filled(queries),
-    filled(keys),
-    filled(values),
+  const given = intoCache(filled(queries), filled(keys), filled(values), context);
+  const [attended, presentKeys, presentValues] = cachedAttention(
+    given.queries,
+    given.keys,
+    given.values,
     past.keys,
     past.values,
     start,
     bias,
     { scale },
   );
+  const y = given.restore(attended); // (b, t, h, c)
   return {
     y: e === c ? y : slice(y, { axis: -1, start: 0, end: e }), // (b, t, h, e)
-    present: { keys: presentKeys, values: presentValues }, // (b, h, capacity, c)
+    present: { keys: presentKeys, values: presentValues, scales: given.scales },
   };
 }
 

@@ -2,6 +2,7 @@
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { type HostTensor, zeros } from "../runtime/hostTensor.js";
 import type { BoundTensor, Runtime } from "../runtime/runtime.js";
+import type { CacheFormat } from "./cacheFormats.js";
 import type { SessionOf } from "./decodeSessions.js";
 
 /** A model's decode program, loaded. */
@@ -11,6 +12,8 @@ export interface DecodeProgram {
   readonly config: FlamingoConfig;
   /** The id of `<image>`. */
   readonly imageToken: number;
+  /** In which numbers its caches are; `fp32` when left out. */
+  readonly cacheFormat?: CacheFormat | undefined;
   /** How many bytes a call may still take; when left out, what the system gives. */
   readonly freeMemory?: (() => number) | undefined;
 }

@@ -7,6 +7,7 @@ import { fewRows } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { Runtime } from "../runtime/runtime.js";
+import type { CacheFormat } from "./cacheFormats.js";
 import { decodeGraph } from "./graphs.js";
 import type { Runs } from "./inSequence.js";
 
@@ -26,7 +27,12 @@ export type SessionOf = (rows: number) => Promise<Runs>;
 export function decodeSessions(
   runtime: Runtime,
   config: FlamingoConfig,
-  decoding: { readonly session: Runs; readonly weights: readonly WeightUse[] },
+  decoding: {
+    readonly session: Runs;
+    readonly weights: readonly WeightUse[];
+    /** As in `DecodeProgram`. */
+    readonly cacheFormat?: CacheFormat | undefined;
+  },
   load: (compiled: Compiled) => Promise<Runs>,
 ): SessionOf {
   const matrices = decoding.weights.filter(
@@ -35,6 +41,6 @@ export function decodeSessions(
   const bytes = matrices.reduce((sum, { shape: [n, k] }) => sum + 4 * n! * k!, 0);
   // Elsewhere the second session would copy the weights. Matrices in blocks have kernels that need no turning.
   if (!runtime.sharesWeights || bytes < leastBytes) return () => Promise.resolve(decoding.session);
-  const turned = onFirstUse(() => load(compile(fewRows(decodeGraph(config)))));
+  const turned = onFirstUse(() => load(compile(fewRows(decodeGraph(config, decoding.cacheFormat)))));
   return (rows) => (rows < fewest || rows > most ? Promise.resolve(decoding.session) : turned());
 }

@@ -107,7 +107,7 @@ export async function createDecoder({
     readonly prompts: readonly Prompt[];
     readonly zeroImage: () => Promise<EncodedImage>;
   }): Promise<Decoder> {
-  const { runtime, config, imageToken } = program;
+  const { runtime, config, imageToken, cacheFormat } = program;
   const { language } = config;
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   requirePrompts(prompts, imageToken);
@@ -120,7 +120,7 @@ export async function createDecoder({
     prompts,
     writtenImages,
     // The cache, which may find no room, before anything is bound.
-    cache: createKvCache(runtime, language, prompts.length, longest + capacity),
+    cache: createKvCache(runtime, language, prompts.length, longest + capacity, cacheFormat),
     encodedImages: createEncodedImages(runtime, config, images),
     lengths: prompts.map(() => 0),
     imageTokens: prompts.map(({ ids }) => countImageTokens(ids, imageToken)),

@@ -5,6 +5,7 @@ import { type ClipTextConfig, textFeatures } from "../models/clipText.js";
 import { decode, encode, type FlamingoConfig, gatedBlocks } from "../models/flamingo.js";
 import { params } from "../models/layers.js";
 import type { VitConfig } from "../models/vit.js";
+import { type CacheFormat, cacheTypes } from "./cacheFormats.js";
 
 /** The name of a numbered input or output: `keys.3`. */
 export const numbered = (name: string, i: number): string => `${name}.${i}`;
@@ -25,15 +26,20 @@ export function encodeGraph(config: FlamingoConfig): Graph {
 }
 
 /** New tokens, images and caches → logits of the wanted rows, and the caches with the new tokens in them. */
-export const decodeGraph = (config: FlamingoConfig): Graph => writeDecode(config).graph;
+export const decodeGraph = (config: FlamingoConfig, cacheFormat?: CacheFormat): Graph =>
+  writeDecode(config, cacheFormat).graph;
 
 /**
  * The same in pieces of as many blocks each, which run one after the other.
  *
  * @param count how many; at most as many as there are blocks
  */
-export function decodePieces(config: FlamingoConfig, count: number): readonly Graph[] {
-  const { graph, blockInputs } = writeDecode(config);
+export function decodePieces(
+  config: FlamingoConfig,
+  count: number,
+  cacheFormat?: CacheFormat,
+): readonly Graph[] {
+  const { graph, blockInputs } = writeDecode(config, cacheFormat);
   const firsts = Array.from({ length: count - 1 }, (_, i) =>
     Math.ceil(((i + 1) * blockInputs.length) / count),
   );
@@ -43,10 +49,10 @@ export function decodePieces(config: FlamingoConfig, count: number): readonly Gr
   );
 }
 
-function writeDecode(config: FlamingoConfig): {
-  readonly graph: Graph;
-  readonly blockInputs: readonly Tensor[];
-} {
+function writeDecode(
+  config: FlamingoConfig,
+  cacheFormat: CacheFormat = "fp32",
+): { readonly graph: Graph; readonly blockInputs: readonly Tensor[] } {
   const graph = createGraph("decode");
   const { language, crossAttention, perceiver } = config;
   const { heads, headDim } = crossAttention;
@@ -57,8 +63,12 @@ function writeDecode(config: FlamingoConfig): {
       values: input(graph, numbered("values", i), "float32", shape),
     };
   });
-  const cached = (name: string, i: number) =>
-    input(graph, numbered(name, i), "float32", ["b", language.heads, "capacity", language.headDim]);
+  const cached = (name: string, i: number) => {
+    const shape = ["b", language.heads, "capacity", language.headDim];
+    return input(graph, numbered(name, i), cacheTypes[cacheFormat], shape);
+  };
+  const scales = (i: number) =>
+    input(graph, numbered("pastScales", i), "float32", ["b", 2 * language.heads, language.headDim]);
   const { logits, present, blockInputs } = decode(
     params(graph),
     {
@@ -73,6 +83,7 @@ function writeDecode(config: FlamingoConfig): {
         past: Array.from({ length: language.layers }, (_, i) => ({
           keys: cached("pastKeys", i),
           values: cached("pastValues", i),
+          ...(cacheFormat === "int8" && { scales: scales(i) }),
         })),
         start: input(graph, "start", "int32", ["b"]),
       },
@@ -80,9 +91,10 @@ function writeDecode(config: FlamingoConfig): {
     config,
   );
   output(graph, "logits", logits);
-  present.forEach(({ keys, values }, i) => {
+  present.forEach(({ keys, values, scales }, i) => {
     output(graph, numbered("presentKeys", i), keys);
     output(graph, numbered("presentValues", i), values);
+    if (scales) output(graph, numbered("presentScales", i), scales);
   });
   return { graph, blockInputs };
 }

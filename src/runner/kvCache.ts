@@ -2,10 +2,11 @@
  * The language model's keys and values of all tokens so far: for each block one piece of memory with room for the
  * whole answer, written in place. What is reserved and not yet touched costs nothing on most systems.
  */
-import { bytesOf } from "../base/dtypes.js";
+import { bytesOf, elementCount } from "../base/dtypes.js";
 import type { LanguageModel } from "../models/language.js";
-import { type HostTensor, zeros } from "../runtime/hostTensor.js";
+import { zeros } from "../runtime/hostTensor.js";
 import type { BoundTensor, Runtime } from "../runtime/runtime.js";
+import { type CacheFormat, cacheTypes } from "./cacheFormats.js";
 import { numbered } from "./graphs.js";
 
 /** Caches as a run takes them: read as past, written as present. */
@@ -22,12 +23,26 @@ export interface KvCache {
   row(row: number): BoundCache;
 }
 
+type CachedModel = Pick<LanguageModel, "layers" | "heads" | "headDim">;
+
+/** What is kept of one row in each block. @param capacity tokens of the longest row, with what it will generate */
+function partsOf({ heads, headDim }: CachedModel, capacity: number, format: CacheFormat) {
+  const tokens = { dtype: cacheTypes[format], shape: [heads, capacity, headDim] };
+  const scales = { dtype: "float32" as const, shape: [2 * heads, headDim] };
+  return { Keys: tokens, Values: tokens, ...(format === "int8" && { Scales: scales }) };
+}
+
 /** Bytes of a cache. @param capacity tokens of the longest row, with what it will generate */
-export const cacheBytes = (
-  { layers, heads, headDim }: Pick<LanguageModel, "layers" | "heads" | "headDim">,
+export function cacheBytes(
+  language: CachedModel,
   rows: number,
   capacity: number,
-): number => 2 * layers * bytesOf.float32 * rows * heads * capacity * headDim;
+  format: CacheFormat = "fp32",
+): number {
+  const parts = Object.values(partsOf(language, capacity, format));
+  const ofBlock = parts.reduce((sum, { dtype, shape }) => sum + bytesOf[dtype] * elementCount(shape), 0);
+  return language.layers * rows * ofBlock;
+}
 
 /** @param capacity tokens of the longest row, with what it will generate */
 export function createKvCache(
@@ -35,21 +50,22 @@ export function createKvCache(
   language: LanguageModel,
   rows: number,
   capacity: number,
+  format: CacheFormat = "fp32",
 ): KvCache {
-  const { layers, heads, headDim } = language;
-  const row = heads * capacity * headDim;
-  const memory = (): HostTensor<"float32">[] =>
-    Array.from({ length: layers }, () => zeros("float32", [rows, heads, capacity, headDim]));
-  const caches = { Keys: memory(), Values: memory() };
+  const parts = Object.entries(partsOf(language, capacity, format)).map(([kind, { dtype, shape }]) => {
+    const blocks = Array.from({ length: language.layers }, () => zeros(dtype, [rows, ...shape]));
+    return { kind, shape, blocks };
+  });
 
   const bind = (from: number, count: number): BoundCache => {
     const feeds: Record<string, BoundTensor> = {};
     const outputs: Record<string, BoundTensor> = {};
-    for (const [kind, tensors] of Object.entries(caches)) {
-      tensors.forEach(({ data }, i) => {
+    for (const { kind, shape, blocks } of parts) {
+      const row = elementCount(shape);
+      blocks.forEach(({ dtype, data }, i) => {
         const bound = runtime.bind({
-          dtype: "float32",
-          shape: [count, heads, capacity, headDim],
+          dtype,
+          shape: [count, ...shape],
           data: data.subarray(from * row, (from + count) * row),
         });
         feeds[numbered(`past${kind}`, i)] = bound;

@@ -7,6 +7,7 @@ import type { FlamingoConfig } from "../models/flamingo.js";
 import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { Runtime, Session, Weight } from "../runtime/runtime.js";
+import type { CacheFormat } from "./cacheFormats.js";
 import type { DecodeProgram } from "./call.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
 import { decodeSessions } from "./decodeSessions.js";
@@ -21,6 +22,8 @@ import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights
 export interface ModelRunner extends AsyncDisposable {
   readonly config: FlamingoConfig;
   readonly runtime: Runtime;
+  /** In which numbers its caches are. */
+  readonly cacheFormat: CacheFormat;
   /** The weights of its programs, as their formats have them: encode, then decode in one piece or several. */
   readonly weightUses: readonly (readonly WeightUse[])[];
   /** The memory that it computes in, by its programs' names: another program may be lent it. */
@@ -54,6 +57,8 @@ export type RunnerOptions = WeightSource & RunnerSettings;
 export interface RunnerSettings {
   readonly runtime: Runtime;
   readonly config: FlamingoConfig;
+  /** As in `DecodeProgram`; that of `programs`. */
+  readonly cacheFormat?: CacheFormat | undefined;
   /** Those of the configuration, where they are compiled already. */
   readonly programs?: readonly Compiled[] | undefined;
   /** The id of `<image>`. */
@@ -67,14 +72,21 @@ export interface RunnerSettings {
 }
 
 /**
- * The programs of a model: encode, and decode in one piece or several, with its matrices in the formats given.
+ * The programs of a model: encode, and decode in one piece or several, with its matrices and caches in the formats
+ * given.
  *
  * Kernels of matrices in few bits pack them when a session is made, on one thread. So a large model's decode program is
  * in pieces, whose sessions are made side by side; what runs hand from one to the next is small.
  */
-export const programsOf = (config: FlamingoConfig, formatOf?: FormatOf): readonly Compiled[] => {
-  const graphs = [encodeGraph(config), ...decodePieces(config, formatOf ? piecesOf(config) : 1)];
-  return graphs.map((graph) => compile(formatOf ? quantize(graph, formatOf) : graph));
+export const programsOf = (
+  config: FlamingoConfig,
+  formatOf?: FormatOf,
+  cacheFormat?: CacheFormat,
+): readonly Compiled[] => {
+  const pieces = decodePieces(config, formatOf ? piecesOf(config) : 1, cacheFormat);
+  return [encodeGraph(config), ...pieces].map((graph) =>
+    compile(formatOf ? quantize(graph, formatOf) : graph),
+  );
 };
 
 /** More would help only where there are more cores, and each has threads of its own. */
@@ -85,8 +97,11 @@ const piecesOf = ({ language: { layers, hiddenSize } }: FlamingoConfig): number 
   12 * layers * hiddenSize ** 2 < 2 ** 28 ? 1 : Math.min(layers, mostPieces);
 
 /** All that the programs of a model depend on, as text: equal keys have equal programs. */
-export const programKey = (config: FlamingoConfig, format: WeightFormat): string =>
-  JSON.stringify({ format, ...config });
+export const programKey = (
+  config: FlamingoConfig,
+  format: WeightFormat,
+  cacheFormat: CacheFormat = "fp32",
+): string => JSON.stringify({ format, cacheFormat, ...config });
 
 /** The reference implementation's names of all tensors that programs need. */
 export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> =>
@@ -98,7 +113,8 @@ export const tensorNames = (programs: readonly Compiled[]): ReadonlySet<string> 
  * @throws OpenFlamingoError what `loadWeights` and the runtime throw
  */
 export async function openModelRunner(options: RunnerOptions): Promise<ModelRunner> {
-  const { runtime, config, imageToken, threads, freeMemory, signal, programs = programsOf(config) } = options;
+  const { runtime, config, imageToken, threads, freeMemory, signal, cacheFormat = "fp32" } = options;
+  const { programs = programsOf(config, undefined, cacheFormat) } = options;
   const uses = programs.flatMap(({ weights }) => weights);
   const weights = new Map(
     options.weights ?? (await loadWeights(uses, options.checkpoints, config.language, options)),
@@ -129,17 +145,19 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
   const plain = {
     session: inSequence(decodePrograms.map(({ program }, i) => ({ program, session: decoding[i]! }))),
     weights: decodePrograms.flatMap(({ weights }) => weights),
+    cacheFormat,
   };
   const sessionOf = decodeSessions(runtime, config, plain, async (program) => {
     const session = await load(program);
     sessions.push(session);
     return session;
   });
-  const program: DecodeProgram = { runtime, sessionOf, config, imageToken, freeMemory };
+  const program: DecodeProgram = { runtime, sessionOf, config, imageToken, cacheFormat, freeMemory };
   let zeroImage: Promise<EncodedImage> | undefined;
   return {
     config,
     runtime,
+    cacheFormat,
     weightUses: programs.map((program) => program.weights),
     weights,
     encode,

@@ -46,11 +46,15 @@ export function requireCapacity({ contextLength }: LanguageModel, tokens: number
  * @throws OpenFlamingoError `memory` when there is no room for all that the call might generate
  */
 export function requireRoom(
-  { config: { language }, freeMemory }: Pick<DecodeProgram, "config" | "freeMemory">,
+  {
+    config: { language },
+    cacheFormat,
+    freeMemory,
+  }: Pick<DecodeProgram, "config" | "cacheFormat" | "freeMemory">,
   rows: number,
   positions: number,
 ): void {
-  const needed = cacheBytes(language, rows, positions);
+  const needed = cacheBytes(language, rows, positions, cacheFormat);
   const free = freeMemory?.() ?? Number.POSITIVE_INFINITY;
   if (needed <= free) return;
   const what = rows === 1 ? `${positions} tokens` : `${rows} rows of ${positions} tokens`;
@@ -58,8 +62,12 @@ export function requireRoom(
     "memory",
     `keys and values of ${what} need ${shownSize(needed)}, ${shownSize(free)} are free`,
     {
-      hint: "Ask for fewer new tokens, beams or answers at a time, or shorten the prompt.",
-      data: { needed, free },
+      hint: `Ask for fewer new tokens, beams or answers at a time, ${
+        cacheFormat === "int8"
+          ? "or shorten the prompt"
+          : "shorten the prompt, or open the model with cache int8"
+      }.`,
+      data: { needed, free, options: ["cache"] },
     },
   );
 }

@@ -65,15 +65,16 @@ export async function createTokenTree({
   sessionOf,
   config,
   imageToken,
+  cacheFormat,
   freeMemory,
 }: DecodeProgram & TreeOptions & { readonly prompt: Prompt }): Promise<TokenTree> {
   const { language } = config;
   const V = language.vocabulary;
   requirePrompts([{ ids, images }], imageToken);
   requireCapacity(language, ids.length, depth);
-  requireRoom({ config, freeMemory }, 1, ids.length + capacity);
+  requireRoom({ config, cacheFormat, freeMemory }, 1, ids.length + capacity);
 
-  const cache = createKvCache(runtime, language, 1, ids.length + capacity);
+  const cache = createKvCache(runtime, language, 1, ids.length + capacity, cacheFormat);
   const encodedImages = createEncodedImages(runtime, config, [images]);
   const root: Placed = { parent: -1, depth: 0, images: countImageTokens(ids, imageToken) };
   let nodes: Placed[] = [];

@@ -89,8 +89,23 @@ test("keys and values that a call might come to need are asked for before it beg
     await expect(flamingo.caption(photo, options)).rejects.toMatchObject({
       code: "memory",
       message: expect.stringMatching(/^keys and values of \d+ tokens need \d+ MB, 1 MB are free$/),
+      hint: expect.stringMatching(/, shorten the prompt, or open the model with cache int8\.$/),
     });
   }
   memory.buffers = 50e6; // what earlier calls have left to be collected counts as free
   await flamingo.caption(photo, { beams: 20 });
+});
+
+test("with a cache of int8 a call takes a quarter", async () => {
+  const memory = { free: 4e9, total: 64e9, buffers: 0 };
+  const platform = { ...node, memory: () => ({ ...memory }) };
+  const model = await readModelFolder(bundledModelFolder);
+  await using flamingo = await loadModel(platform, model, { ...quiet, cache: "int8" });
+  memory.free = 60_000; // of the model 1 kB a token, beside 4 kB of scales
+  const { ids } = await flamingo.caption(photo, { maxNewTokens: 30 }); // in float32 too many
+  expect(ids.length).toBeGreaterThan(0);
+  await expect(flamingo.caption(photo, { maxNewTokens: 100 })).rejects.toMatchObject({
+    code: "memory",
+    hint: "Ask for fewer new tokens, beams or answers at a time, or shorten the prompt.",
+  });
 });

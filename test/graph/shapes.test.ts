@@ -49,8 +49,10 @@ const x = floats("x", "b", "t", 6);
 const short = floats("short", "b", 5);
 const scalar = floats("scalar");
 const cache = floats("cache", "b", 2, "capacity", 8);
+const halfCache = input(graph, "halfCache", "float16", ["b", 2, "capacity", 8]);
 const query = floats("query", "b", "t", 2, 8);
 const bias = floats("bias", "b", 3, "t", "total");
+const fittingBias = floats("fittingBias", "b", 2, "t", "total");
 const ids = input(graph, "ids", "int32", ["b", "t"]);
 const start = input(graph, "start", "int32", ["b"]);
 const w = weight(graph, "w", [4, 5]);
@@ -146,6 +148,8 @@ const wrong: Readonly<Record<string, () => unknown>> = {
     attention(here(short), short, short, floats("wide", 7, "b", "b"), { scale: 1 }),
   "cachedAttention: queries float32 (b, t, 2, 8), keys float32 (b, t, 2, 8), values float32 (b, t, 2, 8), pastKeys float32 (b, 2, capacity, 8), pastValues float32 (b, 2, capacity, 8), start int32 (b), bias float32 (b, 3, t, total) do not fit":
     () => cachedAttention(here(query), query, query, cache, cache, start, bias, { scale: 1 }),
+  "cachedAttention: queries float32 (b, t, 2, 8), keys float32 (b, t, 2, 8), values float32 (b, t, 2, 8), pastKeys float16 (b, 2, capacity, 8), pastValues float16 (b, 2, capacity, 8), start int32 (b), bias float32 (b, 2, t, total) do not fit":
+    () => cachedAttention(here(query), query, query, halfCache, halfCache, start, fittingBias, { scale: 1 }),
   "rearrange: (b, 5) does not have the 3 axes of the pattern": () => rearrange(here(short), "a b c -> c b a"),
 
   "constant: Infinity is no float16": () =>

@@ -11,6 +11,7 @@ import { programWeights, requireMemory, requireMemoryFor } from "../../src/machi
 import type { FlamingoConfig } from "../../src/models/flamingo.js";
 import { mpt } from "../../src/models/mpt.js";
 import { zoo } from "../../src/models/zoo.js";
+import type { CacheFormat } from "../../src/runner/cacheFormats.js";
 import { programsOf } from "../../src/runner/modelRunner.js";
 import { formatsOf, type WeightFormat, weightFormats } from "../../src/runner/weightFormats.js";
 
@@ -47,6 +48,15 @@ test.each(measured)(
     expect(total / 1e9 / gigabytes).toBeLessThan(1.1);
   },
 );
+
+test("keys and values in few bits are a half or a quarter in the forecast", () => {
+  const weights = programWeights(small, "int4");
+  const cache = (cacheFormat?: CacheFormat) =>
+    forecastMemory(small, weights, { weightsIn: "files", cacheFormat, positions: 2048 }).cache;
+  expect(cache()).toBe(2 * 8 * 4 * 2048 * 2048);
+  expect(cache("fp16")).toBe(cache() / 2);
+  expect(cache("int8")).toBe(cache() / 4 + 2 * 8 * 4 * 2048); // and the scales
+});
 
 test.each([small, neox!.config])("weights in another format are those of the programs (%#)", (config) => {
   const plain = programsOf(config).map(({ weights }) => weights);

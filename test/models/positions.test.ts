@@ -3,10 +3,10 @@
  * precision.
  */
 import { describe, expect, test } from "vitest";
-import { MASK_VALUE, softmax } from "../../src/graph/index.js";
+import { MASK_VALUE, mul, softmax } from "../../src/graph/index.js";
 import { alibiBias, alibiSlopes } from "../../src/models/alibi.js";
 import { gptNeox } from "../../src/models/gptNeox.js";
-import { rotaryFrequencies, rotation } from "../../src/models/rotary.js";
+import { largestTurned, rotaryFrequencies, rotation } from "../../src/models/rotary.js";
 import { compile } from "../../src/onnx/compile.js";
 import { decodeGraph } from "../../src/runner/graphs.js";
 import { array, at, difference, host, noise, type Plain, sumOf } from "../graph/arrays.js";
@@ -163,6 +163,28 @@ describe("rotary positions", () => {
       return fround(i! < r / 2 ? Math.cos(angle) : Math.sin(angle));
     });
     expect(difference(y!, expected)).toBe(0);
+  });
+
+  test("what the square of a turned number can be at most, it is at some position and at none more", async () => {
+    const [t, rotaryDim] = [400, 4]; // pairs that turn by 1 and by 0.01 a position
+    const one = noise([1, 1, 2, 6], 7);
+    const same = array([1, t, 2, 6], (_, __, h, i) => at(one, 0, 0, h!, i!));
+    const given = {
+      x: host(same, "float32"),
+      position: host({ shape: [1, t], data: Array.from({ length: t }, (_, i) => i) }, "float32"),
+    };
+    const { y, bounds } = await backend.evaluate(given, ({ x, position }) => {
+      const y = rotation(position!, { rotaryDim, rotaryBase: base })(x!);
+      return { y, bounds: largestTurned(mul(y, y), { rotaryDim, rotaryBase: base }) };
+    });
+    for (const h of [0, 1]) {
+      for (let i = 0; i < 6; i++) {
+        const squares = Array.from({ length: t }, (_, place) => at(y!, 0, place, h, i) ** 2);
+        const bound = at(bounds!, 0, 123, h, i);
+        expect(Math.max(...squares)).toBeLessThan(bound * (1 + 1e-5));
+        expect(Math.max(...squares)).toBeGreaterThan(bound * 0.99);
+      }
+    }
   });
 
   test("the longest text costs nothing: the program is the same for every number of positions", () => {

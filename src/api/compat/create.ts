@@ -88,6 +88,7 @@ export async function createOnPlatform(
   const readImage = imageReader(platform, parts, load);
   const model = createCompatibleModel({
     config,
+    cacheFormat: load.cache,
     tokenizer,
     defaults: await languageDefaults(platform, langEncoderPath, tokenizer, signal),
     openCheckpoint: (path, signal) =>

@@ -10,6 +10,7 @@ import { quoted } from "../../base/quoted.js";
 import type { Checkpoint } from "../../checkpoints/checkpoint.js";
 import type { FlamingoConfig } from "../../models/flamingo.js";
 import type { Compiled } from "../../onnx/compile.js";
+import type { CacheFormat } from "../../runner/cacheFormats.js";
 import type { EncodedImage, Prompt } from "../../runner/encodedImages.js";
 import { encodeOnce } from "../../runner/encodeOnce.js";
 import { countImageTokens } from "../../runner/imageIndex.js";
@@ -96,6 +97,7 @@ export interface CompatibleModel extends AsyncDisposable {
 
 export interface CompatibleModelParts {
   readonly config: FlamingoConfig;
+  readonly cacheFormat: CacheFormat | undefined;
   readonly tokenizer: FlamingoTokenizer;
   readonly defaults: LanguageDefaults;
   openCheckpoint(path: string, signal: AbortSignal | undefined): Promise<Checkpoint>;
@@ -111,7 +113,7 @@ export interface CompatibleModelParts {
 }
 
 export function createCompatibleModel(parts: CompatibleModelParts): CompatibleModel {
-  const { config, tokenizer, defaults } = parts;
+  const { config, cacheFormat, tokenizer, defaults } = parts;
   const { image: imageToken, endOfChunk } = tokenizer.special;
   const conditioning: Conditioning = { media: undefined };
   let programs: readonly Compiled[] | undefined; // compiled once
@@ -153,7 +155,7 @@ export function createCompatibleModel(parts: CompatibleModelParts): CompatibleMo
     signal: AbortSignal | undefined,
   ): Promise<LoadedKeys> {
     requireOpen();
-    programs ??= programsOf(config);
+    programs ??= programsOf(config, undefined, cacheFormat);
     const names = tensorNames(programs);
     return withClosing(async (closing) => {
       const checkpoint = closing(await parts.openCheckpoint(file, signal));

@@ -10,7 +10,7 @@ import { constant } from "../constant.js";
 import { defineOp, defineOpOfMany, type Operator, type OperatorOfMany } from "../op.js";
 import { type Dim, sameDim, sameShape, showShape } from "../size.js";
 import { shapeError, type Tensor } from "../tensor.js";
-import { add, broadcastShape, cast, equal, less, mul, sameTypes, sub, where } from "./elementwise.js";
+import { add, broadcastShape, cast, equal, less, mul, round, sameTypes, sub, where } from "./elementwise.js";
 import { reshape, slice, transpose, transposeLast } from "./layout.js";
 import { matmul } from "./linear.js";
 import { softmax } from "./normalize.js";
@@ -74,7 +74,8 @@ export const attention: Operator<["queries", "keys", "values", "bias?"], { scale
  *
  * queries, keys, values (b, t, h, e) of the new tokens; pastKeys, pastValues (b, h, capacity, e); start int32 (b), the
  * cache position of each row's first new token; bias (b or 1, h or 1, t, total), added to the scores, where total is
- * the greatest start + t and cache positions beyond it are not looked at.
+ * the greatest start + t and cache positions beyond it are not looked at. All have one type, but the caches may be int8:
+ * numbers are then kept as the nearest whole ones from −128 to 127, and attention sees those.
  *
  * Results: y (b, t, h, e), and the caches with the new tokens in them, which may be the same memory as the past ones.
  */
@@ -97,6 +98,9 @@ export const cachedAttention: OperatorOfMany<
       capacity !== undefined &&
       sameShape(pastKeys.shape, [b!, h!, capacity, e!]) &&
       sameShape(pastValues.shape, pastKeys.shape) &&
+      [keys, values, bias].every(({ dtype }) => dtype === queries.dtype) &&
+      pastKeys.dtype === pastValues.dtype &&
+      (pastKeys.dtype === queries.dtype || (isInt8(pastKeys) && queries.dtype === "float32")) &&
       sameShape(start.shape, [b!]) &&
       start.dtype === "int32" &&
       bias.shape.length === 4 &&
@@ -122,6 +126,8 @@ export const cachedAttention: OperatorOfMany<
     const length = asInt32(dimensions(graph, [t]));
     const last = sub(add(start, length), 1);
     const total = asInt32(dimensions(graph, [bias.shape[3]!]));
+    // The kernel's own scales, of whole tensors: 1.
+    const one = isInt8(pastKeys) ? constant(graph, [1], { shape: [1] }) : undefined;
     const [y, presentKeys, presentValues] = onnxNodeOfMany(
       "GroupQueryAttention",
       [
@@ -136,8 +142,12 @@ export const cachedAttention: OperatorOfMany<
         undefined,
         undefined,
         bias,
+        ...(one ? [undefined, one, one] : []),
       ],
-      { num_heads: h, kv_num_heads: h, scale: { float: attributes.scale } },
+      {
+        ...{ num_heads: h, kv_num_heads: h, scale: { float: attributes.scale } },
+        ...(one && { k_quant_type: "PER_TENSOR", v_quant_type: "PER_TENSOR", kv_cache_bit_width: 8 }),
+      },
       [{ dtype: queries.dtype, shape: [b, t, h * e] }, types[1]!, types[2]!],
       microsoft,
     );
@@ -151,11 +161,15 @@ export const cachedAttention: OperatorOfMany<
     // Which new token goes to which cache position; a product with ones and zeros is exact.
     const cachePositions = reshape(iota(graph, capacity), { shape: [1, capacity, 1] });
     const own = add(reshape(start, { shape: [b, 1, 1] }), reshape(iota(graph, t), { shape: [1, 1, t] })); // (b, 1, t)
-    const here = cast(equal(cachePositions, own), { to: pastKeys.dtype }); // (b, capacity, t)
+    const here = cast(equal(cachePositions, own), { to: queries.dtype }); // (b, capacity, t)
     const written = reshape(max(here, { axes: [-1] }), { shape: [b, 1, capacity, 1] });
     const placing = reshape(here, { shape: [b, 1, capacity, t] });
+    const rounded = (x: Tensor) => (isInt8(pastKeys) ? toInt8(x) : x);
     const write = (past: Tensor, next: Tensor) =>
-      add(mul(past, sub(1, written)), matmul(placing, headsFirst(next)));
+      add(
+        mul(cast(past, { to: queries.dtype }), sub(1, written)),
+        matmul(placing, headsFirst(rounded(next))),
+      );
     const presentKeys = write(pastKeys, keys);
     const presentValues = write(pastValues, values);
     const used = (cache: Tensor) => slice(cache, { axis: 2, start: 0, end: total }); // (b, h, total, e)
@@ -165,7 +179,17 @@ export const cachedAttention: OperatorOfMany<
     );
     const causal = add(bias, maskWhere(ahead, { dtype: bias.dtype }));
     const y = attention(headsFirst(queries), used(presentKeys), used(presentValues), causal, { scale });
-    return [headsFirst(y), presentKeys, presentValues];
+    const kept = (present: Tensor) => cast(present, { to: pastKeys.dtype });
+    return [headsFirst(y), kept(presentKeys), kept(presentValues)];
   },
   aliases: { 1: "pastKeys", 2: "pastValues" },
 });
+
+const isInt8 = ({ dtype }: Tensor): boolean => dtype === "int8";
+
+/** The nearest numbers of int8, still as floats. */
+function toInt8(x: Tensor): Tensor {
+  const whole = round(x);
+  const least = where(less(whole, -128), -128, whole);
+  return where(less(127, least), 127, least);
+}

@@ -109,6 +109,15 @@ export const sqrt: Operator<["x"]> = defineOp({
   onnx: ({ x }, _, y) => onnxNode("Sqrt", [x], {}, y),
 });
 
+/** The nearest whole number; of two that are equally near, the even one. */
+export const round: Operator<["x"]> = defineOp({
+  name: "round",
+  inputs: ["x"],
+  shape: ({ x }) => x,
+  grad: "none",
+  onnx: ({ x }, _, y) => onnxNode("Round", [x], {}, y),
+});
+
 /** The cosine of an angle in radians. */
 export const cos: Operator<["x"]> = defineOp({
   name: "cos",
@@ -184,6 +193,7 @@ export const where: Operator<["condition", "a", "b"]> = defineOp({
   },
   grad: ({ condition, dy }) => ({ a: where(condition, dy, 0), b: where(condition, 0, dy) }),
   onnx: ({ condition, a, b }, _, y) => onnxNode("Where", [condition, a, b], {}, y),
+  aliases: { 0: "b" },
 });
 
 /** The same numbers in another type; from bool, true is 1. */

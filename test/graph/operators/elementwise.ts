@@ -11,6 +11,7 @@ import {
   log,
   mul,
   neg,
+  round,
   sigmoid,
   sin,
   sqrt,
@@ -116,6 +117,14 @@ export const elementwise: Cases = {
       { x: ints(["b"], [-9, 9]) },
       ({ x }) => neg(x),
       ({ x }) => map((value) => 0 - value!, x),
+    ),
+  ],
+  round: [
+    testCase(
+      "halves go to the even neighbour",
+      { x: exactly("float32", [2, 4], [0.5, 1.5, 2.5, -0.5, -1.5, 1.4, -1.6, 7]) },
+      ({ x }) => round(x),
+      () => ({ shape: [2, 4], data: [0, 2, 2, -0, -2, 1, -2, 7] }),
     ),
   ],
   exp: unary(exp, Math.exp),
