@@ -6,11 +6,9 @@ import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import type { OpenableModel, OpenablePrepared } from "../checkpoints/openableModel.js";
 import { readHubSettings } from "../hub/settings.node.js";
 import { requireMemoryFor } from "../machine/requireMemory.js";
-import { zoo } from "../models/zoo.js";
 import { fetchModel } from "../released/fetchModel.node.js";
 import { findPrepared } from "../released/preparedModels.node.js";
 import { isHubName, requireReleased } from "../released/releasedModels.node.js";
-import type { WeightFormat } from "../runner/weightFormats.js";
 import { bundledModel } from "./bundledModel.node.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import type { Flamingo } from "./flamingo.js";
@@ -68,7 +66,7 @@ async function openable(
   const settings = await readHubSettings();
   const prepared = await findPrepared(model, settings, { weights });
   if (prepared) return readModelFolder(prepared.path, signal);
-  if (memoryCheck !== "off") requireFit(model.name, weights);
+  if (memoryCheck !== "off") requireMemoryFor(node.memory(), model, weights);
   if (weights === "fp32") {
     return fetchModel(model, { settings, preferCache: true, signal, onProgress, onNotice });
   }
@@ -77,10 +75,4 @@ async function openable(
   );
   const how = { weights, block: 128, signal, onProgress, onNotice };
   return readModelFolder((await prepareReleased(model, settings, how)).folder, signal);
-}
-
-/** @throws OpenFlamingoError `memory` where a released model would not fit once it is fetched */
-function requireFit(name: string, weights: WeightFormat): void {
-  const model = zoo.find((each) => each.name === name);
-  if (model) requireMemoryFor(node.memory(), model, weights);
 }

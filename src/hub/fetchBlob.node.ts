@@ -59,7 +59,7 @@ export async function fetchBlob(wanted: Wanted, options: FetchOptions): Promise<
   await withLock(`${path}.openflamingo-lock`, { signal: options.signal, onWaiting }, async () => {
     if (await isThere()) return;
     const chunk = options.chunk ?? 64 * 2 ** 20;
-    const partial = await openPartial(`${path}.openflamingo-part`, {
+    const partial = await openPartial(partOf(path), {
       size,
       chunk,
       block: options.block ?? 2 * 2 ** 20,
@@ -77,7 +77,16 @@ export async function fetchBlob(wanted: Wanted, options: FetchOptions): Promise<
   });
 }
 
-const freeOn = async (folder: string) => {
+/** Bytes on the disk of a file at `path` whose fetching was stopped. */
+export async function partialBytes(path: string): Promise<number> {
+  const found = await stat(partOf(path)).catch(() => undefined);
+  // It has its full length from the beginning, with holes.
+  return found ? Math.min(found.size, 512 * found.blocks) : 0;
+}
+
+const partOf = (path: string) => `${path}.openflamingo-part`;
+
+export const freeOn = async (folder: string) => {
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
 };

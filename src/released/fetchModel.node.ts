@@ -5,37 +5,46 @@ import { inside, type ModelPath } from "../checkpoints/modelPath.js";
 import type { OpenableModel } from "../checkpoints/openableModel.js";
 import { clipFile, clipTokenizer } from "../hub/clip.node.js";
 import type { HubOptions } from "../hub/hub.node.js";
-import { fetchFirstLanguageModel, requireFile } from "../hub/languageModel.node.js";
+import { fetchLanguageModel, requireFile, withFirstLanguageModel } from "../hub/languageModel.node.js";
 import type { HubModel } from "./releasedModels.node.js";
+import { requireRoom, type ToPrepare } from "./requireRoom.node.js";
 
 /** A model whose files are in the cache folder. */
 export interface FetchedModel extends OpenableModel {
-  /** What it is made of: the commits of trained weights and language model, the SHA-256 of the vision encoder. */
+  /**
+   * What it is made of: the commits of trained weights and language model, the published SHA-256 of the vision encoder,
+   * also where the hub's copy of that is taken, which has the same weights.
+   */
   readonly sources: readonly string[];
-  /** The repository that the language model is from. */
-  readonly languageRepository: string;
+  /** All that it was taken from. */
+  readonly repositories: readonly string[];
 }
 
-/**
- * @param revision of the trained weights; `main` unless given
- * @throws OpenFlamingoError `network`, `disk`, `model-missing`, `model-invalid`; the signal's reason
- */
+export interface FetchModelOptions {
+  /** Of the trained weights. Default: `main`. */
+  readonly revision?: string | undefined;
+  /** The folder that is made of it next: there must be room for that too. */
+  readonly prepared?: ToPrepare | undefined;
+}
+
+/** @throws OpenFlamingoError `network`, `disk`, `model-missing`, `model-invalid`; the signal's reason */
 export async function fetchModel(
   model: HubModel,
   options: HubOptions,
-  revision = "main",
+  { revision = "main", prepared }: FetchModelOptions = {},
 ): Promise<FetchedModel> {
+  await requireRoom(model, options, { revision, prepared });
   const trained = await requireFile({ repository: model.name, revision }, "checkpoint.pt", options);
-  const language = await fetchFirstLanguageModel(model.languages, options);
+  const language = await withFirstLanguageModel(model.languages, options, fetchLanguageModel);
   const clip = await clipFile(options, model.clip);
   const flamingo = dirname(trained.path);
-  const vision = dirname(clip);
+  const vision = dirname(clip.path);
   return {
     name: model.name,
     words: "trained",
     folder: flamingo,
     folders: { vision, language: language.folder, flamingo },
-    vision: { config: join(vision, "open_clip_config.json"), weights: clip },
+    vision: { config: join(vision, "open_clip_config.json"), weights: clip.path },
     visionJson: model.visionJson,
     clipTokenizer: await optionalTokenizer(options),
     language: {
@@ -43,8 +52,8 @@ export async function fetchModel(
       weights: language.folder,
       tokenizer: join(language.folder, "tokenizer.json"),
     },
-    flamingo: { checkpoint: trained.path, crossAttentionEvery: model.crossAttentionEvery },
-    languageRepository: language.repository,
+    flamingo: { checkpoint: trained.path, crossAttentionEvery: model.config.crossAttentionEvery },
+    repositories: [model.name, language.repository, ...(clip.repository ? [clip.repository] : [])],
     sources: [trained.commit, language.commit, model.clip.sha256],
   };
 }

@@ -13,6 +13,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { unfinishedEnding } from "../checkpoints/preparedIndex.js";
 import { repositoryCache } from "../hub/cache.node.js";
+import { bytesIn } from "../hub/cachedModels.node.js";
 import { isRepository } from "../hub/names.js";
 import type { HubSettings } from "../hub/settings.node.js";
 import type { HubModel } from "./releasedModels.node.js";
@@ -67,6 +68,19 @@ export async function preparedModels(settings: HubSettings): Promise<readonly Pr
     const isOne = isRepository(name) && format && made && /^[\da-f-]+$/.test(made) && rest.length === 0;
     return isOne ? [{ name, path: join(place, folder), format, sources: made.split("-"), isUnfinished }] : [];
   });
+}
+
+/** Bytes on the disk of a preparation in this format that was stopped. */
+export async function unfinishedBytes(
+  model: HubModel,
+  settings: HubSettings,
+  format: PreparedFormat,
+): Promise<number> {
+  const found = (await preparedModels(settings)).filter(
+    (each) => each.isUnfinished && each.name === model.name && each.format === formatName(format),
+  );
+  const sizes = await Promise.all(found.map(({ path }) => bytesIn(path)));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /**

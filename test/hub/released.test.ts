@@ -236,15 +236,15 @@ test("the pinned language model comes first, then the one that the model's card 
       }),
     );
   const without = await startRelease();
-  const { languageRepository, sources } = await fetched(without, await cacheFolder());
-  expect([languageRepository, sources[1]]).toEqual([language, languageCommit]);
+  const { repositories, sources } = await fetched(without, await cacheFolder());
+  expect([repositories, sources[1]]).toEqual([[name, language], languageCommit]);
   expect(notices.join("\n")).toMatch(/owner\/pinned cannot be had: anas-awadalla\/mpt-7b is taken/);
 
   const both = await startRelease({ pinned });
-  expect(await fetched(both, await cacheFolder())).toMatchObject({ languageRepository: "owner/pinned" });
+  expect(await fetched(both, await cacheFolder())).toMatchObject({ repositories: [name, "owner/pinned"] });
   const cache = await cacheFolder(); // with what the other one is from
   await fetchLanguageModel({ repository: language, revision: "main" }, hubOptions(both.hub, cache));
-  expect(await fetched(both, cache)).toMatchObject({ languageRepository: language });
+  expect(await fetched(both, cache)).toMatchObject({ repositories: [name, language] });
 
   both.hub.close();
   await expect(fetched(both, await cacheFolder())).rejects.toMatchObject({ code: "network" });
