@@ -7,7 +7,7 @@ import type { OpenableModel, OpenablePrepared } from "../checkpoints/openableMod
 import { readHubSettings } from "../hub/settings.node.js";
 import { requireMemoryFor } from "../machine/requireMemory.js";
 import { fetchModel } from "../released/fetchModel.node.js";
-import { findPrepared } from "../released/preparedModels.node.js";
+import { findPrepared, ofOtherVersions } from "../released/preparedModels.node.js";
 import { isHubName, requireReleased } from "../released/releasedModels.node.js";
 import { bundledModel } from "./bundledModel.node.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
@@ -70,9 +70,9 @@ async function openable(
   if (weights === "fp32") {
     return fetchModel(model, { settings, preferCache: true, signal, onProgress, onNotice });
   }
-  onNotice(
-    `${name} is prepared as ${weights} at its first use, which takes a while; later it is opened from there`,
-  );
+  const others = await ofOtherVersions(model, settings, { weights });
+  const why = others.length > 0 ? "again, as another version of this program did" : "at its first use";
+  onNotice(`${name} is prepared as ${weights} ${why}, which takes a while; later it is opened from there`);
   const how = { weights, block: 128, signal, onProgress, onNotice };
   return readModelFolder((await prepareReleased(model, settings, how)).folder, signal);
 }

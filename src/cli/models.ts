@@ -28,6 +28,7 @@ interface Entry {
   readonly isUnfinished: boolean;
   /** Of a prepared folder. */
   readonly format?: string;
+  readonly isOfThisVersion?: boolean;
 }
 
 export function models(program: Command): void {
@@ -93,8 +94,9 @@ function list(entries: readonly Entry[], terminal: Terminal): void {
   for (const { name } of known) terminal.notice(`          ${name}`);
 }
 
-const shown = ({ kind, name, bytes, format, isUnfinished }: Entry): string => {
-  const what = [kind, ...(format ? [format] : []), ...(isUnfinished ? ["not whole"] : [])].join(", ");
+const shown = ({ kind, name, bytes, format, isOfThisVersion = true, isUnfinished }: Entry): string => {
+  const faults = [...(isOfThisVersion ? [] : ["of another version"]), ...(isUnfinished ? ["not whole"] : [])];
+  const what = [kind, ...(format ? [format] : []), ...faults].join(", ");
   return `${shownBytes(bytes).padStart(8)}  ${name} (${what})`;
 };
 

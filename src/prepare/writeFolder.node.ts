@@ -22,7 +22,6 @@ import { withLock } from "../hub/lock.node.js";
 import type { VisionConfiguration } from "../models/configuration.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import type { WeightUse } from "../onnx/compile.js";
-import { liveName } from "../runner/clipNames.js";
 import { type FoundUses, findFeatures } from "../runner/clipTowers.js";
 import { featureProgram } from "../runner/features.js";
 import { openKernelThreads } from "../runner/kernelThreads.node.js";
@@ -128,25 +127,9 @@ async function write(
   });
 }
 
-/** Bytes of weights of a folder that is yet to be written, of a model with the whole of CLIP. */
-export function preparedBytes(
-  { config, visual }: Configs,
-  { weights, block }: Pick<WriteFolderOptions, "weights" | "block">,
-): number {
-  const formatOf = formatsOf(weights, { block });
-  const towers = (["vision", "text"] as const).flatMap((tower) =>
-    featureProgram(tower, visual, formatOf).weights.map((use) => ({ ...use, name: liveName(use.name) })),
-  );
-  return sizeOf([...programsOf(config, formatOf).flatMap((program) => program.weights), ...towers]);
-}
-
-/** Each weight once: two programs may use the same one. */
-const sizeOf = (uses: readonly WeightUse[]): number =>
-  [...new Map(uses.map((use) => [use.name, use])).values()].reduce((sum, use) => sum + byteLengthOf(use), 0);
-
 /** @throws OpenFlamingoError `disk` where the weights do not fit beside what is there */
 async function requireSpace(folder: string, uses: readonly WeightUse[]): Promise<void> {
-  const needed = sizeOf(uses);
+  const needed = uses.reduce((sum, use) => sum + byteLengthOf(use), 0);
   const { bavail, bsize } = await statfs(folder);
   const written = await stat(join(folder, dataFile)).then(
     ({ size }) => size,

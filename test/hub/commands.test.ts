@@ -176,7 +176,7 @@ test("caption of a name that was never used fetches, prepares and answers, whate
   expect(code, stderr).toBe(0);
   expect(stderr).toMatch(/note: \S+ is prepared as int4 at its first use/);
   expect(stdout.trim()).not.toBe("");
-  expect(readdirSync(prepared)).toEqual([expect.stringMatching(/--int4-b128--[\da-f-]+$/)]);
+  expect(readdirSync(prepared)).toEqual([expect.stringMatching(/--int4-b128--[\da-f-]+--v\d+$/)]);
 });
 
 test("two processes that use a name for the first time end with one folder and the same answer", async () => {

@@ -1,5 +1,5 @@
 /** Released models by their names: prepared at first use, opened from there, and prepared anew for other sources. */
-import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { load } from "../../src/api/load.node.js";
@@ -76,7 +76,7 @@ test("a name is fetched and prepared as int4 at first use; then neither network 
   expect(first.work).toEqual(expect.arrayContaining([`fetching ${name} checkpoint.pt`, "preparing"]));
   const [folder, ...others] = await readdir(prepared);
   expect(others).toEqual([]);
-  expect(folder).toMatch(/^openflamingo--OpenFlamingo-9B-vitl-mpt7b--int4-b128--a{8}-c{8}-[\da-f]{8}$/);
+  expect(folder).toMatch(/^openflamingo--OpenFlamingo-9B-vitl-mpt7b--int4-b128--a{8}-c{8}-[\da-f]{8}--v\d+$/);
   // Python's client looks for folders of repositories in its cache alone.
   expect((await readdir(cache)).every((each) => each.startsWith("models--"))).toBe(true);
 
@@ -175,6 +175,30 @@ test("another revision is not answered from an old folder, and each format has a
   await captionOf();
   expect(await found({ weights: "int4" })).toMatch(/--int4-b128--bbbbbbbb-/);
   expect(await readdir(prepared)).toHaveLength(3);
+});
+
+test("a folder of another version is made again, and stays for the version that made it", async () => {
+  const { hub, prepared, model } = await atHome();
+  const { folder } = await prepare(name, undefined, quietly);
+  const version = /\d+$/.exec(folder)![0];
+  const old = folder.replace(/\d+$/, "1");
+  await rename(folder, old);
+  const json = join(old, "openflamingo.json");
+  const text = await readFile(json, "utf8");
+  await writeFile(json, text.replace(/("prepared": \{\s*"version":) \d+/, "$1 1"));
+  const before = hub.bytesAsked();
+  const { ids, notices } = await captionOf();
+  expect(ids).toEqual(expected.int4);
+  expect(notices).toContain("is prepared as int4 again, as another version of this program did");
+  expect(notices).toContain(`${old} is of another version of this program`);
+  expect(hub.bytesAsked()).toBe(before); // its sources were there
+  expect((await readdir(prepared)).sort()).toEqual([basename(old), basename(folder)].sort());
+  expect((await findPrepared(model, await readHubSettings(), { weights: "int4" }))?.path).toBe(folder);
+  await expect(load(old, quietly)).rejects.toMatchObject({
+    code: "model-unsupported",
+    message: expect.stringContaining(`was prepared in version 1; this program reads version ${version}`),
+    hint: `Remove it, and make it again with this version: openflamingo prepare ${name} --output "${old}".`,
+  });
 });
 
 test("a folder named as output is written, and one that is there is reported before anything is fetched", async () => {
