@@ -64,7 +64,7 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Called with bytes done and in all, and what is done: `fetching NAME FILE`, then `preparing` and `loading`, which
-   * count bytes of float32.
+   * count bytes of float32; `checking` where the weights of a prepared folder are compared with their checksums.
    */
   readonly onProgress?: Progress | undefined;
   /**

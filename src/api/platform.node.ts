@@ -17,7 +17,10 @@ export const node: Platform = {
     throw new OpenFlamingoError("model-invalid", `${at.path}: cannot be read: it ${fault}`, { hint, cause });
   },
   openCheckpoint,
-  openPrepared,
+  openPrepared: (folder, sha256, { signal, onProgress }) =>
+    openPrepared(folder, sha256, {
+      ...{ signal, onProgress: (done, total) => onProgress?.(done, total, "checking") },
+    }),
   memory: readProcessMemory,
   warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),

@@ -118,7 +118,7 @@ test("a prepared folder has the small files of all three repositories, and featu
     [
       ...["clip", "clip/open_clip_config.json", "clip/tokenizer.json", "lang", "lang/config.json"],
       ...["lang/special_tokens_map.json", "lang/tokenizer.json", "lang/tokenizer_config.json"],
-      ...["openflamingo.json", "weights.bin", "weights.json"],
+      ...["openflamingo.json", "weights.bin", "weights.checked.json", "weights.json"],
     ].sort(),
   );
   for (const file of files.filter((each) => /^(clip|lang)\/(tok|spec)/.test(each))) {
