@@ -1,6 +1,8 @@
 /** Fetches what is missing of a released model, and describes it as an `openflamingo.json` would. */
 import { basename, dirname, join } from "node:path";
+import { shownSize } from "../base/bytes.js";
 import { OpenFlamingoError } from "../base/errors.js";
+import type { Progress } from "../base/progress.js";
 import { inside, type ModelPath } from "../checkpoints/modelPath.js";
 import type { OpenableModel } from "../checkpoints/openableModel.js";
 import { clipFile, clipTokenizer } from "../hub/clip.node.js";
@@ -30,10 +32,12 @@ export interface FetchModelOptions {
 /** @throws OpenFlamingoError `network`, `disk`, `model-missing`, `model-invalid`; the signal's reason */
 export async function fetchModel(
   model: HubModel,
-  options: HubOptions,
+  given: HubOptions,
   { revision = "main", prepared }: FetchModelOptions = {},
 ): Promise<FetchedModel> {
-  await requireRoom(model, options, { revision, prepared });
+  const bytes = await requireRoom(model, given, { revision, prepared });
+  if (bytes > 0) given.onNotice?.(`${model.name}: ${shownSize(bytes)} are to be fetched`);
+  const options = { ...given, onProgress: progressOfAll(model.name, bytes, given.onProgress) };
   const trained = await requireFile({ repository: model.name, revision }, "checkpoint.pt", options);
   const language = await withFirstLanguageModel(model.languages, options, fetchLanguageModel);
   const clip = await clipFile(options, model.clip);
@@ -55,6 +59,21 @@ export async function fetchModel(
     flamingo: { checkpoint: trained.path, crossAttentionEvery: model.config.crossAttentionEvery },
     repositories: [model.name, language.repository, ...(clip.repository ? [clip.repository] : [])],
     sources: [trained.commit, language.commit, model.clip.sha256],
+  };
+}
+
+/**
+ * The progress of all files together, in place of that of each.
+ *
+ * @param total bytes of the large ones; the others' do not count
+ */
+function progressOfAll(name: string, total: number, onProgress: Progress | undefined): Progress {
+  const files = new Map<string, { before: number; done: number }>();
+  return (done, _size, what) => {
+    const file = files.get(what) ?? { before: done, done };
+    files.set(what, { ...file, done });
+    const all = [...files.values()].reduce((sum, { before, done }) => sum + done - before, 0);
+    if (total > 0) onProgress?.(Math.max(0, Math.min(all, total)), total, `fetching ${name}`);
   };
 }
 

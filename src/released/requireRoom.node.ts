@@ -26,6 +26,7 @@ export interface ToPrepare {
 /**
  * @param revision of the trained weights
  * @param prepared the folder that is made of it next, if one is
+ * @returns bytes of what is large and to be fetched
  * @throws OpenFlamingoError `disk` with what is needed and what is free, before anything large is fetched; `network`
  *   where the hub does not say how large a file is
  */
@@ -33,7 +34,7 @@ export async function requireRoom(
   { name, languages, clip }: HubModel,
   options: HubOptions,
   { revision, prepared }: { readonly revision: string; readonly prepared?: ToPrepare | undefined },
-): Promise<void> {
+): Promise<number> {
   const { settings, freeBytes = freeOn } = options;
   const quietly = { ...options, onNotice: undefined }; // fetching says it
   const [trained = 0, language, vision] = await Promise.all([
@@ -41,7 +42,8 @@ export async function requireRoom(
     withFirstLanguageModel(languages, quietly, languageBytesToFetch),
     clipBytesToFetch(options, clip),
   ]);
-  if (trained + language + vision === 0) return; // what writes the prepared folder looks for its room
+  const toFetch = trained + language + vision;
+  if (toFetch === 0) return 0; // what writes the prepared folder looks for its room
   const parts: readonly Part[] = [
     { what: "to be fetched", folder: settings.cache, bytes: trained + language },
     { what: "to be fetched", folder: settings.clipCache, bytes: vision },
@@ -72,6 +74,7 @@ export async function requireRoom(
       },
     );
   }
+  return toFetch;
 }
 
 /** The nearest folder that is there, and the number of its disk. */

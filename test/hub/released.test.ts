@@ -49,10 +49,16 @@ const unchecked = { memoryCheck: "off" } as const;
 async function captionOf(options: Parameters<typeof load>[1] = {}) {
   const notices: string[] = [];
   const work = new Set<string>();
+  const past = new Map<string, number>();
   const flamingo = await load(name, {
     ...unchecked,
     onNotice: (text) => void notices.push(text),
-    onProgress: (_done, _total, what) => void work.add(what),
+    onProgress(done, total, what) {
+      work.add(what);
+      expect(done).toBeGreaterThanOrEqual(past.get(what) ?? 0); // one bar, which does not jump back
+      expect(done).toBeLessThanOrEqual(total);
+      past.set(what, done);
+    },
     ...options,
   });
   try {
@@ -69,11 +75,13 @@ test("a name is fetched and prepared as int4 at first use; then neither network 
   const first = await captionOf();
   expect(first.ids).toEqual(expected.int4);
   expect(first.notices).toMatch(/fetching .* checkpoint\.pt \(/);
+  expect(first.notices).toContain(`${name}: 4 MB are to be fetched`);
+  expect(first.notices).not.toMatch(/fetching .*json/); // nobody needs to know of small files
   expect(first.notices).toMatch(/is prepared as int4 at its first use/);
   expect(first.notices).toMatch(
     /not needed for it any more.* models --downloaded --remove openflamingo\S+ --remove anas-awadalla\/mpt-7b/,
   );
-  expect(first.work).toEqual(expect.arrayContaining([`fetching ${name} checkpoint.pt`, "preparing"]));
+  expect(first.work).toEqual(expect.arrayContaining([`fetching ${name}`, "preparing", "opening"]));
   const [folder, ...others] = await readdir(prepared);
   expect(others).toEqual([]);
   expect(folder).toMatch(/^openflamingo--OpenFlamingo-9B-vitl-mpt7b--int4-b128--a{8}-c{8}-[\da-f]{8}--v\d+$/);
