@@ -20,7 +20,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { prepare } from "../../src/api/prepare.node.js";
 import { randomStream } from "../../src/base/random.js";
 import { load } from "../../src/index.js";
-import { run } from "../cli/run.js";
+import { runInProcess } from "../cli/inProcess.js";
 import { bundledModelFolder, golden } from "../goldens.js";
 
 const kills = Number(process.env.OPENFLAMINGO_KILLS ?? 4);
@@ -338,7 +338,7 @@ describe("what cannot be prepared, or opened in that way", () => {
 
   test("on the command line, with its names and exit codes", async () => {
     const output = join(folder, "by command");
-    const made = await run([
+    const made = await runInProcess([
       "prepare",
       bundledModelFolder,
       "--weights",
@@ -349,9 +349,9 @@ describe("what cannot be prepared, or opened in that way", () => {
     ]);
     expect(made.code).toBe(0);
     expect(JSON.parse(made.stdout)).toMatchObject({ folder: output, bytes: expect.any(Number) });
-    expect((await run(["caption", "--quiet", "--model", output, photo])).code).toBe(0);
-    expect((await run(["prepare", bundledModelFolder, "--output", output])).code).toBe(2);
-    expect((await run(["prepare", bundledModelFolder, "--block", "7"])).code).toBe(2);
-    expect((await run(["prepare", join(folder, "none")])).code).toBe(4);
+    expect((await runInProcess(["caption", "--quiet", "--model", output, photo])).code).toBe(0);
+    expect((await runInProcess(["prepare", bundledModelFolder, "--output", output])).code).toBe(2);
+    expect((await runInProcess(["prepare", bundledModelFolder, "--block", "7"])).code).toBe(2);
+    expect((await runInProcess(["prepare", join(folder, "none")])).code).toBe(4);
   });
 });
