@@ -6,12 +6,9 @@ import { readModelFolder } from "../checkpoints/modelFolder.node.js";
 import type { OpenableModel, OpenablePrepared } from "../checkpoints/openableModel.js";
 import { readHubSettings } from "../hub/settings.node.js";
 import { requireMemoryFor } from "../machine/requireMemory.js";
-import { zoo } from "../models/zoo.js";
 import { fetchModel } from "../released/fetchModel.node.js";
-import { findPrepared } from "../released/preparedModels.node.js";
+import { findPrepared, ofOtherVersions } from "../released/preparedModels.node.js";
 import { isHubName, requireReleased } from "../released/releasedModels.node.js";
-import type { CacheFormat } from "../runner/cacheFormats.js";
-import type { WeightFormat } from "../runner/weightFormats.js";
 import { bundledModel } from "./bundledModel.node.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import type { Flamingo } from "./flamingo.js";
@@ -69,19 +66,13 @@ async function openable(
   const settings = await readHubSettings();
   const prepared = await findPrepared(model, settings, { weights });
   if (prepared) return readModelFolder(prepared.path, signal);
-  if (memoryCheck !== "off") requireFit(model.name, weights, cache);
+  if (memoryCheck !== "off") requireMemoryFor(node.memory(), model, weights, cache);
   if (weights === "fp32") {
     return fetchModel(model, { settings, preferCache: true, signal, onProgress, onNotice });
   }
-  onNotice(
-    `${name} is prepared as ${weights} at its first use, which takes a while; later it is opened from there`,
-  );
+  const others = await ofOtherVersions(model, settings, { weights });
+  const why = others.length > 0 ? "again, as another version of this program did" : "at its first use";
+  onNotice(`${name} is prepared as ${weights} ${why}, which takes a while; later it is opened from there`);
   const how = { weights, block: 128, signal, onProgress, onNotice };
   return readModelFolder((await prepareReleased(model, settings, how)).folder, signal);
-}
-
-/** @throws OpenFlamingoError `memory` where a released model would not fit once it is fetched */
-function requireFit(name: string, weights: WeightFormat, cache: CacheFormat | undefined): void {
-  const model = zoo.find((each) => each.name === name);
-  if (model) requireMemoryFor(node.memory(), model, weights, cache);
 }

@@ -150,7 +150,7 @@ async function openPreparedModel(
       hint: "Leave weights out, or prepare the model again.",
     });
   }
-  const index = await platform.openPrepared(folder, sha256, options.signal);
+  const index = await platform.openPrepared(folder, sha256, options);
   const formatOf = formatsOf(format, { block });
   const programs = programsOf(parts.config, formatOf, options.cache);
   const weights = preparedWeights(

@@ -70,8 +70,9 @@ export interface LoadOptions {
   /** Stops the loading; the promise is then rejected with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Called with bytes done and in all, and what is done: `fetching NAME FILE`, then `preparing` and `loading`, which
-   * count bytes of float32.
+   * Called with bytes done and in all, and what is done: `fetching NAME`, then `preparing` and `loading`, which
+   * count bytes of float32; of a prepared folder `opening`, and before that `checking` where its weights are compared
+   * with their checksums.
    */
   readonly onProgress?: Progress | undefined;
   /**

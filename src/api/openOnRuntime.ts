@@ -1,4 +1,5 @@
 /** A model's weights on a runtime: what will not fit in memory is rejected before any of them is read. */
+import { givenBytes } from "../machine/forecast.js";
 import { type Opening, requireMemory } from "../machine/requireMemory.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import {
@@ -52,12 +53,15 @@ export async function openOnRuntime(
       requireMemory(platform.memory(), opening);
     }
     const imageToken = tokenizer.special.image;
+    const bytes = checkpoints ? 0 : givenBytes(compiled.map((program) => program.weights));
+    if (bytes > 0) onProgress?.(0, bytes, "opening");
     let held = 0; // in the model's own buffers
     const runner = await openModelRunner({
       ...{ ...model, programs: compiled, runtime, imageToken, threads, cacheFormat, signal },
       onProgress: (done, total) => onProgress?.(done, total, "loading"),
       ...(isChecked && { freeMemory: () => freeBeside(platform, held) }),
     });
+    if (bytes > 0) onProgress?.(bytes, bytes, "opening");
     held = platform.memory().buffers;
     const close = async () => {
       await runner.close();

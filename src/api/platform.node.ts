@@ -18,7 +18,10 @@ export const node: Platform = {
     throw new OpenFlamingoError("model-invalid", `${at.path}: cannot be read: it ${fault}`, { hint, cause });
   },
   openCheckpoint,
-  openPrepared,
+  openPrepared: (folder, sha256, { signal, onProgress }) =>
+    openPrepared(folder, sha256, {
+      ...{ signal, onProgress: (done, total) => onProgress?.(done, total, "checking") },
+    }),
   memory: readProcessMemory,
   warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
   compiledPrograms: (key) => readBundledPrograms(bundledProgramsFile(), key),

@@ -18,7 +18,11 @@ export interface Platform {
   readText(at: ModelPath, signal: AbortSignal | undefined): Promise<string | undefined>;
   openCheckpoint(at: ModelPath, options: OpenOptions): Promise<Checkpoint>;
   /** The weights of a folder that was prepared. @throws OpenFlamingoError `model-invalid` */
-  openPrepared(folder: string, sha256: string, signal: AbortSignal | undefined): Promise<PreparedIndex>;
+  openPrepared(
+    folder: string,
+    sha256: string,
+    options: Pick<LoadOptions, "signal" | "onProgress">,
+  ): Promise<PreparedIndex>;
   /** Programs that were compiled before, by what `programKey` gives; undefined where there are none. */
   compiledPrograms(key: string): Promise<readonly Compiled[] | undefined>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;

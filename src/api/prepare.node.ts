@@ -9,9 +9,15 @@ import type { OpenableModel } from "../checkpoints/openableModel.js";
 import { dataFile } from "../checkpoints/preparedIndex.js";
 import type { HubOptions } from "../hub/hub.node.js";
 import { type HubSettings, readHubSettings } from "../hub/settings.node.js";
+import { preparedBytes } from "../machine/preparedBytes.js";
 import { type Written, writeFolder } from "../prepare/writeFolder.node.js";
 import { fetchModel } from "../released/fetchModel.node.js";
-import { findPrepared, preparedFolder } from "../released/preparedModels.node.js";
+import {
+  findPrepared,
+  ofOtherVersions,
+  preparedFolder,
+  unfinishedBytes,
+} from "../released/preparedModels.node.js";
 import { type HubModel, isHubName, requireReleased } from "../released/releasedModels.node.js";
 import { type WeightFormat, weightFormats } from "../runner/weightFormats.js";
 import { readConfigs } from "./load.js";
@@ -67,7 +73,9 @@ export async function prepare(
     const settings = await readHubSettings();
     if (output === undefined) return prepareReleased(released, settings, how);
     await requireAbsent(output); // before anything is fetched
-    return write(resolve(output), await fetchModel(released, hubOptions(settings, how)), how);
+    const folder = resolve(output);
+    const prepared = { folder, bytes: async () => preparedBytes(released, how) };
+    return write(folder, await fetchModel(released, hubOptions(settings, how), { prepared }), how);
   }
   const folder = resolve(output ?? `${model.replace(/[/\\]+$/, "")}-${how.weights}`);
   await requireAbsent(folder);
@@ -88,15 +96,19 @@ export async function prepareReleased(model: HubModel, settings: HubSettings, ho
     how.onNotice(`${model.name} is prepared as ${how.weights} already`);
     return asItIs(found.path);
   }
-  const fetched = await fetchModel(model, hubOptions(settings, how));
+  const bytes = async () => preparedBytes(model, how) - (await unfinishedBytes(model, settings, how));
+  const prepared = { folder: settings.assets, bytes };
+  const fetched = await fetchModel(model, hubOptions(settings, how), { prepared });
   const folder = preparedFolder(model, settings, how, fetched.sources);
   const written = await writeModel(folder, fetched, how);
   if (!written) return asItIs(folder);
-  const repositories = [model.name, fetched.languageRepository];
   how.onNotice(
     `${model.name} is prepared as ${how.weights}: what was downloaded is not needed for it any more. To remove that: ` +
-      `openflamingo models --downloaded ${repositories.map((each) => `--remove ${each}`).join(" ")}`,
+      `openflamingo models --downloaded ${fetched.repositories.map((each) => `--remove ${each}`).join(" ")}`,
   );
+  for (const { path } of await ofOtherVersions(model, settings, how)) {
+    how.onNotice(`${path} is of another version of this program, and may be removed unless that is in use`);
+  }
   return { folder, ...written };
 }
 

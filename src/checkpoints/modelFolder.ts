@@ -13,7 +13,7 @@ import {
   text,
 } from "../base/fields.js";
 import { isObject, parseJsonObject } from "../base/json.js";
-import { quoted } from "../base/quoted.js";
+import { printable, quoted } from "../base/quoted.js";
 import { pathFault } from "./relativePath.js";
 
 /** What the file says; paths are relative to the folder. */
@@ -98,6 +98,18 @@ const preparedKeys = {
   }),
 };
 
+/** How to make a prepared folder again. */
+function commandFor({ name, prepared }: Readonly<Record<string, unknown>>, file: string): string {
+  const { weights, block } = prepared as Readonly<Record<string, unknown>>;
+  const isReleased = typeof name === "string" && /^[\w.-]+\/[\w.-]+$/.test(name);
+  const model = isReleased ? name : "FOLDER";
+  const given = [weights === "int8" || weights === "fp32" ? ` --weights ${weights}` : ""];
+  if (block === 16 || block === 32 || block === 64 || block === 256) given.push(` --block ${block}`);
+  const of = isReleased ? "" : ", FOLDER being the one that it was made of";
+  const output = file.replace(/[/\\][^/\\]*$/, "");
+  return `Remove it, and make it again with this version: openflamingo prepare ${model}${given.join("")} --output "${printable(output)}"${of}.`;
+}
+
 /**
  * Reads the description.
  *
@@ -124,7 +136,7 @@ export function parseModelDescription(json: string, name: string): ModelDescript
     if (Number.isInteger(of) && of !== preparedVersion) {
       const what = `was prepared in version ${of}; this program reads version ${preparedVersion}`;
       const isOlder = (of as number) < preparedVersion;
-      throw unsupported(what, isOlder ? "Prepare the model again, with this version." : newer);
+      throw unsupported(what, isOlder ? commandFor(value, name) : newer);
     }
     const { format: _, version: __, ...description } = readFields(object(preparedKeys), value, fail);
     return description;

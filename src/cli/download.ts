@@ -38,7 +38,7 @@ Examples:
         const settings = await readHubSettings();
         const { signal, bytes: onProgress, notice: onNotice } = terminal;
         const hub = { settings, signal, onProgress, onNotice };
-        const { folder, language, vision } = await fetchModel(model, hub, revision);
+        const { folder, language, vision } = await fetchModel(model, hub, { revision });
         const found = { name, checkpoint: folder, language: language.weights, vision: vision.weights };
         terminal.line(
           json

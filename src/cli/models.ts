@@ -3,7 +3,9 @@ import { type Command, Option } from "commander";
 import { OpenFlamingoError } from "../base/errors.js";
 import { nearest } from "../base/nearest.js";
 import { quoted } from "../base/quoted.js";
-import { bytesIn, cachedRepositories, removeFolder } from "../hub/cachedModels.node.js";
+import { readModelFolder } from "../checkpoints/modelFolder.node.js";
+import { openPrepared } from "../checkpoints/preparedFolder.node.js";
+import { bytesIn, cachedRepositories, damagedBlobs, removeFolder } from "../hub/cachedModels.node.js";
 import { type HubSettings, readHubSettings } from "../hub/settings.node.js";
 import { preparedModels } from "../released/preparedModels.node.js";
 import { releasedModels } from "../released/releasedModels.node.js";
@@ -14,6 +16,7 @@ import { createTerminal, type Terminal } from "./terminal.js";
 interface ModelsFlags {
   readonly downloaded?: true;
   readonly prepared?: true;
+  readonly check?: true;
   readonly remove?: readonly string[];
   readonly dryRun?: true;
   readonly json?: true;
@@ -28,6 +31,7 @@ interface Entry {
   readonly isUnfinished: boolean;
   /** Of a prepared folder. */
   readonly format?: string;
+  readonly isOfThisVersion?: boolean;
 }
 
 export function models(program: Command): void {
@@ -44,6 +48,7 @@ export function models(program: Command): void {
       "remove what has this name, in both forms unless one is chosen; may be repeated",
       repeated,
     )
+    .addOption(new Option("--check", "compare all of it with its checksums").conflicts("remove"))
     .option("--dry-run", "with --remove: only say what would be removed")
     .option("--json", "one JSON object a line")
     .addHelpText(
@@ -51,10 +56,11 @@ export function models(program: Command): void {
       `
 Examples:
   openflamingo models
+  openflamingo models --check
   openflamingo models --remove openflamingo/OpenFlamingo-3B-vitl-mpt1b --dry-run
   openflamingo models --downloaded --remove openflamingo/OpenFlamingo-9B-vitl-mpt7b --remove mosaicml/mpt-7b`,
     )
-    .action(async ({ downloaded, prepared, remove, dryRun, json }: ModelsFlags) => {
+    .action(async ({ downloaded, prepared, check, remove, dryRun, json }: ModelsFlags) => {
       const terminal = createTerminal({ json: json ?? false, quiet: false });
       try {
         const settings = await readHubSettings();
@@ -63,8 +69,9 @@ Examples:
           ...(downloaded ? [] : await preparedEntries(settings)),
         ];
         if (remove) await removeNamed(entries, remove, terminal, dryRun ?? false);
+        else if (check) process.exitCode = await checkAll(entries, terminal);
         else list(entries, terminal);
-        process.exitCode = terminal.stopped() ?? 0;
+        process.exitCode = terminal.stopped() ?? process.exitCode ?? 0;
       } catch (error) {
         process.exitCode = terminal.error(error);
       }
@@ -93,10 +100,50 @@ function list(entries: readonly Entry[], terminal: Terminal): void {
   for (const { name } of known) terminal.notice(`          ${name}`);
 }
 
-const shown = ({ kind, name, bytes, format, isUnfinished }: Entry): string => {
-  const what = [kind, ...(format ? [format] : []), ...(isUnfinished ? ["not whole"] : [])].join(", ");
+const shown = ({ kind, name, bytes, format, isOfThisVersion = true, isUnfinished }: Entry): string => {
+  const faults = [...(isOfThisVersion ? [] : ["of another version"]), ...(isUnfinished ? ["not whole"] : [])];
+  const what = [kind, ...(format ? [format] : []), ...faults].join(", ");
   return `${shownBytes(bytes).padStart(8)}  ${name} (${what})`;
 };
+
+/** Compares what is whole with its checksums. @returns the exit code: what is damaged does not keep from the rest */
+async function checkAll(entries: readonly Entry[], terminal: Terminal): Promise<number> {
+  let code = 0;
+  const isToCheck = ({ kind, isUnfinished, isOfThisVersion }: Entry) =>
+    kind === "downloaded" || (!isUnfinished && isOfThisVersion);
+  for (const entry of entries.filter(isToCheck)) {
+    try {
+      await checkEntry(entry, terminal);
+      const { kind, name, path } = entry;
+      terminal.line(
+        terminal.json ? JSON.stringify({ checked: name, kind, path }) : `sound: ${shown(entry).trim()}`,
+      );
+    } catch (error) {
+      code = terminal.error(error);
+    }
+  }
+  return code;
+}
+
+/** @throws OpenFlamingoError `checkpoint-damaged`, `model-…` */
+async function checkEntry({ kind, name, path }: Entry, { signal, bytes }: Terminal): Promise<void> {
+  if (kind === "prepared") {
+    const model = await readModelFolder(path, signal);
+    if (!("prepared" in model)) return;
+    const onProgress = (done: number, total: number) => bytes(done, total, `checking ${name}`);
+    await openPrepared(path, model.prepared.sha256, { again: true, signal, onProgress });
+    return;
+  }
+  const [damaged] = await damagedBlobs(path, signal);
+  if (damaged === undefined) return;
+  throw new OpenFlamingoError(
+    "checkpoint-damaged",
+    `${damaged}: its content has another hash than its name says`,
+    {
+      hint: "Remove it, and it is fetched again.",
+    },
+  );
+}
 
 /** @throws OpenFlamingoError `model-missing` for a name that nothing has, before anything is removed */
 async function removeNamed(

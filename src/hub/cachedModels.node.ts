@@ -1,8 +1,9 @@
 /** What is in the cache folder: repositories, their sizes, and their removal. */
-import { lstat, readdir, rm } from "node:fs/promises";
+import { lstat, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { diskErrors } from "./diskErrors.node.js";
-import { isRepository } from "./names.js";
+import { hashFile } from "./fetchBlob.node.js";
+import { hashOf, isRepository } from "./names.js";
 
 export interface CachedRepository {
   /** `owner/name` */
@@ -34,6 +35,22 @@ export async function cachedRepositories(cache: string): Promise<readonly Cached
     });
   }
   return found;
+}
+
+/**
+ * The files of a repository in the cache whose content is not what their names say.
+ *
+ * @throws the signal's reason
+ */
+export async function damagedBlobs(path: string, signal?: AbortSignal): Promise<readonly string[]> {
+  const damaged: string[] = [];
+  for (const name of (await readdir(join(path, "blobs")).catch(() => [])).sort()) {
+    const hash = hashOf(name);
+    const blob = join(path, "blobs", name);
+    const { size } = await stat(blob);
+    if (hash && (await hashFile(blob, size, hash.kind, signal)) !== hash.hex) damaged.push(blob);
+  }
+  return damaged;
 }
 
 /** Bytes that the files of a folder take on disk. */

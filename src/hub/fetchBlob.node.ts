@@ -58,15 +58,12 @@ export async function fetchBlob(wanted: Wanted, options: FetchOptions): Promise<
   const onWaiting = () => options.onNotice?.(`waiting for another process that fetches ${name}`);
   await withLock(`${path}.openflamingo-lock`, { signal: options.signal, onWaiting }, async () => {
     if (await isThere()) return;
-    const chunk = options.chunk ?? 64 * 2 ** 20;
-    const partial = await openPartial(`${path}.openflamingo-part`, {
-      size,
-      chunk,
-      block: options.block ?? 2 * 2 ** 20,
-    });
+    const { chunk = 64 * 2 ** 20, block = 2 * 2 ** 20 } = options;
+    const partial = await openPartial(partOf(path), { size, chunk, block });
     try {
       await requireSpace(path, size - partial.done(), options);
-      options.onNotice?.(`fetching ${name} (${size.toLocaleString("en-US")} bytes)`);
+      // Of a small file nobody needs to know.
+      if (size > block) options.onNotice?.(`fetching ${name} (${size.toLocaleString("en-US")} bytes)`);
       await fetchChunks(wanted, partial, chunk, options);
     } finally {
       await partial.close();
@@ -77,7 +74,16 @@ export async function fetchBlob(wanted: Wanted, options: FetchOptions): Promise<
   });
 }
 
-const freeOn = async (folder: string) => {
+/** Bytes on the disk of a file at `path` whose fetching was stopped. */
+export async function partialBytes(path: string): Promise<number> {
+  const found = await stat(partOf(path)).catch(() => undefined);
+  // It has its full length from the beginning, with holes.
+  return found ? Math.min(found.size, 512 * found.blocks) : 0;
+}
+
+const partOf = (path: string) => `${path}.openflamingo-part`;
+
+export const freeOn = async (folder: string) => {
   const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
 };

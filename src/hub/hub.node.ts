@@ -5,7 +5,7 @@ import { quoted } from "../base/quoted.js";
 import { shownAddress } from "../base/webAddress.js";
 import { type HeadAnswer, headUrl } from "../net/headUrl.node.js";
 import { type RepositoryCache, repositoryCache, type Symlink } from "./cache.node.js";
-import { type FetchOptions, fetchBlob } from "./fetchBlob.node.js";
+import { type FetchOptions, fetchBlob, partialBytes } from "./fetchBlob.node.js";
 import { type BlobHash, hashOf, isCommit, requireNames } from "./names.js";
 import type { HubSettings } from "./settings.node.js";
 
@@ -59,8 +59,7 @@ export async function hubFile(asked: HubFile, options: HubOptions): Promise<Cach
   if (known && (preferCache || settings.isOffline) && (await cache.isAbsent(known, file))) return undefined;
   if (settings.isOffline) throw offline(asked, options, cache, known);
   const found = await metadata(asked, options, cache).catch((error: unknown) => {
-    // A network that is away does not keep from a file that is there.
-    if (cached && error instanceof OpenFlamingoError && error.data.unreachable) return cached;
+    if (cached && isAway(error)) return cached;
     throw error;
   });
   if (typeof found === "string") return { path: found, commit: known! };
@@ -80,6 +79,33 @@ export async function hubFile(asked: HubFile, options: HubOptions): Promise<Cach
   }
   await cache.noteCommit(revision, commit);
   return { path: join(cache.snapshot(commit), file), commit };
+}
+
+/** A network that is away does not keep from a file that is there. */
+const isAway = (error: unknown): boolean =>
+  error instanceof OpenFlamingoError && Boolean(error.data.unreachable);
+
+/**
+ * Bytes that `hubFile` would fetch; undefined where the repository has no such file.
+ *
+ * @throws as `hubFile`
+ */
+export async function bytesToFetch(asked: HubFile, options: HubOptions): Promise<number | undefined> {
+  requireNames(asked);
+  const { settings, preferCache } = options;
+  if (settings.isOffline) return 0; // `hubFile` says what is missing
+  const cache = repositoryCache(settings.cache, asked.repository);
+  const known = await cache.commitOf(asked.revision);
+  const isThere = known !== undefined && (await cache.find(known, asked.file)) !== undefined;
+  if (isThere && (preferCache || isCommit(asked.revision))) return 0;
+  if (known !== undefined && preferCache && (await cache.isAbsent(known, asked.file))) return undefined;
+  const found = await metadata(asked, options, cache).catch((error: unknown) => {
+    if (!isThere || !isAway(error)) throw error;
+  });
+  if (!found) return 0;
+  if (!("hash" in found)) return undefined;
+  if (await cache.find(found.commit, asked.file)) return 0;
+  return found.size - (await partialBytes(cache.blob(found.hash.hex)));
 }
 
 /** What goes with every request: the token to the hub alone, private addresses on the user's own endpoint alone. */

@@ -5,7 +5,7 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { isObject, parseJsonObject } from "../base/json.js";
 import { quoted } from "../base/quoted.js";
 import { repositoryCache } from "./cache.node.js";
-import { type CachedFile, type HubOptions, hubFile } from "./hub.node.js";
+import { bytesToFetch, type CachedFile, type HubOptions, hubFile } from "./hub.node.js";
 import { isPlainName } from "./names.js";
 
 /** Weights, in the order in which `openCheckpoint` looks for them. */
@@ -60,24 +60,43 @@ export async function fetchLanguageModel(at: RepositoryAt, options: HubOptions):
 }
 
 /**
- * The same of the first of several repositories with the same model: the first of which there is something in the
+ * Bytes of weights that `fetchLanguageModel` would fetch; the other files are small. A shard index is fetched.
+ *
+ * @throws as `fetchLanguageModel`
+ */
+export async function languageBytesToFetch(at: RepositoryAt, options: HubOptions): Promise<number> {
+  for (const file of weights) {
+    const bytes = await bytesToFetch({ ...at, file }, options);
+    if (bytes === undefined) continue;
+    if (!file.endsWith(".json") || options.settings.isOffline) return bytes;
+    const { path, commit } = await requireFile(at, file, options);
+    const shards = (await shardsOf(path)).map((file) => ({ ...at, revision: commit, file }));
+    const sizes = await Promise.all(shards.map((shard) => bytesToFetch(shard, options)));
+    return sizes.reduce<number>((sum, size = 0) => sum + size, 0);
+  }
+  return 0; // `fetchLanguageModel` says what is missing
+}
+
+/**
+ * Does work with the first of several repositories with the same model: the first of which there is something in the
  * cache; otherwise the first that the hub gives.
  */
-export async function fetchFirstLanguageModel(
+export async function withFirstLanguageModel<T>(
   all: readonly RepositoryAt[],
   options: HubOptions,
-): Promise<Snapshot> {
+  work: (at: RepositoryAt, options: HubOptions) => Promise<T>,
+): Promise<T> {
   for (const at of all) {
     const cache = repositoryCache(options.settings.cache, at.repository);
     const commit = await cache.commitOf(at.revision);
-    if (commit && (await cache.find(commit, "config.json"))) return fetchLanguageModel(at, options);
+    if (commit && (await cache.find(commit, "config.json"))) return work(at, options);
   }
   const [at, ...others] = all as [RepositoryAt, ...RepositoryAt[]];
-  return fetchLanguageModel(at, options).catch((error: unknown) => {
+  return work(at, options).catch((error: unknown) => {
     const isWithheld = error instanceof OpenFlamingoError && /^(401|403|404)$/.test(`${error.data.status}`);
     if (others.length === 0 || !isWithheld) throw error;
     options.onNotice?.(`${at.repository} cannot be had: ${others[0]!.repository} is taken in its place`);
-    return fetchFirstLanguageModel(others, options);
+    return withFirstLanguageModel(others, options, work);
   });
 }
 

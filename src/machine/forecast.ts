@@ -71,7 +71,7 @@ export const distinct = (programs: ProgramWeights): readonly WeightUse[] => [
   ...new Map(programs.flat().map((use) => [use.name, use])).values(),
 ];
 
-const givenBytes = (programs: ProgramWeights): number =>
+export const givenBytes = (programs: ProgramWeights): number =>
   distinct(programs).reduce((sum, use) => sum + byteLengthOf(use), 0);
 
 /**

@@ -82,7 +82,7 @@ export function requireMemory(memory: Memory, opening: Opening): void {
  */
 export function requireMemoryFor(
   memory: Memory,
-  { name, config }: ReleasedModel,
+  { name, config }: Pick<ReleasedModel, "name" | "config">,
   format: WeightFormat,
   cacheFormat?: CacheFormat,
 ): void {

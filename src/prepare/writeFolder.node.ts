@@ -1,11 +1,12 @@
 /** From a model's checkpoints to a prepared folder, which is opened at the disk's speed and takes an eighth. */
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { shownSize } from "../base/bytes.js";
 import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { diskError } from "../base/wholeFile.node.js";
+import { noteChecked } from "../checkpoints/checkedWeights.node.js";
 import { findInside } from "../checkpoints/insideFolder.node.js";
 import { preparedVersion } from "../checkpoints/modelFolder.js";
 import { beside, type ModelPath } from "../checkpoints/modelPath.js";
@@ -122,7 +123,10 @@ async function write(
     const key = await keyOf(model, { version: preparedVersion, weights, block });
     const pool = closing(openKernelThreads());
     const index = await writeWeights(to, uses, found, { key, check, signal, onProgress, pool });
-    await writeRest(model, to, { weights, block, index: showPreparedIndex(index) });
+    const sha256 = await writeRest(model, to, { weights, block, index: showPreparedIndex(index) });
+    const file = await open(join(to, dataFile));
+    closing({ close: () => file.close() });
+    await noteChecked({ folder: to, file, index, sha256 });
     return { bytes: index.bytes, errors };
   });
 }
@@ -167,12 +171,14 @@ async function keyOf(
 /**
  * The configuration files, from wherever the model has them into one layout; the index; and at last the description, by
  * which the folder is one.
+ *
+ * @returns the SHA-256 of the index
  */
 async function writeRest(
   model: OpenableModel,
   to: string,
   { weights, block, index }: { weights: WeightFormat; block: number; index: string },
-): Promise<void> {
+): Promise<string> {
   const { name, words, licence, card, prompt, generation, vision, language, flamingo } = model;
   const { visionJson, clipTokenizer } = model;
   const at = pathsOf(model);
@@ -201,6 +207,7 @@ async function writeRest(
     prepared: { version: preparedVersion, weights, block, sha256 },
   };
   await writeFile(join(to, "openflamingo.json"), `${JSON.stringify(json, null, 2)}\n`);
+  return sha256;
 }
 
 /** Where a prepared folder has its small files. */

@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { hashOf } from "../checkpoints/checkedWeights.node.js";
 import {
   alignmentOf,
   byteLengthOf,
@@ -68,7 +69,7 @@ export async function writeWeights(
 const endOf = (tensors: ReadonlyMap<string, PreparedTensor>): number =>
   [...tensors.values()].reduce((end, tensor) => Math.max(end, tensor.offset + byteLengthOf(tensor)), 0);
 
-/** Bytes that are hashed, written or read at a time. */
+/** Bytes that are hashed and written at a time. */
 const pieceBytes = 2 ** 22;
 
 async function append(
@@ -111,17 +112,4 @@ async function soundPart(
     sound.set(tensor.name, tensor);
   }
   return sound;
-}
-
-async function hashOf(data: FileHandle, tensor: PreparedTensor): Promise<string> {
-  const hash = createHash("sha256");
-  const end = tensor.offset + byteLengthOf(tensor);
-  const piece = new Uint8Array(pieceBytes);
-  for (let at = tensor.offset; at < end; ) {
-    const { bytesRead } = await data.read(piece, 0, Math.min(pieceBytes, end - at), at);
-    if (bytesRead === 0) break; // it became shorter
-    hash.update(piece.subarray(0, bytesRead));
-    at += bytesRead;
-  }
-  return hash.digest("hex");
 }

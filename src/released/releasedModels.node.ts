@@ -6,6 +6,7 @@ import { quoted } from "../base/quoted.js";
 import { clipVitL14, type PublishedFile } from "../hub/clip.node.js";
 import type { RepositoryAt } from "../hub/languageModel.node.js";
 import { isRepository } from "../hub/names.js";
+import type { FlamingoConfig } from "../models/flamingo.js";
 import { vitL14Configuration } from "../models/vitL14.js";
 import { zoo } from "../models/zoo.js";
 
@@ -15,7 +16,7 @@ export interface HubModel {
   readonly name: string;
   /** Repositories with the same language model, the preferred one first. */
   readonly languages: readonly RepositoryAt[];
-  readonly crossAttentionEvery: number;
+  readonly config: FlamingoConfig;
   readonly clip: PublishedFile;
   /** What an `open_clip_config.json` of the vision encoder would say. */
   readonly visionJson: unknown;
@@ -24,7 +25,7 @@ export interface HubModel {
 export const releasedModels: readonly HubModel[] = zoo.map(({ name, language, pinned, config }) => ({
   name,
   languages: [...(pinned ? [pinned] : []), { repository: language, revision: "main" }],
-  crossAttentionEvery: config.crossAttentionEvery,
+  config,
   clip: clipVitL14,
   visionJson: vitL14Configuration,
 }));

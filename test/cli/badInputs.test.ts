@@ -7,6 +7,7 @@ import { bundledModelFolder, golden } from "../goldens.js";
 import { faultOf } from "../messages.js";
 import { rejected } from "../reliability.js";
 import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
+import { runInProcess } from "./inProcess.js";
 import { run } from "./run.js";
 
 const folder = mkdtempSync(join(tmpdir(), "bad-inputs-"));
@@ -285,9 +286,9 @@ const rows: readonly Row[] = [
   ],
 ];
 
-describe.concurrent("each bad input has its code, exit code and message", () => {
+describe("each bad input has its code, exit code and message", () => {
   test.each(rows)("%s", async (what, args, code, exit, message) => {
-    const finished = await run([...args(), "--json", "--quiet"]);
+    const finished = await runInProcess([...args(), "--json", "--quiet"]);
     const shown = finished.stderr.trim().split("\n");
     expect(shown, finished.stderr).toHaveLength(1);
     const { error } = JSON.parse(shown[0]!);
@@ -299,8 +300,16 @@ describe.concurrent("each bad input has its code, exit code and message", () => 
   });
 });
 
+test.each([2, 3, 4])("a process ends with exit code %s, and the same error", async (exit) => {
+  const [, args, code] = rows.find((row) => row[3] === exit)!;
+  const given = [...args(), "--json", "--quiet"];
+  const ofProcess = await run(given);
+  expect(ofProcess).toEqual(await runInProcess(given));
+  expect(JSON.parse(ofProcess.stderr).error.code).toBe(code);
+});
+
 test("with several images the good ones are answered, and the exit code is that of the bad one", async () => {
-  const finished = await run([
+  const finished = await runInProcess([
     "caption",
     "--json",
     "--quiet",
@@ -317,7 +326,7 @@ test("with several images the good ones are answered, and the exit code is that 
 });
 
 test("without --json an error is a line and what to do", async () => {
-  const { stderr, code } = await run(["caption", "--quiet", path("none.jpg")]);
+  const { stderr, code } = await runInProcess(["caption", "--quiet", path("none.jpg")]);
   expect(stderr).toMatch(/^openflamingo: .*none\.jpg.*\n {2}\S/);
   expect(code).toBe(3);
 });

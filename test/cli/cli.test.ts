@@ -4,16 +4,22 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
-import { load } from "../../src/index.js";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Flamingo, load } from "../../src/index.js";
 import { golden } from "../goldens.js";
+import { runInProcess } from "./inProcess.js";
 import { run } from "./run.js";
 
 const cat = golden("photos/chelsea.png");
 const rocket = golden("photos/rocket.jpg");
 
+let flamingo: Flamingo;
+beforeAll(async () => {
+  flamingo = await load();
+});
+afterAll(() => flamingo.close());
+
 test("caption, ask and generate give the library's answers, as text and as JSON", async () => {
-  await using flamingo = await load();
   const caption = await flamingo.caption(cat, { logProbs: true });
   const asked = await flamingo.ask(rocket, "What is it?", { maxNewTokens: 5 });
   const generated = await flamingo.generate("<image>An image of", { images: [cat] });
@@ -35,7 +41,16 @@ test("caption, ask and generate give the library's answers, as text and as JSON"
 });
 
 test("beams, several sequences and classes come as lines of JSON", async () => {
-  const beams = await run(["caption", "--json", "--quiet", "--beams", "3", "--return-sequences", "2", cat]);
+  const beams = await runInProcess([
+    "caption",
+    "--json",
+    "--quiet",
+    "--beams",
+    "3",
+    "--return-sequences",
+    "2",
+    cat,
+  ]);
   const lines = beams.stdout
     .trimEnd()
     .split("\n")
@@ -43,7 +58,7 @@ test("beams, several sequences and classes come as lines of JSON", async () => {
   expect(lines.map(({ sequence }) => sequence)).toEqual([0, 1]);
   expect(lines[0].score).toBeGreaterThan(lines[1].score);
 
-  const classes = await run([
+  const classes = await runInProcess([
     "classify",
     "--json",
     "--quiet",
@@ -76,12 +91,11 @@ test.each([
     { beams: 2, beamLength: "generated", lengthPenalty: 2 },
   ],
 ] as const)("%j means the same as in the library", async (flags, options) => {
-  await using flamingo = await load();
   const { ids } = await flamingo.caption(rocket, { ...options });
   const { minNewTokens, beams } = { minNewTokens: undefined, beams: undefined, ...options };
   const others = Object.keys(options).length > 1;
   const plain = await flamingo.caption(rocket, others ? { minNewTokens, beams } : {});
-  const { stdout, code } = await run(["caption", "--json", "--quiet", rocket, ...flags]);
+  const { stdout, code } = await runInProcess(["caption", "--json", "--quiet", rocket, ...flags]);
   expect(code).toBe(0);
   expect(JSON.parse(stdout).ids).toEqual(ids);
   expect(ids).not.toEqual(plain.ids); // an option without effect would show nothing
@@ -90,15 +104,15 @@ test.each([
 test("--early-stopping is a flag, or =never", async () => {
   const beams = ["caption", "--quiet", "--beams", "3"];
   for (const flag of ["--early-stopping", "--early-stopping=never"]) {
-    const { stdout, code } = await run([...beams, flag, cat]);
+    const { stdout, code } = await runInProcess([...beams, flag, cat]);
     expect(stdout).not.toBe("\n");
     expect(code).toBe(0);
   }
-  expect((await run([...beams, "--early-stopping=often", cat])).code).toBe(2);
+  expect((await runInProcess([...beams, "--early-stopping=often", cat])).code).toBe(2);
 });
 
 test("several images are distinguished by their names", async () => {
-  const { stdout } = await run(["caption", "--quiet", cat, rocket]);
+  const { stdout } = await runInProcess(["caption", "--quiet", cat, rocket]);
   const lines = stdout.trimEnd().split("\n");
   expect(lines).toHaveLength(2);
   expect(lines[0]).toMatch(new RegExp(`^${cat}: .`));
@@ -117,7 +131,7 @@ test("standard input is an image, and a folder is the images in it", async () =>
     copyFileSync(rocket, join(folder, "b.jpg"));
     copyFileSync(cat, join(folder, "a.png"));
     writeFileSync(join(folder, "notes.txt"), "no image");
-    const all = await run(["classify", "--quiet", "--labels", "x,y", folder]);
+    const all = await runInProcess(["classify", "--quiet", "--labels", "x,y", folder]);
     expect(all.stdout.split("\n").map((line) => line.split(":")[0])).toEqual([
       join(folder, "a.png"),
       join(folder, "b.jpg"),
@@ -135,20 +149,18 @@ test("standard input without an image is an error like any other", async () => {
 });
 
 test("messages speak of the options by their names on the command line", async () => {
-  const several = await run(["caption", "--return-sequences", "2", cat]);
+  const several = await runInProcess(["caption", "--return-sequences", "2", cat]);
   expect(several.code).toBe(2);
   expect(several.stderr).toContain("--return-sequences is 2");
-  const beams = await run(["caption", "--beams", "2", "--temperature", "1", cat]);
+  const beams = await runInProcess(["caption", "--beams", "2", "--temperature", "1", cat]);
   expect(beams.stderr).toContain("--temperature is for sampling and --beams is 2");
-  const long = await run(["caption", "--max-new-tokens", "3", "--min-new-tokens", "5", cat]);
+  const long = await runInProcess(["caption", "--max-new-tokens", "3", "--min-new-tokens", "5", cat]);
   expect(long.stderr).toContain("Give a larger --max-new-tokens.");
 });
 
 test("--backend has --engine as an earlier name", async () => {
-  const [backend, engine] = await Promise.all([
-    run(["caption", "--quiet", "--backend", "ort.binding", cat]),
-    run(["caption", "--quiet", "--engine", "ort.binding", cat]),
-  ]);
+  const backend = await runInProcess(["caption", "--quiet", "--backend", "ort.binding", cat]);
+  const engine = await runInProcess(["caption", "--quiet", "--engine", "ort.binding", cat]);
   expect(engine).toEqual(backend);
   expect(backend.code).toBe(0);
 });
@@ -199,13 +211,13 @@ test.each([
   ["classify", "--help"],
   ["generate", "--help"],
 ])("help has examples: %s %s", async (...args) => {
-  const { stdout, code } = await run(args);
+  const { stdout, code } = await runInProcess(args);
   expect(stdout).toContain("Examples:");
   expect(code).toBe(0);
 });
 
 test("without a command, help is shown and the usage is wrong", async () => {
-  const { stderr, code } = await run([]);
+  const { stderr, code } = await runInProcess([]);
   expect(stderr).toContain("Usage: openflamingo");
   expect(code).toBe(2);
 });

@@ -7,6 +7,7 @@ import { load } from "../../src/index.js";
 import { clipWithTexts } from "../clipWithTexts.js";
 import { golden } from "../goldens.js";
 import { tensorsOf } from "../tensors.js";
+import { runInProcess } from "./inProcess.js";
 import { run } from "./run.js";
 
 const cat = golden("photos/chelsea.png");
@@ -73,7 +74,7 @@ test("--output writes all of them to a safetensors file, with their names", asyn
     "--text",
     "a cat",
   ];
-  const { stdout, code } = await run(args);
+  const { stdout, code } = await runInProcess(args);
   expect(stdout).toBe("");
   expect(code).toBe(3); // of the image that is not there
   await using flamingo = await load(model);
@@ -90,7 +91,13 @@ test("--output writes all of them to a safetensors file, with their names", asyn
 });
 
 test("a file that cannot be written is reported before any work", async () => {
-  const { stdout, stderr, code } = await run(["embed", "--quiet", "--output", join(folder, "none/a"), cat]);
+  const { stdout, stderr, code } = await runInProcess([
+    "embed",
+    "--quiet",
+    "--output",
+    join(folder, "none/a"),
+    cat,
+  ]);
   expect(stdout).toBe("");
   expect(stderr).toContain("none/a: cannot be written: there is no such folder");
   expect(code).toBe(6);
@@ -98,7 +105,7 @@ test("a file that cannot be written is reported before any work", async () => {
 
 test("--unit-length writes vectors of length 1 in the same direction", async () => {
   const features = async (...flags: string[]) =>
-    linesOf((await run(["embed", "--quiet", cat, ...flags])).stdout)[0]!.features;
+    linesOf((await runInProcess(["embed", "--quiet", cat, ...flags])).stdout)[0]!.features;
   const plain = await features();
   const unit = await features("--unit-length");
   expect(Math.hypot(...unit)).toBeCloseTo(1, 6);
@@ -109,7 +116,7 @@ test("--unit-length writes vectors of length 1 in the same direction", async () 
 });
 
 test("an image that cannot be read does not keep the others back, and 3 comes at the end", async () => {
-  const { stdout, stderr, code } = await run(["embed", "--quiet", "none.jpg", cat]);
+  const { stdout, stderr, code } = await runInProcess(["embed", "--quiet", "none.jpg", cat]);
   expect(linesOf(stdout).map(({ image }) => image)).toEqual([cat]);
   expect(stderr).toContain("none.jpg");
   expect(code).toBe(3);
@@ -117,7 +124,7 @@ test("an image that cannot be read does not keep the others back, and 3 comes at
 
 test("a text without CLIP's tokenizer is the model's fault, reported as JSON under --json", async () => {
   // Before the image, whose work would be for nothing.
-  const { stdout, stderr, code } = await run(["embed", "--quiet", "--json", cat, "--text", "a cat"]);
+  const { stdout, stderr, code } = await runInProcess(["embed", "--quiet", "--json", cat, "--text", "a cat"]);
   expect(stdout).toBe("");
   expect(JSON.parse(stderr).error).toMatchObject({
     code: "model-missing",
@@ -127,13 +134,13 @@ test("a text without CLIP's tokenizer is the model's fault, reported as JSON und
 });
 
 test("neither image nor text is wrong usage", async () => {
-  const { stderr, code } = await run(["embed"]);
+  const { stderr, code } = await runInProcess(["embed"]);
   expect(stderr).toContain("no image and no text");
   expect(code).toBe(2);
 });
 
 test("help has examples", async () => {
-  const { stdout, code } = await run(["embed", "--help"]);
+  const { stdout, code } = await runInProcess(["embed", "--help"]);
   expect(stdout).toContain("Examples:");
   expect(code).toBe(0);
 });

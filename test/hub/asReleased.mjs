@@ -8,7 +8,8 @@ import { releasedModels } from "../../dist/released/releasedModels.node.js";
 const { OPENFLAMINGO_TEST_MODEL: model, OPENFLAMINGO_TEST_DISK: disk } = process.env;
 if (model) {
   const released = JSON.parse(model);
-  releasedModels[releasedModels.findIndex(({ name }) => name === released.name)] = released;
+  const at = releasedModels.findIndex(({ name }) => name === released.name);
+  releasedModels[at] = { ...released, config: releasedModels[at].config };
 }
 if (disk) {
   const file = await open("/dev/null", "w");

@@ -1,6 +1,6 @@
 /** `download`, `models`, `prepare NAME` and `--model NAME` as processes, with a hub on this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -109,7 +109,8 @@ test("a disk that fills up during a download ends it with code 6, and it goes on
   expect(readdirSync(join(folder, "blobs")).every((file) => file.includes("openflamingo-part"))).toBe(true);
   expect(existsSync(join(folder, "snapshots"))).toBe(false);
   const listed = await openflamingo(["models", "--json"]);
-  expect(JSON.parse(listed.stdout)).toMatchObject({ name, isUnfinished: true });
+  const entries = linesOf(listed.stdout).map((line) => JSON.parse(line));
+  expect(entries).toContainEqual(expect.objectContaining({ name, isUnfinished: true }));
   expect((await openflamingo(["caption", ...unchecked, "--model", name, photo], { disk: 1000 })).code).toBe(
     6,
   );
@@ -176,7 +177,7 @@ test("caption of a name that was never used fetches, prepares and answers, whate
   expect(code, stderr).toBe(0);
   expect(stderr).toMatch(/note: \S+ is prepared as int4 at its first use/);
   expect(stdout.trim()).not.toBe("");
-  expect(readdirSync(prepared)).toEqual([expect.stringMatching(/--int4-b128--[\da-f-]+$/)]);
+  expect(readdirSync(prepared)).toEqual([expect.stringMatching(/--int4-b128--[\da-f-]+--v\d+$/)]);
 });
 
 test("two processes that use a name for the first time end with one folder and the same answer", async () => {
@@ -221,6 +222,28 @@ test("models lists both forms with sizes, and removes what is asked for", async 
   expect(JSON.parse(wrong.stderr).error.hint).toBe(`Did you mean ${name}?`);
   expect((await openflamingo(["models", "--remove", "x/y"])).stderr).toMatch(/models lists what is there/);
   expect((await openflamingo(["models", "--prepared", "--downloaded"])).code).toBe(2);
+
+  const sound = await openflamingo(["models", "--check"]);
+  expect([sound.code, linesOf(sound.stdout).length]).toEqual([0, 3]);
+  expect(sound.stdout).toMatch(/^sound: \S+ [kM]B {2}\S+ \(downloaded\)$/m);
+  const [folder = ""] = readdirSync(prepared);
+  const blobs = join(cache, `models--${language.replace("/", "--")}/blobs`);
+  const [blob = ""] = readdirSync(blobs).filter((each) => each.length === 64);
+  const flipOneBit = () => {
+    for (const file of [join(blobs, blob), join(prepared, folder, "weights.bin")]) {
+      const bytes = readFileSync(file);
+      bytes[100]! ^= 1;
+      writeFileSync(file, bytes);
+    }
+  };
+  flipOneBit();
+  const damaged = await openflamingo(["models", "--check", "--json"]);
+  expect([damaged.code, linesOf(damaged.stdout).length]).toEqual([4, 1]);
+  expect(linesOf(damaged.stderr).map((line) => JSON.parse(line).error)).toEqual([
+    expect.objectContaining({ code: "checkpoint-damaged", message: expect.stringContaining(blob) }),
+    expect.objectContaining({ code: "model-invalid", message: expect.stringContaining(folder) }),
+  ]);
+  flipOneBit(); // back
 
   const downloads = await openflamingo(["models", "--downloaded", "--remove", name, "--json"]);
   expect(linesOf(downloads.stdout).map((line) => JSON.parse(line))).toEqual([

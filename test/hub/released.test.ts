@@ -1,5 +1,5 @@
 /** Released models by their names: prepared at first use, opened from there, and prepared anew for other sources. */
-import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { load } from "../../src/api/load.node.js";
@@ -49,10 +49,16 @@ const unchecked = { memoryCheck: "off" } as const;
 async function captionOf(options: Parameters<typeof load>[1] = {}) {
   const notices: string[] = [];
   const work = new Set<string>();
+  const past = new Map<string, number>();
   const flamingo = await load(name, {
     ...unchecked,
     onNotice: (text) => void notices.push(text),
-    onProgress: (_done, _total, what) => void work.add(what),
+    onProgress(done, total, what) {
+      work.add(what);
+      expect(done).toBeGreaterThanOrEqual(past.get(what) ?? 0); // one bar, which does not jump back
+      expect(done).toBeLessThanOrEqual(total);
+      past.set(what, done);
+    },
     ...options,
   });
   try {
@@ -69,14 +75,16 @@ test("a name is fetched and prepared as int4 at first use; then neither network 
   const first = await captionOf();
   expect(first.ids).toEqual(expected.int4);
   expect(first.notices).toMatch(/fetching .* checkpoint\.pt \(/);
+  expect(first.notices).toContain(`${name}: 4 MB are to be fetched`);
+  expect(first.notices).not.toMatch(/fetching .*json/); // nobody needs to know of small files
   expect(first.notices).toMatch(/is prepared as int4 at its first use/);
   expect(first.notices).toMatch(
     /not needed for it any more.* models --downloaded --remove openflamingo\S+ --remove anas-awadalla\/mpt-7b/,
   );
-  expect(first.work).toEqual(expect.arrayContaining([`fetching ${name} checkpoint.pt`, "preparing"]));
+  expect(first.work).toEqual(expect.arrayContaining([`fetching ${name}`, "preparing", "opening"]));
   const [folder, ...others] = await readdir(prepared);
   expect(others).toEqual([]);
-  expect(folder).toMatch(/^openflamingo--OpenFlamingo-9B-vitl-mpt7b--int4-b128--a{8}-c{8}-[\da-f]{8}$/);
+  expect(folder).toMatch(/^openflamingo--OpenFlamingo-9B-vitl-mpt7b--int4-b128--a{8}-c{8}-[\da-f]{8}--v\d+$/);
   // Python's client looks for folders of repositories in its cache alone.
   expect((await readdir(cache)).every((each) => each.startsWith("models--"))).toBe(true);
 
@@ -118,7 +126,7 @@ test("a prepared folder has the small files of all three repositories, and featu
     [
       ...["clip", "clip/open_clip_config.json", "clip/tokenizer.json", "lang", "lang/config.json"],
       ...["lang/special_tokens_map.json", "lang/tokenizer.json", "lang/tokenizer_config.json"],
-      ...["openflamingo.json", "weights.bin", "weights.json"],
+      ...["openflamingo.json", "weights.bin", "weights.checked.json", "weights.json"],
     ].sort(),
   );
   for (const file of files.filter((each) => /^(clip|lang)\/(tok|spec)/.test(each))) {
@@ -175,6 +183,30 @@ test("another revision is not answered from an old folder, and each format has a
   await captionOf();
   expect(await found({ weights: "int4" })).toMatch(/--int4-b128--bbbbbbbb-/);
   expect(await readdir(prepared)).toHaveLength(3);
+});
+
+test("a folder of another version is made again, and stays for the version that made it", async () => {
+  const { hub, prepared, model } = await atHome();
+  const { folder } = await prepare(name, undefined, quietly);
+  const version = /\d+$/.exec(folder)![0];
+  const old = folder.replace(/\d+$/, "1");
+  await rename(folder, old);
+  const json = join(old, "openflamingo.json");
+  const text = await readFile(json, "utf8");
+  await writeFile(json, text.replace(/("prepared": \{\s*"version":) \d+/, "$1 1"));
+  const before = hub.bytesAsked();
+  const { ids, notices } = await captionOf();
+  expect(ids).toEqual(expected.int4);
+  expect(notices).toContain("is prepared as int4 again, as another version of this program did");
+  expect(notices).toContain(`${old} is of another version of this program`);
+  expect(hub.bytesAsked()).toBe(before); // its sources were there
+  expect((await readdir(prepared)).sort()).toEqual([basename(old), basename(folder)].sort());
+  expect((await findPrepared(model, await readHubSettings(), { weights: "int4" }))?.path).toBe(folder);
+  await expect(load(old, quietly)).rejects.toMatchObject({
+    code: "model-unsupported",
+    message: expect.stringContaining(`was prepared in version 1; this program reads version ${version}`),
+    hint: `Remove it, and make it again with this version: openflamingo prepare ${name} --output "${old}".`,
+  });
 });
 
 test("a folder named as output is written, and one that is there is reported before anything is fetched", async () => {
@@ -236,15 +268,15 @@ test("the pinned language model comes first, then the one that the model's card 
       }),
     );
   const without = await startRelease();
-  const { languageRepository, sources } = await fetched(without, await cacheFolder());
-  expect([languageRepository, sources[1]]).toEqual([language, languageCommit]);
+  const { repositories, sources } = await fetched(without, await cacheFolder());
+  expect([repositories, sources[1]]).toEqual([[name, language], languageCommit]);
   expect(notices.join("\n")).toMatch(/owner\/pinned cannot be had: anas-awadalla\/mpt-7b is taken/);
 
   const both = await startRelease({ pinned });
-  expect(await fetched(both, await cacheFolder())).toMatchObject({ languageRepository: "owner/pinned" });
+  expect(await fetched(both, await cacheFolder())).toMatchObject({ repositories: [name, "owner/pinned"] });
   const cache = await cacheFolder(); // with what the other one is from
   await fetchLanguageModel({ repository: language, revision: "main" }, hubOptions(both.hub, cache));
-  expect(await fetched(both, cache)).toMatchObject({ languageRepository: language });
+  expect(await fetched(both, cache)).toMatchObject({ repositories: [name, language] });
 
   both.hub.close();
   await expect(fetched(both, await cacheFolder())).rejects.toMatchObject({ code: "network" });

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { RepositoryAt } from "../../src/hub/languageModel.node.js";
-import { type HubModel, releasedModels } from "../../src/released/releasedModels.node.js";
+import { type HubModel, releasedModels, requireReleased } from "../../src/released/releasedModels.node.js";
 import { bundledModelFolder } from "../goldens.js";
 import {
   cacheFolder,
@@ -19,6 +19,8 @@ export const name = "openflamingo/OpenFlamingo-9B-vitl-mpt7b";
 export const language = "anas-awadalla/mpt-7b";
 export const languageCommit = "c".repeat(40);
 export const clipTokenizer = "openai/clip-vit-large-patch14";
+export const clipCopyCommit = "9".repeat(40);
+export const clipCopy = "timm/vit_large_patch14_clip_224.openai";
 
 type Files = Readonly<Record<string, ServedFile>>;
 
@@ -44,12 +46,14 @@ export interface Release {
  * @param folder of the model; CLIP's tokenizer is on the hub if it is in there
  * @param pinned another repository with the language model
  * @param pace of the trained weights, see `ServedFile`
+ * @param copy files of the hub's copy of CLIP
  */
 export async function startRelease({
   folder = bundledModelFolder,
   change = (files: Files) => files,
   pinned = undefined as RepositoryAt | undefined,
   pace = undefined as number | undefined,
+  copy = {} as Files,
 } = {}): Promise<Release> {
   const checkpoint = {
     bytes: await readFile(join(folder, "checkpoint.pt")),
@@ -64,6 +68,7 @@ export async function startRelease({
     [language]: { commit: languageCommit, files: languageFiles },
     ...(pinned && { [pinned.repository]: { commit: pinned.revision, files: languageFiles } }),
     ...(tokenizer && { [clipTokenizer]: { commit: "e".repeat(40), files: { "tokenizer.json": tokenizer } } }),
+    ...(Object.keys(copy).length > 0 && { [clipCopy]: { commit: clipCopyCommit, files: copy } }),
     "open/clip": { commit: "d".repeat(40), files: { "ViT-L-14.pt": { bytes: clip, isLarge: true } } },
   };
   const hub = await startHub(repositories);
@@ -71,12 +76,13 @@ export async function startRelease({
   const model: HubModel = {
     name,
     languages: [{ repository: language, revision: "main" }],
-    crossAttentionEvery: 4,
+    config: requireReleased(name).config, // of a language model that is larger
     clip: {
       name: "ViT-L-14.pt",
       address: `${hub.endpoint}/cdn/${sha256(clip)}`,
       sha256: sha256(clip),
       size: clip.length,
+      copy: clipCopy,
     },
     visionJson: JSON.parse(await readFile(join(folder, "clip/open_clip_config.json"), "utf8")),
   };

@@ -1,7 +1,18 @@
 /** Prepared folders: what is written, that it goes on where it was killed, and that nothing damaged is opened. */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +20,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { prepare } from "../../src/api/prepare.node.js";
 import { randomStream } from "../../src/base/random.js";
 import { load } from "../../src/index.js";
-import { run } from "../cli/run.js";
+import { runInProcess } from "../cli/inProcess.js";
 import { bundledModelFolder, golden } from "../goldens.js";
 
 const kills = Number(process.env.OPENFLAMINGO_KILLS ?? 4);
@@ -240,6 +251,64 @@ describe("a damaged folder is rejected", () => {
   });
 });
 
+describe("the bytes of the weights are compared with their checksums", () => {
+  const copied = (name: string): string => {
+    const copy = join(folder, name);
+    cpSync(int4, copy, { recursive: true });
+    return copy;
+  };
+  /** Opens a folder. @returns whether it was compared */
+  async function opened(of: string): Promise<boolean> {
+    const work = new Set<string>();
+    const onProgress = (_done: number, _total: number, what: string) => void work.add(what);
+    await (await load(of, { onNotice: () => {}, onProgress })).close();
+    return work.has("checking");
+  }
+  const flipOneBit = (of: string) => {
+    const path = join(of, "weights.bin");
+    const { mtime, atime } = statSync(path);
+    const bytes = readFileSync(path);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(path, bytes);
+    utimesSync(path, atime, mtime); // as if nothing had been written
+  };
+  const other = {
+    code: "model-invalid",
+    message: expect.stringMatching(/the bytes of "\S+" in weights\.bin are not those that were written/),
+  };
+
+  test("not of a folder that was prepared here, once of one that was copied", async () => {
+    expect(await opened(int4)).toBe(false);
+    const copy = copied("copied");
+    expect(await opened(copy)).toBe(true);
+    expect(await opened(copy)).toBe(false);
+  });
+
+  test("a bit that is another one is found, in a copy and where it was compared before", async () => {
+    const copy = copied("flipped");
+    flipOneBit(copy);
+    await expect(opened(copy)).rejects.toMatchObject(other);
+    await expect(opened(copy)).rejects.toMatchObject(other); // nothing was noted
+    flipOneBit(copy); // back
+    expect(await opened(copy)).toBe(true);
+    flipOneBit(copy);
+    await expect(opened(copy)).rejects.toMatchObject(other);
+  });
+
+  test("a note of other weights, or one that is none, is not believed; without the right to write one, it goes on", async () => {
+    const copy = copied("noted");
+    const note = join(copy, "weights.checked.json");
+    for (const text of ["", "{}", readFileSync(join(int4, "weights.checked.json"), "utf8")]) {
+      writeFileSync(note, text);
+      expect(await opened(copy)).toBe(true);
+      expect(readFileSync(note, "utf8")).not.toBe(text);
+    }
+    rmSync(note);
+    mkdirSync(note);
+    expect(await opened(copy)).toBe(true);
+  });
+});
+
 describe("what cannot be prepared, or opened in that way", () => {
   test("a folder that is there already, and one that was prepared", async () => {
     await expect(prepare(bundledModelFolder, int4)).rejects.toMatchObject({
@@ -269,7 +338,7 @@ describe("what cannot be prepared, or opened in that way", () => {
 
   test("on the command line, with its names and exit codes", async () => {
     const output = join(folder, "by command");
-    const made = await run([
+    const made = await runInProcess([
       "prepare",
       bundledModelFolder,
       "--weights",
@@ -280,9 +349,9 @@ describe("what cannot be prepared, or opened in that way", () => {
     ]);
     expect(made.code).toBe(0);
     expect(JSON.parse(made.stdout)).toMatchObject({ folder: output, bytes: expect.any(Number) });
-    expect((await run(["caption", "--quiet", "--model", output, photo])).code).toBe(0);
-    expect((await run(["prepare", bundledModelFolder, "--output", output])).code).toBe(2);
-    expect((await run(["prepare", bundledModelFolder, "--block", "7"])).code).toBe(2);
-    expect((await run(["prepare", join(folder, "none")])).code).toBe(4);
+    expect((await runInProcess(["caption", "--quiet", "--model", output, photo])).code).toBe(0);
+    expect((await runInProcess(["prepare", bundledModelFolder, "--output", output])).code).toBe(2);
+    expect((await runInProcess(["prepare", bundledModelFolder, "--block", "7"])).code).toBe(2);
+    expect((await runInProcess(["prepare", join(folder, "none")])).code).toBe(4);
   });
 });

@@ -68,7 +68,7 @@ async function withLocalPaths(options: CreateOptions): Promise<CreateOptions> {
     found.tokenizerPath = (await fetchTokenizer(at(tokenizerPath), await hub())).folder;
   }
   if (isOfOpenAi(options)) {
-    found.clipVisionEncoderPretrained = await clipFile(await hub());
+    found.clipVisionEncoderPretrained = (await clipFile(await hub())).path;
   }
   return { ...options, ...found };
 }

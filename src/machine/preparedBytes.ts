@@ -1,0 +1,24 @@
+/** How much room a released model's prepared folder takes, from its configuration alone: known before it is fetched. */
+import { visionConfiguration } from "../models/configuration.js";
+import { weightUses } from "../onnx/compile.js";
+import type { HubModel } from "../released/releasedModels.node.js";
+import { liveName } from "../runner/clipNames.js";
+import { decodeGraph, encodeGraph, textFeaturesGraph } from "../runner/graphs.js";
+import { formatsOf, type WeightFormat } from "../runner/weightFormats.js";
+import { givenBytes, inFormat } from "./forecast.js";
+
+/**
+ * @param block how many numbers share a scale
+ * @returns bytes of the weights, those of CLIP's text tower among them, to a few MB
+ */
+export function preparedBytes(
+  { name, config, visionJson }: Pick<HubModel, "name" | "config" | "visionJson">,
+  { weights, block }: { readonly weights: WeightFormat; readonly block: number },
+): number {
+  const { text } = visionConfiguration(name, visionJson);
+  const texts = weightUses(textFeaturesGraph(text())).map((use) => ({
+    ...{ ...use, name: liveName(use.name), tensor: liveName(use.tensor) },
+  }));
+  const plain = [...[encodeGraph(config), decodeGraph(config)].map(weightUses), texts];
+  return givenBytes(weights === "fp32" ? plain : inFormat(plain, formatsOf(weights, { block })));
+}
