@@ -11,7 +11,8 @@
  */
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
-import { checkpointOpener, imageReader, readConfigs } from "../src/api/load.js";
+import { readConfigs } from "../src/api/configs.js";
+import { checkpointOpener, imageReader } from "../src/api/load.js";
 import { node } from "../src/api/platform.node.js";
 import { captionPrompt, contentOf, idsOf } from "../src/api/prompt.js";
 import { readShots } from "../src/api/shots.node.js";

@@ -75,7 +75,7 @@ async function openable(
   onNotice(
     `${name} is prepared as ${weights} at its first use, which takes a while; later it is opened from there`,
   );
-  const how = { weights, block: 128, signal, onProgress, onNotice };
+  const how = { weights, block: 128, keep: new Map(), signal, onProgress, onNotice };
   return readModelFolder((await prepareReleased(model, settings, how)).folder, signal);
 }
 

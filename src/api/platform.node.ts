@@ -2,7 +2,7 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import { readText } from "../checkpoints/file.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
-import { openPrepared } from "../checkpoints/preparedFolder.node.js";
+import { openPrepared, openPreparedWeights } from "../checkpoints/preparedFolder.node.js";
 import { readProcessMemory } from "../machine/memory.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { fetchImage } from "./fetchImage.node.js";
@@ -18,6 +18,7 @@ export const node: Platform = {
   },
   openCheckpoint,
   openPrepared,
+  openPreparedWeights,
   memory: readProcessMemory,
   warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
   openRuntime: (name, onNotice) => openRuntime(name, { onNotice }),

@@ -18,6 +18,8 @@ export interface Platform {
   openCheckpoint(at: ModelPath, options: OpenOptions): Promise<Checkpoint>;
   /** The weights of a folder that was prepared. @throws OpenFlamingoError `model-invalid` */
   openPrepared(folder: string, sha256: string, signal: AbortSignal | undefined): Promise<PreparedIndex>;
+  /** The same weights, to be read where they cannot be mapped. */
+  openPreparedWeights(folder: string, index: PreparedIndex): Promise<Checkpoint>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
   /** What there is now. */
   memory(): ProcessMemory;

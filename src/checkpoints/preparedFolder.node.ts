@@ -1,10 +1,12 @@
 /** Opens what `openflamingo prepare` wrote: the index of the weights, and their file. */
 import { createHash } from "node:crypto";
 import { OpenFlamingoError } from "../base/errors.js";
-import { readText } from "./file.node.js";
+import { type Checkpoint, checkpointOf } from "./checkpoint.js";
+import { openFile, readText } from "./file.node.js";
 import { findInside, kindFault } from "./insideFolder.node.js";
 import { inside } from "./modelPath.js";
 import { dataFile, indexFile, type PreparedIndex, parsePreparedIndex } from "./preparedIndex.js";
+import { contiguousStrides, type TensorView } from "./view.js";
 
 const hint = "The prepared folder is damaged: remove it, and prepare the model again.";
 
@@ -34,4 +36,17 @@ export async function openPrepared(
     throw invalid(`${dataFile} has ${size} bytes, and should have ${index.bytes}`);
   }
   return index;
+}
+
+/**
+ * The weights as a checkpoint, for those that cannot be mapped.
+ *
+ * @throws OpenFlamingoError `checkpoint-missing`
+ */
+export async function openPreparedWeights(folder: string, { tensors }: PreparedIndex): Promise<Checkpoint> {
+  const source = await openFile(inside({ path: folder }, dataFile));
+  const views = [...tensors].map(([name, { dtype, shape, offset }]): [string, TensorView] => {
+    return [name, { dtype, shape, strides: contiguousStrides(shape), start: offset }];
+  });
+  return checkpointOf(source, new Map(views));
 }

@@ -22,6 +22,8 @@ export interface PreparedFormat {
   readonly weights: string;
   /** How many numbers share a scale. */
   readonly block: number;
+  /** What tells other settings from the usual ones. */
+  readonly variant?: string | undefined;
 }
 
 /** What is in a folder, by its name. */
@@ -29,7 +31,7 @@ export interface PreparedModel {
   /** `owner/name` */
   readonly name: string;
   readonly path: string;
-  /** Such as `int4-b128`, or `fp32`. */
+  /** Such as `int4-b128`, `int4-b128-1f0c93aa` with other settings than the usual ones, or `fp16`. */
   readonly format: string;
   /** The beginnings of the sources. */
   readonly sources: readonly string[];
@@ -41,8 +43,10 @@ const beginning = 8;
 
 const placeOf = ({ assets }: HubSettings): string => join(assets, "openflamingo", "prepared");
 
-const formatName = ({ weights, block }: PreparedFormat): string =>
-  weights === "fp32" ? weights : `${weights}-b${block}`;
+function formatName({ weights, block, variant }: PreparedFormat): string {
+  const blocks = weights.startsWith("int") ? [`b${block}`] : [];
+  return [weights, ...blocks, ...(variant === undefined ? [] : [variant])].join("-");
+}
 
 /** Where a model with these sources is prepared. */
 export function preparedFolder(
@@ -73,15 +77,17 @@ export async function preparedModels(settings: HubSettings): Promise<readonly Pr
  * The folder that a model was prepared in last, of those that are not out of date: the cache knows no other commit of a
  * source. Nothing is asked of the network, and what was prepared stays in use when its sources are removed.
  *
- * @param block any unless given
+ * @param block any unless given, and any other settings
  */
 export async function findPrepared(
   model: HubModel,
   settings: HubSettings,
-  { weights, block }: { readonly weights: string; readonly block?: number | undefined },
+  { weights, block, variant }: Pick<PreparedFormat, "weights" | "variant"> & { readonly block?: number },
 ): Promise<PreparedModel | undefined> {
   const isWanted = (format: string) =>
-    block === undefined ? format.split("-b")[0] === weights : format === formatName({ weights, block });
+    block === undefined
+      ? format.split("-")[0] === weights
+      : format === formatName({ weights, block, variant });
   const named = (await preparedModels(settings)).filter(
     ({ name, format, isUnfinished }) => name === model.name && isWanted(format) && !isUnfinished,
   );

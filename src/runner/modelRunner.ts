@@ -14,7 +14,8 @@ import type { EncodedImage, Prompt } from "./encodedImages.js";
 import { decodeGraph, encodeGraph, numbered } from "./graphs.js";
 import { requireCapacity } from "./promptChecks.js";
 import { createTokenTree, type TokenTree, type TreeOptions } from "./tokenTree.js";
-import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
+import type { IsHalf } from "./weightFormats.js";
+import { type Importance, type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
 export interface ModelRunner extends AsyncDisposable {
   readonly config: FlamingoConfig;
@@ -58,6 +59,9 @@ export interface RunnerSettings {
   readonly imageToken: number;
   /** Threads of one run; all cores when left out. */
   readonly threads?: number | undefined;
+  /** As in `ReadOptions`, for weights that are to be read. */
+  readonly isHalf?: IsHalf;
+  readonly importance?: Importance | undefined;
   /** As in `DecodeProgram`. */
   readonly freeMemory?: (() => number) | undefined;
   readonly signal?: AbortSignal | undefined;
