@@ -1,9 +1,11 @@
 /** `openflamingo prepare MODEL`: a model's weights in a format that is small, and opened without a conversion. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { prepare as prepareModel } from "../api/prepare.node.js";
+import { reportQuality } from "../api/reportQuality.node.js";
 import { readShots } from "../api/shots.node.js";
 import { type KeptFormat, type WeightFormat, weightFormats } from "../runner/weightFormats.js";
 import { addOptions } from "./options.js";
+import { jsonOfReport, shownReport } from "./report.js";
 import { createTerminal } from "./terminal.js";
 
 interface PrepareFlags {
@@ -11,6 +13,7 @@ interface PrepareFlags {
   readonly block: number;
   readonly keep?: Readonly<Record<string, KeptFormat>>;
   readonly calibrate?: string;
+  readonly report?: string;
   readonly output?: string;
   readonly json?: true;
   readonly quiet?: true;
@@ -53,6 +56,10 @@ export function prepare(program: Command): void {
       "with int4: read these images with texts first, a JSON list as of --shots, to find out which weights count most",
     ),
     new Option(
+      "--report <file>",
+      "write nothing, and say what all formats cost in quality on these images with texts, a JSON list as of --shots",
+    ).conflicts("output"),
+    new Option(
       "--output <folder>",
       "the folder to write (default: of a folder, beside it, with the format's name; of a name, where --model finds it)",
     ),
@@ -65,27 +72,39 @@ export function prepare(program: Command): void {
 Of a released model, what is missing in the hub's cache folder is fetched first: see download.
 Interrupted, it goes on where it was when it is begun again. The folder is there when it is whole.
 With --json: {"folder": path, "bytes": of the weights, "errors": {matrix: error of a product, relative to its size}}.
+With --report: the errors of products with random numbers, relative to their size, and with --calibrate also with columns
+as strong as in its images and texts; the loss on the texts; greedy answers, and their tokens, that are others than with
+float32, or the most exact format that fits in memory. --calibrate and --report should not name the same file. With --json:
+{"reference": format, "samples": texts, "tokens": of its answers, "formats": [{"name", "loss", "changedAnswers",
+"changedTokens", "errors": {matrix: error}, "weightedErrors": {matrix: error}}], "tooLarge": [{"name", "needed": bytes}]}.
 
 Examples:
   openflamingo prepare openflamingo/OpenFlamingo-9B-vitl-mpt7b
   openflamingo caption --model openflamingo/OpenFlamingo-9B-vitl-mpt7b photo.jpg
   openflamingo prepare my-model --weights int4 --block 32 --output my-model-small
   openflamingo prepare my-model --calibrate photos.json --keep wte=int8
+  openflamingo prepare my-model --report other-photos.json --calibrate photos.json
   openflamingo caption --model my-model-int4 photo.jpg`,
     )
-    .action(async (model: string, { calibrate, output, json, quiet, ...how }: PrepareFlags) => {
+    .action(async (model: string, { calibrate, report, output, json, quiet, ...flags }: PrepareFlags) => {
       const terminal = createTerminal({ json: json ?? false, quiet: quiet ?? false });
       try {
-        const made = await prepareModel(model, output, {
-          ...how,
+        const how = {
+          ...(flags.keep && { keep: flags.keep }),
           ...(calibrate !== undefined && { calibrate: await readShots(calibrate) }),
-          signal: terminal.signal,
-          onProgress: (done, total, what) =>
+          ...{ signal: terminal.signal, onNotice: terminal.notice },
+          onProgress: (done: number, total: number, what: string) =>
             what === "calibrating" ? terminal.progress(what, done, total) : terminal.bytes(done, total, what),
-          onNotice: terminal.notice,
-        });
-        const errors = Object.fromEntries(made.errors);
-        terminal.line(json ? JSON.stringify({ ...made, errors }) : made.folder);
+        };
+        if (report !== undefined) {
+          const found = await reportQuality(model, await readShots(report), how);
+          terminal.line(json ? JSON.stringify(jsonOfReport(found)) : shownReport(found));
+        } else {
+          const { weights, block } = flags;
+          const made = await prepareModel(model, output, { ...how, weights, block });
+          const errors = Object.fromEntries(made.errors);
+          terminal.line(json ? JSON.stringify({ ...made, errors }) : made.folder);
+        }
         process.exitCode = terminal.stopped() ?? 0;
       } catch (error) {
         process.exitCode = terminal.error(error);

@@ -1,5 +1,6 @@
 /** Images and texts with which a model is measured: for calibration, and for reports. */
 import { createHash } from "node:crypto";
+import type { CalibrationSample } from "../runner/calibrate.js";
 
 /** A prompt and the answer that is wanted. */
 export interface Sample {
@@ -8,6 +9,12 @@ export interface Sample {
   readonly ids: readonly number[];
   readonly answer: readonly number[];
 }
+
+/** As one text to be read: the answer belongs to it. */
+export const readWhole = ({ images, ids, answer }: Sample): CalibrationSample => ({
+  images,
+  ids: [...ids, ...answer],
+});
 
 /** What tells samples from others. */
 export function digestOf(samples: readonly Sample[]): string {

@@ -29,7 +29,7 @@ import { productError } from "./checkProducts.js";
 import { type Description, describeFolder } from "./describeFolder.node.js";
 import { calibrationFolder, importanceFor } from "./importance.node.js";
 import { journalFile } from "./journal.node.js";
-import { digestOf, type Sample } from "./sample.node.js";
+import { digestOf, readWhole, type Sample } from "./sample.node.js";
 import { writeWeights } from "./writeWeights.node.js";
 
 export interface WriteFolderOptions extends FormatSettings {
@@ -158,9 +158,6 @@ async function write(
     return { bytes: index.bytes, errors };
   });
 }
-
-/** A sample as a text to be read: its answer belongs to it. */
-const readWhole = ({ images, ids, answer }: Sample) => ({ images, ids: [...ids, ...answer] });
 
 async function finish(model: OpenableModel, to: string, description: Description): Promise<void> {
   await rm(join(to, journalFile), { force: true });

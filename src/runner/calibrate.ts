@@ -5,7 +5,14 @@
  */
 import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { type FormatOf, inputSquares, isInRows, quantize, tensorOfSquares } from "../graph/index.js";
+import {
+  type FormatOf,
+  type Graph,
+  inputSquares,
+  isInRows,
+  quantize,
+  tensorOfSquares,
+} from "../graph/index.js";
 import { compile } from "../onnx/compile.js";
 import type { Program, Runtime, Session } from "../runtime/runtime.js";
 import type { EncodedImage } from "./encodedImages.js";
@@ -20,16 +27,18 @@ export interface CalibrationSample {
   readonly ids: readonly number[];
 }
 
-/** Whether there is a search of scales for a matrix of this name: in 8 bits it would gain nothing. */
+/** Whether there is a search of scales for a matrix: in 8 bits it would gain nothing. */
 const isSearched =
-  (formatOf: FormatOf): FormatOf =>
-  (...of) => {
-    const format = formatOf(...of);
-    return format && !isInRows(format) && format.bits === 4 ? format : undefined;
+  (formatOf: FormatOf | undefined) =>
+  (...matrix: Parameters<FormatOf>): boolean => {
+    const format = formatOf?.(...matrix);
+    return format !== undefined && !isInRows(format) && format.bits === 4;
   };
 
 export type CalibrationOptions = WeightSource &
   Omit<RunnerSettings, "programs"> & {
+    /** Formats that importance is wanted for, where they are not those of the weights that are given. */
+    readonly searched?: FormatOf | undefined;
     /** Called with samples done and in all. */
     readonly onSample?: ((done: number, total: number) => void) | undefined;
   };
@@ -40,21 +49,20 @@ export type CalibrationOptions = WeightSource &
  *
  * The products may be those with weights in few bits: what is measured is rounded as it will be in use.
  *
- * @param formatOf the formats of the weights that are given
+ * @param formatOf the formats of the weights that are given; float32 when left out
  * @throws OpenFlamingoError as `openModelRunner`, and the errors of reading a prompt; `logits-not-finite` where a column
  *   is too large for float32
  */
 export async function calibrate(
-  formatOf: FormatOf,
+  formatOf: FormatOf | undefined,
   samples: readonly CalibrationSample[],
-  { onSample, ...options }: CalibrationOptions,
+  { searched = formatOf, onSample, ...options }: CalibrationOptions,
 ): Promise<Importance> {
-  const searched = isSearched(formatOf);
+  const inFormats = (graph: Graph) => (formatOf ? quantize(graph, formatOf) : graph);
+  const { config } = options;
   const programs = [
-    compile(quantize(encodeGraph(options.config), formatOf)),
-    compile(
-      inputSquares(quantize(decodeGraph(options.config), formatOf), (...of) => searched(...of) !== undefined),
-    ),
+    compile(inFormats(encodeGraph(config))),
+    compile(inputSquares(inFormats(decodeGraph(config)), isSearched(searched))),
   ];
   const sums = new Map<string, Float64Array>();
   const runtime = summing(options.runtime, sums);
