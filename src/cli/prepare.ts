@@ -73,10 +73,11 @@ Of a released model, what is missing in the hub's cache folder is fetched first:
 Interrupted, it goes on where it was when it is begun again. The folder is there when it is whole.
 With --json: {"folder": path, "bytes": of the weights, "errors": {matrix: error of a product, relative to its size}}.
 With --report: the errors of products with random numbers, relative to their size, and with --calibrate also with columns
-as strong as in its images and texts; the loss on the texts; greedy answers, and their tokens, that are others than with
-float32, or the most exact format that fits in memory. --calibrate and --report should not name the same file. With --json:
-{"reference": format, "samples": texts, "tokens": of its answers, "formats": [{"name", "loss", "changedAnswers",
-"changedTokens", "errors": {matrix: error}, "weightedErrors": {matrix: error}}], "tooLarge": [{"name", "needed": bytes}]}.
+as strong as in its images and texts; and, on the texts, the loss, the divergence (Kullback-Leibler) of the probabilities of
+tokens, and greedy answers and their tokens that are others, all beside float32 or the most exact format that fits in
+memory. --calibrate and --report should not name the same file. With --json: {"reference": format, "samples": texts,
+"tokens": of its answers, "formats": [{"name", "loss", "divergence", "changedAnswers", "changedTokens",
+"errors": {matrix: error}, "weightedErrors": {matrix: error}}], "tooLarge": [{"name", "needed": bytes}]}.
 
 Examples:
   openflamingo prepare openflamingo/OpenFlamingo-9B-vitl-mpt7b

@@ -9,7 +9,7 @@ export function shownReport({ samples, reference, tokens, formats, tooLarge }: M
   const head = [
     ...["weights", "error: median", "largest"],
     ...(isWeighted ? ["weighted: median", "largest"] : []),
-    ...["loss", "change", "other answers", "other tokens"],
+    ...["loss", "change", "divergence", "other answers", "other tokens"],
   ];
   const rows = formats.map((each) => [
     each.name,
@@ -17,6 +17,7 @@ export function shownReport({ samples, reference, tokens, formats, tooLarge }: M
     ...(isWeighted ? spreadOf(each.weightedErrors) : []),
     each.loss.toFixed(4),
     each === first ? "" : signed(each.loss - first.loss),
+    each === first ? "" : each.divergence.toFixed(4),
     `${each.changedAnswers} of ${samples}`,
     `${each.changedTokens} of ${tokens}`,
   ]);

@@ -15,7 +15,7 @@ import { eachTensor, findWeights, type Importance, type ModelCheckpoints } from 
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { type Choice, formatsOfChoice } from "./choices.js";
-import { differing, type Quality, qualityOf } from "./measure.js";
+import { differing, divergence, type Quality, qualityOf } from "./measure.js";
 import { weightedError } from "./weightedError.js";
 
 /** What was measured of one way to keep the weights. */
@@ -28,6 +28,8 @@ export interface FormatQuality {
   readonly weightedErrors: ReadonlyMap<string, number>;
   /** Mean −log p of the tokens of the texts. */
   readonly loss: number;
+  /** Mean Kullback–Leibler divergence of its probabilities of those tokens from the reference's. */
+  readonly divergence: number;
   /** How many greedy answers are others than the reference's. */
   readonly changedAnswers: number;
   /** How many tokens are, each chosen after the reference's own before it. */
@@ -99,10 +101,11 @@ export async function compareFormats(
       importances.set(choice.name, await calibrate(made.formatOf, calibration.map(readWhole), read));
     }
     reference ??= quality;
-    const { answers } = reference;
+    const { answers, distributions } = reference;
     const { errors, weightedErrors } = made;
     return {
       ...{ name: choice.name, errors, weightedErrors, loss: quality.loss },
+      divergence: divergence(distributions, quality.distributions),
       changedAnswers: quality.answers.filter((answer, i) => answer.join() !== answers[i]!.join()).length,
       changedTokens: differing(quality.chosen, answers),
     };
