@@ -1,7 +1,8 @@
 /** The greedy prompts and answers of a tiny model's golden values, each once. */
+
+import type { Sample } from "../src/prepare/sample.node.js";
 import { endTokensOf, generationCases, hasBeams } from "../test/generate/cases.js";
 import type { GoldenModel } from "../test/tinyModel.js";
-import type { Sample } from "./formatQuality.js";
 
 export async function goldenSamples(model: GoldenModel): Promise<Sample[]> {
   const pixels = await model.goldenTensors("inputs.safetensors");

@@ -15,7 +15,7 @@ const from = (file) => import(new URL(`../dist/${file}`, import.meta.url));
 const { bundledModel } = await from("api/bundledModel.node.js");
 const { bundledProgramsFile, writeBundledPrograms } = await from("api/bundledPrograms.node.js");
 const { readModelFolder } = await from("checkpoints/modelFolder.node.js");
-const { readConfigs } = await from("api/load.js");
+const { readConfigs } = await from("api/configs.js");
 const { node } = await from("api/platform.node.js");
 const { programKey, programsOf } = await from("runner/modelRunner.js");
 const { config } = await readConfigs(node, await readModelFolder(bundledModel()));

@@ -8,7 +8,7 @@ export const layers = [
   { models: 2100, onnx: 700, hub: 900 },
   { runner: 2100, released: 300 },
   { generate: 1400, prepare: 800 },
-  { machine: 1300 },
+  { machine: 1300, quality: 400 },
   { api: 2900 },
   { cli: 1300 },
 ];

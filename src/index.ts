@@ -57,6 +57,12 @@ export {
   type QuestionShot,
   type Shot,
 } from "./api/prompt.js";
+export {
+  type ModelReport,
+  type ReportOptions,
+  reportQuality,
+  type TooLarge,
+} from "./api/reportQuality.node.js";
 export type { ShotOf } from "./api/shots.js";
 export { readShots, readShots as shots } from "./api/shots.node.js";
 // Both.
@@ -68,4 +74,5 @@ export type { LogitsProcessor, RowState } from "./generate/processors.js";
 export type { RankOptions } from "./generate/rank.js";
 export type { FinishReason, Piece } from "./generate/stream.js";
 export type { ImageLimits, ImageSource, Orientation } from "./images/index.js";
-export type { WeightFormat } from "./runner/weightFormats.js";
+export type { FormatQuality, QualityReport } from "./quality/report.js";
+export type { KeptFormat, WeightFormat } from "./runner/weightFormats.js";

@@ -73,6 +73,6 @@ async function openable(
   const others = await ofOtherVersions(model, settings, { weights });
   const why = others.length > 0 ? "again, as another version of this program did" : "at its first use";
   onNotice(`${name} is prepared as ${weights} ${why}, which takes a while; later it is opened from there`);
-  const how = { weights, block: 128, signal, onProgress, onNotice };
+  const how = { weights, block: 128, keep: new Map(), signal, onProgress, onNotice };
   return readModelFolder((await prepareReleased(model, settings, how)).folder, signal);
 }

@@ -1,31 +1,25 @@
 /** Loading a model: from a folder and a platform to a `Flamingo`. */
 import { withClosing } from "../base/dispose.js";
-import { OpenFlamingoError } from "../base/errors.js";
 import { quoted } from "../base/quoted.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import { beside, type ModelPath } from "../checkpoints/modelPath.js";
 import { type OpenableModel, type OpenablePrepared, pathsOf } from "../checkpoints/openableModel.js";
-import { type Preprocessing, preprocess, toSquare } from "../images/index.js";
+import { preprocess, toSquare } from "../images/index.js";
 import { lighterFormats } from "../machine/requireMemory.js";
-import { languageModel, type VisionConfiguration, visionConfiguration } from "../models/configuration.js";
-import { releasedCrossAttention } from "../models/crossAttention.js";
-import type { FlamingoConfig } from "../models/flamingo.js";
-import { releasedPerceiver } from "../models/perceiver.js";
-import { liveName } from "../runner/clipNames.js";
 import { loadTower } from "../runner/clipTowers.js";
 import { createFeatures, type TowerWeights } from "../runner/features.js";
 import { programKey, programsOf } from "../runner/modelRunner.js";
-import { formatsOf } from "../runner/weightFormats.js";
-import { createFlamingoTokenizer, type FlamingoTokenizer } from "../text/flamingoTokens.js";
+import { formatsOf, halvesOf } from "../runner/weightFormats.js";
+import { type Configs, type ModelParts, readConfigs } from "./configs.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import { createClipTokenizer } from "./embed.js";
 import type { Flamingo } from "./flamingo.js";
 import type { LoadOptions } from "./loadOptions.js";
 import { type OpenModel, openOnRuntime } from "./openOnRuntime.js";
+import { openPreparedModel } from "./openPreparedModel.js";
 import type { Platform } from "./platform.js";
-import { preparedWeights, requireTower } from "./preparedWeights.js";
-import { readJson, readOptionalJson } from "./readJson.js";
+import { readOptionalJson } from "./readJson.js";
 
 /**
  * Opens the model that a description names, its paths being such as the platform reads, and in its folder.
@@ -72,33 +66,6 @@ export async function openModel(
   };
 }
 
-/** What the configuration files of a model say. */
-export interface Configs extends ModelParts {
-  readonly visual: VisionConfiguration;
-}
-
-/** @throws OpenFlamingoError `model-…`, `tokenizer-invalid` */
-export async function readConfigs(
-  platform: Platform,
-  description: OpenableModel | OpenablePrepared,
-  signal: AbortSignal | undefined,
-): Promise<Configs> {
-  const { vision, language, flamingo, visionJson } = description;
-  const at = pathsOf(description);
-  const visual = visionConfiguration(
-    vision.config,
-    visionJson ?? (await readJson(platform, at("vision", vision.config), signal)),
-  );
-  const parts = await readParts(platform, {
-    visual,
-    languageConfig: at("language", language.config),
-    tokenizer: at("language", language.tokenizer),
-    crossAttentionEvery: flamingo.crossAttentionEvery,
-    signal,
-  });
-  return { ...parts, visual };
-}
-
 /** A model whose weights are in checkpoints, brought into the format that is asked for. */
 async function openCheckpoints(
   platform: Platform,
@@ -111,6 +78,7 @@ async function openCheckpoints(
   const at = pathsOf(description);
   const open = checkpointOpener(platform, options);
   const formatOf = formatsOf(format);
+  const isHalf = halvesOf({ weights: format, keep: new Map() });
   const model = await withClosing(async (closing) => {
     const checkpoints = {
       vision: closing(await open(at("vision", vision.weights))),
@@ -124,49 +92,18 @@ async function openCheckpoints(
       ...{ format, weightsIn: "files" as const },
       how: `openflamingo prepare ${folder} --weights ${format}`,
     }));
-    return openOnRuntime(platform, { ...parts, name, format, others, checkpoints, programs }, options);
+    return openOnRuntime(
+      platform,
+      { ...parts, name, format, others, checkpoints, programs, isHalf },
+      options,
+    );
   });
   const weightsOf: TowerWeights = (tower, uses) =>
     withClosing(async (closing) => {
       const opener = checkpointOpener(platform, { limits: options.limits });
       const checkpoint = closing(await opener(at("vision", vision.weights)));
-      return loadTower(tower, uses, checkpoint, model.runner.weights);
+      return loadTower(tower, uses, checkpoint, model.runner.weights, { isHalf });
     });
-  const { threads } = options;
-  const features = createFeatures(model.runner.runtime, visual, weightsOf, { formatOf, threads });
-  return { ...model, features };
-}
-
-/** A model whose weights were prepared: they are mapped where they lie. */
-async function openPreparedModel(
-  platform: Platform,
-  { folder, name, prepared }: OpenablePrepared,
-  { visual, ...parts }: Configs,
-  options: LoadOptions,
-): Promise<OpenModel & Pick<FlamingoParts, "features">> {
-  const { weights: format, block, sha256 } = prepared;
-  if (options.weights !== undefined && options.weights !== format) {
-    throw new OpenFlamingoError("usage", `${folder}: was prepared as ${format}, not as ${options.weights}`, {
-      hint: "Leave weights out, or prepare the model again.",
-    });
-  }
-  const index = await platform.openPrepared(folder, sha256, options);
-  const formatOf = formatsOf(format, { block });
-  const programs = programsOf(parts.config, formatOf, options.cache);
-  const weights = preparedWeights(
-    programs.flatMap((program) => program.weights),
-    index,
-    folder,
-  );
-  const others = lighterFormats(format).map((format) => ({
-    ...{ format, weightsIn: "files" as const },
-    how: `preparing it as ${format}`,
-  }));
-  const model = await openOnRuntime(platform, { ...parts, name, format, others, weights, programs }, options);
-  const weightsOf: TowerWeights = async (tower, uses) => {
-    requireTower(tower, uses, index, folder);
-    return preparedWeights(uses, index, folder, liveName);
-  };
   const { threads } = options;
   const features = createFeatures(model.runner.runtime, visual, weightsOf, { formatOf, threads });
   return { ...model, features };
@@ -202,51 +139,3 @@ export const imageReader =
     });
     return preprocess(await toSquare(raster, preprocessing.size, { signal }), preprocessing);
   };
-
-/** What a model is, without its weights. */
-export interface ModelParts {
-  readonly config: FlamingoConfig;
-  readonly tokenizer: FlamingoTokenizer;
-  readonly preprocessing: Preprocessing;
-}
-
-/**
- * Reads what a model is from its configuration files.
- *
- * @throws OpenFlamingoError `model-…`, `tokenizer-invalid`
- */
-export async function readParts(
-  platform: Platform,
-  {
-    visual,
-    languageConfig,
-    tokenizer: tokenizerFile,
-    crossAttentionEvery,
-    signal,
-  }: {
-    readonly visual: VisionConfiguration;
-    readonly languageConfig: ModelPath;
-    readonly tokenizer: ModelPath;
-    readonly crossAttentionEvery: number;
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<ModelParts> {
-  const readBeside = (name: string) => readOptionalJson(platform, beside(tokenizerFile, name), signal);
-  const tokenizer = createFlamingoTokenizer(await readJson(platform, tokenizerFile, signal), {
-    specialTokensMap: await readBeside("special_tokens_map.json"),
-    tokenizerConfig: await readBeside("tokenizer_config.json"),
-  });
-  const languageJson = await readJson(platform, languageConfig, signal);
-  const language = languageModel(languageConfig.path, languageJson, tokenizer.size);
-  return {
-    config: {
-      vision: visual.vit,
-      perceiver: releasedPerceiver,
-      crossAttention: releasedCrossAttention,
-      crossAttentionEvery,
-      language,
-    },
-    tokenizer,
-    preprocessing: { size: visual.vit.imageSize, mean: visual.mean, std: visual.std },
-  };
-}

@@ -27,6 +27,7 @@ type ModelToOpen = WeightSource &
     readonly config: FlamingoConfig;
     readonly tokenizer: Pick<FlamingoTokenizer, "special">;
     readonly programs?: RunnerOptions["programs"];
+    readonly isHalf?: RunnerOptions["isHalf"];
   };
 
 /** @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `backend`, `memory` */

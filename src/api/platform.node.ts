@@ -2,7 +2,7 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import { readText } from "../checkpoints/file.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
-import { openPrepared } from "../checkpoints/preparedFolder.node.js";
+import { openPrepared, openPreparedWeights } from "../checkpoints/preparedFolder.node.js";
 import { readProcessMemory } from "../machine/memory.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { bundledProgramsFile, readBundledPrograms } from "./bundledPrograms.node.js";
@@ -22,6 +22,7 @@ export const node: Platform = {
     openPrepared(folder, sha256, {
       ...{ signal, onProgress: (done, total) => onProgress?.(done, total, "checking") },
     }),
+  openPreparedWeights,
   memory: readProcessMemory,
   warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
   compiledPrograms: (key) => readBundledPrograms(bundledProgramsFile(), key),

@@ -23,6 +23,8 @@ export interface Platform {
     sha256: string,
     options: Pick<LoadOptions, "signal" | "onProgress">,
   ): Promise<PreparedIndex>;
+  /** The same weights, to be read where they cannot be mapped. */
+  openPreparedWeights(folder: string, index: PreparedIndex): Promise<Checkpoint>;
   /** Programs that were compiled before, by what `programKey` gives; undefined where there are none. */
   compiledPrograms(key: string): Promise<readonly Compiled[] | undefined>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;

@@ -146,6 +146,8 @@ export const i16x8 = {
   narrow: binary(...vector(133)),
   shiftRight: binary(...vector(141)),
 };
+/** Two vectors of 32-bit integers in one, from 0 to 65535. */
+export const u16x8 = { narrow: binary(...vector(134)) };
 /** Two vectors of 16-bit integers in one, from 0 to 255. */
 export const u8x16 = { narrow: binary(...vector(102)) };
 export const i32x4 = {
@@ -154,7 +156,11 @@ export const i32x4 = {
   fromLower: unary(...vector(169)),
   fromUpper: unary(...vector(170)),
   shiftLeft: binary(...vector(171)),
+  /** Zeros come in. */
+  shiftRight: binary(...vector(173)),
   add: binary(...vector(174)),
+  /** Of numbers with a sign. */
+  max: binary(...vector(184)),
   /** Cut off behind the point. */
   fromFloats: unary(...vector(248)),
 };
@@ -163,6 +169,7 @@ export const f32x4 = {
   lane: (value: Code, lane: 0 | 1 | 2 | 3): Code => [...value, ...vector(31), lane],
   nearest: unary(...vector(106)),
   add: binary(...vector(228)),
+  sub: binary(...vector(229)),
   mul: binary(...vector(230)),
   /** Of numbers only: what becomes of a NaN is not said. */
   min: binary(...vector(234)),

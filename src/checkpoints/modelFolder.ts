@@ -10,6 +10,7 @@ import {
   optional,
   type Reader,
   readFields,
+  recordOf,
   text,
 } from "../base/fields.js";
 import { isObject, parseJsonObject } from "../base/json.js";
@@ -50,9 +51,13 @@ export interface PreparedDescription extends Omit<ModelDescription, "vision" | "
   readonly flamingo: { readonly crossAttentionEvery: number };
   readonly prepared: {
     readonly version: typeof preparedVersion;
-    readonly weights: "fp32" | "int8" | "int4";
+    readonly weights: "fp32" | "fp16" | "int8" | "int4";
     /** How many numbers share a scale. */
     readonly block: number;
+    /** Parts of tensors' names, with the format that those tensors are kept in. */
+    readonly keep?: ReadonlyMap<string, "fp32" | "int8"> | undefined;
+    /** Images with texts that were read for the importance of columns. */
+    readonly calibration?: { readonly samples: number; readonly sha256: string } | undefined;
     /** Of `weights.json`. */
     readonly sha256: string;
   };
@@ -92,8 +97,10 @@ const preparedKeys = {
   flamingo: object({ crossAttentionEvery }),
   prepared: object({
     version: oneOf(preparedVersion),
-    weights: oneOf("fp32", "int8", "int4"),
+    weights: oneOf("fp32", "fp16", "int8", "int4"),
     block: integer(16, 256),
+    keep: optional(recordOf(oneOf("fp32", "int8"))),
+    calibration: optional(object({ samples: count, sha256: text })),
     sha256: text,
   }),
 };

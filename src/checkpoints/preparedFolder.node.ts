@@ -2,10 +2,12 @@
 import { createHash } from "node:crypto";
 import { OpenFlamingoError } from "../base/errors.js";
 import { type CheckOptions, requireChecked } from "./checkedWeights.node.js";
-import { readText } from "./file.node.js";
+import { type Checkpoint, checkpointOf } from "./checkpoint.js";
+import { openFile, readText } from "./file.node.js";
 import { openInside } from "./insideFolder.node.js";
 import { inside } from "./modelPath.js";
 import { dataFile, indexFile, type PreparedIndex, parsePreparedIndex } from "./preparedIndex.js";
+import { contiguousStrides, type TensorView } from "./view.js";
 
 const hint = "The prepared folder is damaged: remove it, and prepare the model again.";
 
@@ -40,4 +42,17 @@ export async function openPrepared(
     await file.close();
   }
   return index;
+}
+
+/**
+ * The weights as a checkpoint, for those that cannot be mapped.
+ *
+ * @throws OpenFlamingoError `checkpoint-missing`
+ */
+export async function openPreparedWeights(folder: string, { tensors }: PreparedIndex): Promise<Checkpoint> {
+  const source = await openFile(inside({ path: folder }, dataFile));
+  const views = [...tensors].map(([name, { dtype, shape, offset }]): [string, TensorView] => {
+    return [name, { dtype, shape, strides: contiguousStrides(shape), start: offset }];
+  });
+  return checkpointOf(source, new Map(views));
 }

@@ -42,7 +42,7 @@ export const byteLengthOf = ({ dtype, shape }: Pick<PreparedTensor, "dtype" | "s
 
 const tensor: Reader<PreparedTensor> = object({
   name: text,
-  dtype: oneOf<DType>("float32", "uint8", "int8"),
+  dtype: oneOf<DType>("float32", "float16", "uint8", "int8"),
   shape: listOf(integer(1, 2 ** 31)),
   offset: integer(0, Number.MAX_SAFE_INTEGER),
   sha256: valueThat<string>(

@@ -38,6 +38,7 @@ export { rearrange, sizes } from "./rearrange.js";
 export { cutGraph, cutName } from "./rewrite/cut.js";
 export { fewRows } from "./rewrite/fewRows.js";
 export { fold } from "./rewrite/fold.js";
+export { inputSquares, tensorOfSquares } from "./rewrite/inputSquares.js";
 export { type FormatOf, quantize } from "./rewrite/quantize.js";
 export { moveNode, type Rule, rewrite, withoutUnused } from "./rewrite/rewrite.js";
 export {

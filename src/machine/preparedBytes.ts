@@ -4,21 +4,24 @@ import { weightUses } from "../onnx/compile.js";
 import type { HubModel } from "../released/releasedModels.node.js";
 import { liveName } from "../runner/clipNames.js";
 import { decodeGraph, encodeGraph, textFeaturesGraph } from "../runner/graphs.js";
-import { formatsOf, type WeightFormat } from "../runner/weightFormats.js";
+import { stored } from "../runner/preparedWeights.js";
+import { type FormatSettings, formatsOf, halvesOf } from "../runner/weightFormats.js";
 import { givenBytes, inFormat } from "./forecast.js";
 
 /**
- * @param block how many numbers share a scale
  * @returns bytes of the weights, those of CLIP's text tower among them, to a few MB
  */
 export function preparedBytes(
   { name, config, visionJson }: Pick<HubModel, "name" | "config" | "visionJson">,
-  { weights, block }: { readonly weights: WeightFormat; readonly block: number },
+  format: FormatSettings,
 ): number {
   const { text } = visionConfiguration(name, visionJson);
   const texts = weightUses(textFeaturesGraph(text())).map((use) => ({
     ...{ ...use, name: liveName(use.name), tensor: liveName(use.tensor) },
   }));
   const plain = [...[encodeGraph(config), decodeGraph(config)].map(weightUses), texts];
-  return givenBytes(weights === "fp32" ? plain : inFormat(plain, formatsOf(weights, { block })));
+  const isHalf = halvesOf(format);
+  return givenBytes(
+    inFormat(plain, formatsOf(format.weights, format)).map((uses) => uses.map((use) => stored(use, isHalf))),
+  );
 }

@@ -1,9 +1,9 @@
 /** Which released models would fit on this machine, in which format, and how fast they would be at best. */
 import { zoo } from "../models/zoo.js";
 import { formatsOf, type WeightFormat, weightFormats } from "../runner/weightFormats.js";
-import { bytesPerToken, forecastMemory, inFormat, type WeightsIn } from "./forecast.js";
+import { bytesPerToken, forecastMemory, inFormat } from "./forecast.js";
 import type { Memory } from "./memory.js";
-import { programWeights } from "./requireMemory.js";
+import { placeOf, programWeights } from "./requireMemory.js";
 import type { Speed } from "./speed.js";
 
 export interface ReleasedFit {
@@ -17,16 +17,18 @@ export interface ReleasedFit {
   readonly tokensPerSecond: number;
 }
 
+/** In memory, fp16 is fp32. */
+const shownFormats = weightFormats.filter((format) => format !== "fp16");
+
 export function releasedFits({ free }: Memory, speed: Speed): readonly ReleasedFit[] {
   const languages = [...new Set(zoo.map(({ config }) => config.language))];
   return languages.flatMap((language) => {
     const models = zoo.filter(({ config }) => config.language === language);
     const { config } = models[0]!;
     const plain = programWeights(config, "fp32");
-    return weightFormats.map((format) => {
+    return shownFormats.map((format) => {
       const weights = inFormat(plain, formatsOf(format));
-      const weightsIn: WeightsIn = format === "fp32" ? "memory" : "files";
-      const memory = forecastMemory(config, weights, { weightsIn }).total;
+      const memory = forecastMemory(config, weights, { weightsIn: placeOf(format) }).total;
       const bandwidth = format === "int4" ? speed.int4Bandwidth : speed.bandwidth;
       const tokensPerSecond = (1e9 * bandwidth) / bytesPerToken(weights[1]!, language);
       return {

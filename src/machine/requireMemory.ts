@@ -35,6 +35,7 @@ export interface Way {
 /** What formats are called in messages. */
 export const formatNames: Readonly<Record<WeightFormat, string>> = {
   fp32: "float32",
+  fp16: "float16",
   int8: "int8",
   int4: "int4",
 };
@@ -42,7 +43,7 @@ export const formatNames: Readonly<Record<WeightFormat, string>> = {
 /** The weights of a model's programs in a format, from its configuration alone. */
 export function programWeights(config: FlamingoConfig, format: WeightFormat): ProgramWeights {
   const plain = [encodeGraph(config), decodeGraph(config)].map(weightUses);
-  return format === "fp32" ? plain : inFormat(plain, formatsOf(format));
+  return formatsOf(format) === undefined ? plain : inFormat(plain, formatsOf(format));
 }
 
 /**
@@ -76,7 +77,7 @@ export function requireMemory(memory: Memory, opening: Opening): void {
 }
 
 /**
- * The same for a released model, before it is fetched. In blocks it is prepared at first use, and mapped.
+ * The same for a released model, before it is fetched.
  *
  * @throws OpenFlamingoError `memory`
  */
@@ -90,13 +91,19 @@ export function requireMemoryFor(
   const others = lighterFormats(format).map(
     (format): Way => ({ format, weightsIn: "files", how: `weights ${format}` }),
   );
-  const weightsIn = format === "fp32" ? "memory" : "files";
+  const weightsIn = placeOf(format);
   requireMemory(memory, { name, config, weights, format, weightsIn, cacheFormat, others });
 }
 
+/** Where the weights of a released model lie: in blocks it is prepared at first use, and mapped. */
+export const placeOf = (format: WeightFormat): WeightsIn =>
+  formatsOf(format) === undefined ? "memory" : "files";
+
 /** Formats that take less memory, the most exact first. */
-export const lighterFormats = (format: WeightFormat): readonly WeightFormat[] =>
-  (["int8", "int4"] as const).filter((each) => format === "fp32" || (format === "int8" && each === "int4"));
+export function lighterFormats(format: WeightFormat): readonly WeightFormat[] {
+  const lighter = ["int8", "int4"] as const;
+  return format === "int4" ? [] : format === "int8" ? lighter.slice(1) : lighter;
+}
 
 /** The largest released model that is smaller than this one and fits in 4 bits. */
 function smallerModel(free: number, config: FlamingoConfig, weights: ProgramWeights): readonly string[] {

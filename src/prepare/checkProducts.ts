@@ -72,7 +72,7 @@ const wrong = (what: string): OpenFlamingoError =>
   });
 
 /** The numbers that the rows of a matrix (n, k) in few bits stand for. */
-function rowsOf(
+export function rowsOf(
   made: ReadTensor["made"],
   format: QuantizedFormat,
   [n, k]: readonly [number, number],

@@ -1,46 +1,44 @@
 /** From a model's checkpoints to a prepared folder, which is opened at the disk's speed and takes an eighth. */
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, open, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { shownSize } from "../base/bytes.js";
 import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
+import type { Progress } from "../base/progress.js";
+import { quoted } from "../base/quoted.js";
 import { diskError } from "../base/wholeFile.node.js";
 import { noteChecked } from "../checkpoints/checkedWeights.node.js";
-import { findInside } from "../checkpoints/insideFolder.node.js";
 import { preparedVersion } from "../checkpoints/modelFolder.js";
-import { beside, type ModelPath } from "../checkpoints/modelPath.js";
 import { type OpenableModel, pathsOf } from "../checkpoints/openableModel.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
-import {
-  byteLengthOf,
-  dataFile,
-  indexFile,
-  showPreparedIndex,
-  unfinishedEnding,
-} from "../checkpoints/preparedIndex.js";
+import { byteLengthOf, dataFile, unfinishedEnding } from "../checkpoints/preparedIndex.js";
 import { withLock } from "../hub/lock.node.js";
 import type { VisionConfiguration } from "../models/configuration.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import type { WeightUse } from "../onnx/compile.js";
+import { calibrate } from "../runner/calibrate.js";
 import { type FoundUses, findFeatures } from "../runner/clipTowers.js";
 import { featureProgram } from "../runner/features.js";
 import { openKernelThreads } from "../runner/kernelThreads.node.js";
 import { programsOf } from "../runner/modelRunner.js";
-import { formatsOf, type WeightFormat } from "../runner/weightFormats.js";
-import { findWeights, type LoadProgress, type ReadTensor } from "../runner/weights.js";
+import { preparedWeights, stored } from "../runner/preparedWeights.js";
+import { type FormatSettings, formatsOf, halvesOf, type IsHalf, type Kept } from "../runner/weightFormats.js";
+import { findWeights, type Importance, type ReadTensor } from "../runner/weights.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { productError } from "./checkProducts.js";
+import { type Description, describeFolder } from "./describeFolder.node.js";
+import { calibrationFolder, importanceFor } from "./importance.node.js";
 import { journalFile } from "./journal.node.js";
+import { digestOf, readWhole, type Sample } from "./sample.node.js";
 import { writeWeights } from "./writeWeights.node.js";
 
-export interface WriteFolderOptions {
-  readonly weights: WeightFormat;
-  /** How many numbers share a scale. */
-  readonly block: number;
+export interface WriteFolderOptions extends FormatSettings {
+  /** What the model reads for the importance of columns, and the id of its `<image>`; without calibration if left out. */
+  readonly calibration?: { readonly samples: readonly Sample[]; readonly imageToken: number } | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called with bytes of float32 done and in all. */
-  readonly onProgress?: LoadProgress | undefined;
+  /** Called with bytes of float32 done and in all (`preparing`), or samples (`calibrating`). */
+  readonly onProgress?: Progress | undefined;
   /** Called once if another process writes the same folder. */
   readonly onWaiting?: (() => void) | undefined;
 }
@@ -92,10 +90,12 @@ async function write(
   model: OpenableModel,
   to: string,
   { config, visual }: Configs,
-  { weights, block, signal, onProgress }: WriteFolderOptions,
+  { weights, block, keep, calibration, signal, onProgress }: WriteFolderOptions,
 ): Promise<Written> {
-  const formatOf = formatsOf(weights, { block });
-  const ofGeneration = programsOf(config, formatOf).flatMap((program) => program.weights);
+  const settings: FormatSettings = { weights, block, keep };
+  const formatOf = formatsOf(weights, settings);
+  const programs = programsOf(config, formatOf);
+  const ofGeneration = programs.flatMap((program) => program.weights);
   const errors = new Map<string, number>();
   return withClosing(async (closing) => {
     const at = pathsOf(model);
@@ -114,26 +114,67 @@ async function write(
     ];
     const uses = [...new Map(parts.flatMap((part) => part.uses.map((use) => [use.name, use]))).values()];
     const found = new Map(parts.flatMap((part) => [...part.found]));
-    await requireSpace(to, uses);
+    requireKept(keep, found);
     const runtime = closing(await openRuntime());
     const check = async (read: ReadTensor) => {
       const error = await productError(runtime, read);
       if (error !== undefined) errors.set(read.tensor, error);
     };
-    const key = await keyOf(model, { version: preparedVersion, weights, block });
     const pool = closing(openKernelThreads());
-    const index = await writeWeights(to, uses, found, { key, check, signal, onProgress, pool });
-    const sha256 = await writeRest(model, to, { weights, block, index: showPreparedIndex(index) });
-    const file = await open(join(to, dataFile));
-    closing({ close: () => file.close() });
-    await noteChecked({ folder: to, file, index, sha256 });
+    const isHalf = halvesOf(settings);
+    const writeTo = async (
+      folder: string,
+      uses: readonly WeightUse[],
+      how: object,
+      importance?: Importance,
+    ) => {
+      await requireSpace(folder, uses, isHalf);
+      const key = await keyOf(model, { version: preparedVersion, weights, block, ...how });
+      const preparing = (done: number, total: number) => onProgress?.(done, total, "preparing");
+      const options = { key, check, signal, onProgress: preparing, pool, isHalf, importance };
+      return writeWeights(folder, uses, found, options);
+    };
+
+    const how = keep.size > 0 ? { keep: [...keep] } : {};
+    if (!calibration || !formatOf) {
+      const index = await writeTo(to, uses, how);
+      await finish(model, to, { ...settings, index });
+      return { bytes: index.bytes, errors };
+    }
+    const { samples, imageToken } = calibration;
+    const digest = digestOf(samples);
+    const { importance, sha256 } = await importanceFor(
+      to,
+      await keyOf(model, { version: preparedVersion, weights, block, ...how, samples: digest }),
+      (folder) => writeTo(folder, ofGeneration, how),
+      (index, folder) =>
+        calibrate(formatOf, samples.map(readWhole), {
+          ...{ runtime, config, imageToken, signal, weights: preparedWeights(ofGeneration, index, folder) },
+          onSample: (done, total) => onProgress?.(done, total, "calibrating"),
+        }),
+    );
+    const index = await writeTo(to, uses, { ...how, importance: sha256 }, importance);
+    const read = { samples: samples.length, sha256: digest };
+    await finish(model, to, { ...settings, index, calibration: read });
     return { bytes: index.bytes, errors };
   });
 }
 
+async function finish(model: OpenableModel, to: string, description: Description): Promise<void> {
+  await rm(join(to, journalFile), { force: true });
+  await rm(join(to, calibrationFolder), { recursive: true, force: true });
+  const sha256 = await describeFolder(model, to, description);
+  const file = await open(join(to, dataFile));
+  try {
+    await noteChecked({ folder: to, file, index: description.index, sha256 });
+  } finally {
+    await file.close();
+  }
+}
+
 /** @throws OpenFlamingoError `disk` where the weights do not fit beside what is there */
-async function requireSpace(folder: string, uses: readonly WeightUse[]): Promise<void> {
-  const needed = uses.reduce((sum, use) => sum + byteLengthOf(use), 0);
+async function requireSpace(folder: string, uses: readonly WeightUse[], isHalf: IsHalf): Promise<void> {
+  const needed = uses.reduce((sum, use) => sum + byteLengthOf(stored(use, isHalf)), 0);
   const { bavail, bsize } = await statfs(folder);
   const written = await stat(join(folder, dataFile)).then(
     ({ size }) => size,
@@ -143,6 +184,17 @@ async function requireSpace(folder: string, uses: readonly WeightUse[]): Promise
   if (needed <= free) return;
   const what = `${folder}: needs ${shownSize(needed)}, and ${shownSize(free)} are free`;
   throw new OpenFlamingoError("disk", what, { hint: "Make room, or write to another disk." });
+}
+
+/** @throws OpenFlamingoError `usage` for a part of a name that no tensor has */
+function requireKept(keep: Kept, tensors: ReadonlyMap<string, unknown>): void {
+  const names = [...tensors.keys()];
+  const unknown = [...keep.keys()].filter((part) => !names.some((name) => name.includes(part)));
+  if (unknown.length === 0) return;
+  throw new OpenFlamingoError("usage", `keep: no tensor of the model has ${quoted(unknown[0])} in its name`, {
+    hint: `Names are such as ${names.at(-1)}.`,
+    data: { options: ["keep"] },
+  });
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -166,60 +218,4 @@ async function keyOf(
   return createHash("sha256")
     .update(JSON.stringify([files, visionJson, how]))
     .digest("hex");
-}
-
-/**
- * The configuration files, from wherever the model has them into one layout; the index; and at last the description, by
- * which the folder is one.
- *
- * @returns the SHA-256 of the index
- */
-async function writeRest(
-  model: OpenableModel,
-  to: string,
-  { weights, block, index }: { weights: WeightFormat; block: number; index: string },
-): Promise<string> {
-  const { name, words, licence, card, prompt, generation, vision, language, flamingo } = model;
-  const { visionJson, clipTokenizer } = model;
-  const at = pathsOf(model);
-  const tokenizer = at("language", language.tokenizer);
-  await mkdir(join(to, "clip"), { recursive: true });
-  await mkdir(join(to, "lang"), { recursive: true });
-  const visionConfig = at("vision", vision.config);
-  if (visionJson === undefined) await copyFile(visionConfig.path, join(to, files.vision));
-  else await writeFile(join(to, files.vision), `${JSON.stringify(visionJson, null, 2)}\n`);
-  await copyIfThere(clipTokenizer ?? beside(visionConfig, "tokenizer.json"), join(to, files.clipTokenizer));
-  await copyFile(language.config, join(to, files.language));
-  await copyFile(language.tokenizer, join(to, files.tokenizer));
-  for (const name of ["special_tokens_map.json", "tokenizer_config.json"]) {
-    await copyIfThere(beside(tokenizer, name), join(to, "lang", name));
-  }
-  if (card) await copyFile(card, join(to, files.card));
-  await writeFile(join(to, indexFile), index);
-  await rm(join(to, journalFile), { force: true });
-  const sha256 = createHash("sha256").update(index).digest("hex");
-  const json = {
-    ...{ format: "openflamingo-model", version: 1, name, words, licence, prompt, generation },
-    ...(card && { card: files.card }),
-    vision: { config: files.vision },
-    language: { config: files.language, tokenizer: files.tokenizer },
-    flamingo: { crossAttentionEvery: flamingo.crossAttentionEvery },
-    prepared: { version: preparedVersion, weights, block, sha256 },
-  };
-  await writeFile(join(to, "openflamingo.json"), `${JSON.stringify(json, null, 2)}\n`);
-  return sha256;
-}
-
-/** Where a prepared folder has its small files. */
-const files = {
-  vision: "clip/open_clip_config.json",
-  clipTokenizer: "clip/tokenizer.json",
-  language: "lang/config.json",
-  tokenizer: "lang/tokenizer.json",
-  card: "README.md",
-};
-
-async function copyIfThere(from: ModelPath, to: string): Promise<void> {
-  const found = await findInside(from);
-  if ("real" in found) await copyFile(found.real, to);
 }

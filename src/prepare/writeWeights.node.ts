@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { toHalves } from "../base/float16.js";
 import { hashOf } from "../checkpoints/checkedWeights.node.js";
 import {
   alignmentOf,
@@ -51,9 +52,10 @@ export async function writeWeights(
     const left = new Map([...found].filter(([tensor]) => missing.has(tensor)));
     for await (const read of eachTensor(uses, left, options)) {
       await check(read);
+      const isHalf = options.isHalf?.(read.tensor) ?? false;
       for (const [{ name }, weight] of read.made) {
         if (tensors.has(name)) continue;
-        const tensor = await append(data, endOf(tensors), name, weight);
+        const tensor = await append(data, endOf(tensors), name, isHalf ? inHalves(weight) : weight);
         await journal.add(tensor);
         tensors.set(name, tensor);
       }
@@ -65,6 +67,11 @@ export async function writeWeights(
     await data.close();
   }
 }
+
+/** Numbers that were rounded to float16. */
+const inHalves = ({ shape, data }: HostTensor): HostTensor => ({
+  ...{ dtype: "float16", shape, data: toHalves(data as Float32Array) },
+});
 
 const endOf = (tensors: ReadonlyMap<string, PreparedTensor>): number =>
   [...tensors.values()].reduce((end, tensor) => Math.max(end, tensor.offset + byteLengthOf(tensor)), 0);

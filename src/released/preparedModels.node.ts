@@ -25,6 +25,8 @@ export interface PreparedFormat {
   readonly weights: string;
   /** How many numbers share a scale. */
   readonly block: number;
+  /** What tells other settings from the usual ones. */
+  readonly variant?: string | undefined;
 }
 
 /** What is in a folder, by its name. */
@@ -32,7 +34,7 @@ export interface PreparedModel {
   /** `owner/name` */
   readonly name: string;
   readonly path: string;
-  /** Such as `int4-b128`, or `fp32`. */
+  /** Such as `int4-b128`, `int4-b128-1f0c93aa` with other settings than the usual ones, or `fp16`. */
   readonly format: string;
   /** The beginnings of the sources. */
   readonly sources: readonly string[];
@@ -48,8 +50,10 @@ const placeOf = ({ assets }: HubSettings): string => join(assets, "openflamingo"
 
 const ownVersion = `v${preparedVersion}`;
 
-const formatName = ({ weights, block }: PreparedFormat): string =>
-  weights === "fp32" ? weights : `${weights}-b${block}`;
+function formatName({ weights, block, variant }: PreparedFormat): string {
+  const blocks = weights.startsWith("int") ? [`b${block}`] : [];
+  return [weights, ...blocks, ...(variant === undefined ? [] : [variant])].join("-");
+}
 
 /** Where a model with these sources is prepared. */
 export function preparedFolder(
@@ -93,13 +97,20 @@ export const ofOtherVersions = async (
 
 interface WantedFormat {
   readonly weights: string;
-  /** Any unless given. */
+  /** Any unless given, and any other settings then. */
   readonly block?: number | undefined;
+  readonly variant?: string | undefined;
 }
 
-const isOf = ({ name, format }: PreparedModel, model: HubModel, { weights, block }: WantedFormat): boolean =>
+const isOf = (
+  { name, format }: PreparedModel,
+  model: HubModel,
+  { weights, block, variant }: WantedFormat,
+): boolean =>
   name === model.name &&
-  (block === undefined ? format.split("-b")[0] === weights : format === formatName({ weights, block }));
+  (block === undefined
+    ? format.split("-")[0] === weights
+    : format === formatName({ weights, block, variant }));
 
 /** Bytes on the disk of a preparation in this format that was stopped. */
 export async function unfinishedBytes(

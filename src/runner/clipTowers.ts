@@ -5,7 +5,7 @@ import { matchTensors } from "../checkpoints/match.js";
 import type { Compiled, WeightUse } from "../onnx/compile.js";
 import { isInFile, type Weight } from "../runtime/runtime.js";
 import { liveName, type Tower, towers } from "./clipNames.js";
-import { type FoundWeight, readWeights } from "./weights.js";
+import { type FoundWeight, type ReadOptions, readWeights } from "./weights.js";
 
 /**
  * The weights of one of the towers, by CLIP's own names.
@@ -20,8 +20,18 @@ export async function loadTower(
   uses: readonly WeightUse[],
   checkpoint: Checkpoint,
   loaded: ReadonlyMap<string, Weight>,
+  options?: ReadOptions,
 ): Promise<ReadonlyMap<string, Weight>> {
-  const found = findTower(tower, uses, checkpoint);
+  return readTower(uses, findTower(tower, uses, checkpoint), loaded, options);
+}
+
+/** The same where the tensors were found. */
+export async function readTower(
+  uses: readonly WeightUse[],
+  found: ReadonlyMap<string, FoundWeight>,
+  loaded: ReadonlyMap<string, Weight>,
+  options: ReadOptions = {},
+): Promise<ReadonlyMap<string, Weight>> {
   const weights = new Map<string, Weight>();
   for (const { name } of uses) {
     const ready = loaded.get(liveName(name));
@@ -29,7 +39,8 @@ export async function loadTower(
   }
   const missing = uses.filter(({ name }) => !weights.has(name));
   const toRead = missing.map(({ tensor }) => [tensor, found.get(tensor)!] as const);
-  for (const [name, weight] of await readWeights(missing, new Map(toRead))) weights.set(name, weight);
+  for (const [name, weight] of await readWeights(missing, new Map(toRead), options))
+    weights.set(name, weight);
   return weights;
 }
 

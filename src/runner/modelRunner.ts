@@ -16,8 +16,8 @@ import { decodePieces, encodeGraph, numbered } from "./graphs.js";
 import { inSequence } from "./inSequence.js";
 import { requireCapacity } from "./promptChecks.js";
 import { createTokenTree, type TokenTree, type TreeOptions } from "./tokenTree.js";
-import type { WeightFormat } from "./weightFormats.js";
-import { type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
+import type { IsHalf, WeightFormat } from "./weightFormats.js";
+import { type Importance, type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
 export interface ModelRunner extends AsyncDisposable {
   readonly config: FlamingoConfig;
@@ -65,6 +65,9 @@ export interface RunnerSettings {
   readonly imageToken: number;
   /** Threads of one run; all cores when left out. */
   readonly threads?: number | undefined;
+  /** As in `ReadOptions`, for weights that are to be read. */
+  readonly isHalf?: IsHalf;
+  readonly importance?: Importance | undefined;
   /** As in `DecodeProgram`. */
   readonly freeMemory?: (() => number) | undefined;
   readonly signal?: AbortSignal | undefined;

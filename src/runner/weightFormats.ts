@@ -1,10 +1,28 @@
-/** In which format each matrix of a model is kept. */
+/** In which format each tensor of a model is kept. */
 import type { FormatOf } from "../graph/index.js";
 
-/** `fp32`: as they are. `int8`, `int4`: the matrices in few bits, most of them in blocks. */
-export type WeightFormat = "fp32" | "int8" | "int4";
+/**
+ * `fp32`: as they are. `fp16`: all numbers rounded to float16 in files, float32 in memory. `int8`, `int4`: the matrices
+ * in few bits, most of them in blocks.
+ */
+export type WeightFormat = "fp32" | "fp16" | "int8" | "int4";
 
-export const weightFormats: readonly WeightFormat[] = ["fp32", "int8", "int4"];
+/** The most exact first. */
+export const weightFormats: readonly WeightFormat[] = ["fp32", "fp16", "int8", "int4"];
+
+/** Formats that some tensors of a model may be kept in, where it is in a less exact one. */
+export type KeptFormat = "fp32" | "int8";
+
+/** Parts of tensors' names, with the format of those tensors: the first part that fits counts. */
+export type Kept = ReadonlyMap<string, KeptFormat>;
+
+/** What is to be known of a prepared folder for its programs to be made. */
+export interface FormatSettings {
+  readonly weights: WeightFormat;
+  /** How many numbers share a scale: 128 is the fastest, 32 the most exact. */
+  readonly block: number;
+  readonly keep: Kept;
+}
 
 /** The vision encoder: many tokens at once, where whole numbers by rows are the fastest. */
 const vision = /^vision_encoder\./;
@@ -13,16 +31,32 @@ const once = /\.gated_cross_attn_layer\.attn\.to_kv\.|^(transformer|token_embedd
 /** The resampler is small, and every token sees its latents. */
 const asItIs = /^perceiver\./;
 
+/** Formats that programs compute in: in float32 unless one is given. */
+const inBits = { fp32: undefined, fp16: undefined, int8: 8, int4: 4 } as const;
+
 /**
- * @param block how many numbers share a scale: 128 is the fastest, 32 the most exact
+ * @param block as in `FormatSettings`
  * @param exact whether products with 4 bits are those of the numbers as they are: slower, see `quantizedLinear`
  */
-export function formatsOf(weights: WeightFormat, { block = 128, exact = false } = {}): FormatOf | undefined {
-  if (weights === "fp32") return undefined;
+export function formatsOf(
+  weights: WeightFormat,
+  { block = 128, exact = false, keep = new Map() }: Partial<FormatSettings> & { exact?: boolean } = {},
+): FormatOf | undefined {
+  const bits = inBits[weights];
+  if (bits === undefined) return undefined;
   return (name) => {
-    if (asItIs.test(name)) return undefined;
+    const kept = keptFormat(name, keep);
+    if (kept === "fp32" || asItIs.test(name)) return undefined;
     if (vision.test(name)) return { bits: 8, block: "row" };
-    const bits = weights === "int8" || once.test(name) ? 8 : 4;
-    return { bits, block, exact };
+    return { bits: kept === "int8" || once.test(name) ? 8 : bits, block, exact };
   };
 }
+
+/** Which tensors are rounded to float16; undefined: none. */
+export type IsHalf = ((tensor: string) => boolean) | undefined;
+
+export const halvesOf = ({ weights, keep }: Pick<FormatSettings, "weights" | "keep">): IsHalf =>
+  weights === "fp16" ? (tensor) => keptFormat(tensor, keep) === undefined : undefined;
+
+const keptFormat = (tensor: string, keep: Kept): KeptFormat | undefined =>
+  [...keep].find(([part]) => tensor.includes(part))?.[1];

@@ -6,6 +6,7 @@
 import { asyncDispose } from "../base/dispose.js";
 import { elementCount } from "../base/dtypes.js";
 import { bug, OpenFlamingoError } from "../base/errors.js";
+import { roundToHalf } from "../base/float16.js";
 import { mapInOrder } from "../base/mapInOrder.js";
 import { randomStream } from "../base/random.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
@@ -19,10 +20,14 @@ import { visionName } from "./clipNames.js";
 import type { KernelPool } from "./kernelPool.js";
 import { type Blocks, quantizeMatrix } from "./quantize.js";
 import { quantizeRows, type Rows } from "./quantizeRows.js";
+import type { IsHalf } from "./weightFormats.js";
 import { type Allocate, allocate, sharedMemory } from "./weightMemory.js";
 
-/** Where the weights of a Flamingo come from: its three files, or folders of files; or a model in memory and a file. */
-export type ModelCheckpoints = CheckpointFiles | LoadedAndFile;
+/**
+ * Where the weights of a Flamingo come from: its three files, or folders of files; a model in memory and a file; a
+ * prepared folder.
+ */
+export type ModelCheckpoints = CheckpointFiles | LoadedAndFile | PreparedFile;
 
 export interface CheckpointFiles {
   /** open_clip's, with names such as `visual.conv1.weight`. */
@@ -38,6 +43,12 @@ export interface LoadedAndFile {
   /** All weights of a model, by its programs' names; those that the file does not hold stay in their memory. */
   readonly loaded: ReadonlyMap<string, Weight>;
   readonly flamingo: Checkpoint;
+}
+
+/** What was prepared, with the names of the programs, where it is not mapped. */
+export interface PreparedFile {
+  readonly prepared: Checkpoint;
+  readonly loaded?: undefined;
 }
 
 /** How far the loading is, in bytes of float32. */
@@ -75,11 +86,18 @@ export async function readWeights(
   return weights;
 }
 
+/** How much an error of each column of a matrix (n, k) counts, (k), by the matrix's name. */
+export type Importance = ReadonlyMap<string, Float32Array>;
+
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: LoadProgress | undefined;
   /** Where matrices are brought into blocks; on this thread when left out. */
   readonly pool?: KernelPool | undefined;
+  /** Of what is brought into blocks of 4 bits; all the same when left out. */
+  readonly importance?: Importance | undefined;
+  /** Which tensors are rounded to float16; none when left out. */
+  readonly isHalf?: IsHalf;
   /** Memory for tensors that are used as they are; a buffer for each when left out. */
   readonly kept?: Allocate | undefined;
 }
@@ -95,7 +113,7 @@ export interface ReadTensor {
 export async function* eachTensor(
   uses: readonly WeightUse[],
   found: ReadonlyMap<string, FoundWeight>,
-  { signal, onProgress, pool, kept = allocate }: ReadOptions = {},
+  { signal, onProgress, pool, importance, isHalf, kept = allocate }: ReadOptions = {},
 ): AsyncGenerator<ReadTensor> {
   const total = [...found.values()].reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
   let done = 0;
@@ -109,7 +127,9 @@ export async function* eachTensor(
     if (given < needed) initRows(tensor, whole.subarray(given));
     const values = whole.subarray(0, needed); // the first rows
     if (!finite) requireFinite(checkpoint, name, values);
-    return { tensor, values, made: await inFormats(values, shape, mine, pool) };
+    if (isHalf?.(tensor)) requireHalves(checkpoint, name, values);
+    const how = { pool, importance: importance?.get(tensor) };
+    return { tensor, values, made: await inFormats(values, shape, mine, how) };
   };
   for await (const each of mapInOrder(found, 2, read)) {
     signal?.throwIfAborted();
@@ -128,7 +148,7 @@ async function inFormats(
   values: Float32Array,
   shape: readonly number[],
   uses: readonly WeightUse[],
-  pool: KernelPool | undefined,
+  how: Parameters<typeof quantizeMatrix>[3],
 ): Promise<ReadTensor["made"]> {
   const matrix = shape as [number, number];
   const made = new Map<string, Blocks | Rows>();
@@ -136,7 +156,7 @@ async function inFormats(
     if (!part || made.has(keyOf(part))) continue;
     const parts = isInRows(part)
       ? quantizeRows(values, matrix)
-      : await quantizeMatrix(values, matrix, part, { pool });
+      : await quantizeMatrix(values, matrix, part, how);
     made.set(keyOf(part), parts);
   }
   return uses.map((use) => {
@@ -163,6 +183,7 @@ export function findWeights(
   checkpoints: ModelCheckpoints,
   language: LanguageModel,
 ): ReadonlyMap<string, FoundWeight> {
+  if ("prepared" in checkpoints) return findPreparedWeights(uses, checkpoints.prepared);
   const wanted = new Map<string, Wanted>();
   for (const { tensor, from } of uses) wanted.set(tensor, { shape: from });
   // The language model's own file may have more rows than the tokenizer needs, which are cut, or fewer.
@@ -180,10 +201,30 @@ export function findWeights(
 }
 
 /**
+ * The same in a prepared folder, each of which is there.
+ *
+ * @param nameOf what the folder calls a weight
+ */
+export const findPreparedWeights = (
+  uses: readonly WeightUse[],
+  prepared: Checkpoint,
+  nameOf = (name: string) => name,
+): ReadonlyMap<string, FoundWeight> =>
+  new Map(
+    uses.map(({ name, tensor, from }) => {
+      const info = prepared.tensors.get(nameOf(name))!;
+      return [tensor, { checkpoint: prepared, name: nameOf(name), info, shape: from }];
+    }),
+  );
+
+/**
  * The checkpoints with the names that a live model of the reference implementation gives to their tensors; later ones
  * win.
  */
-function namedAs(from: ModelCheckpoints, uses: readonly WeightUse[]): readonly NamedCheckpoint[] {
+function namedAs(
+  from: CheckpointFiles | LoadedAndFile,
+  uses: readonly WeightUse[],
+): readonly NamedCheckpoint[] {
   if (from.loaded) return [{ checkpoint: inMemory(uses) }, { checkpoint: from.flamingo }];
   return [
     { checkpoint: from.vision, rename: visionName },
@@ -231,6 +272,20 @@ function requireFinite(checkpoint: Checkpoint, name: string, values: Float32Arra
     `${checkpoint.name}: ${name} holds ${values[at]} at place ${at}`,
     {
       hint: "The file is damaged, or the training that wrote it went wrong: take another checkpoint.",
+    },
+  );
+}
+
+/** Rounds to float16. @throws OpenFlamingoError `usage` where a number is beyond it */
+function requireHalves(checkpoint: Checkpoint, name: string, values: Float32Array): void {
+  const at = roundToHalf(values);
+  if (at === undefined) return;
+  throw new OpenFlamingoError(
+    "usage",
+    `${checkpoint.name}: ${name} holds ${values[at]} at place ${at}: float16 ends at 65504`,
+    {
+      hint: `Keep this tensor in fp32 (keep), or take another format.`,
+      data: { options: ["weights", "keep"] },
     },
   );
 }

@@ -9,7 +9,8 @@ import {
   readBundledPrograms,
   writeBundledPrograms,
 } from "../../src/api/bundledPrograms.node.js";
-import { openModel, readConfigs } from "../../src/api/load.js";
+import { readConfigs } from "../../src/api/configs.js";
+import { openModel } from "../../src/api/load.js";
 import { node } from "../../src/api/platform.node.js";
 import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
 import type { Compiled } from "../../src/onnx/compile.js";

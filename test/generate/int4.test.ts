@@ -1,7 +1,9 @@
 /** Greedy answers of the tiny models with weights of 4 bits, to the golden prompts. */
 import { expect, test } from "vitest";
-import { choices, differing, type Quality, qualityOf, type Sample } from "../../bench/formatQuality.js";
 import { goldenSamples } from "../../bench/goldenSamples.js";
+import type { Sample } from "../../src/prepare/sample.node.js";
+import { choices, formatsOfChoice } from "../../src/quality/choices.js";
+import { differing, type Quality, qualityOf } from "../../src/quality/measure.js";
 import { type BackendName, type GoldenModel, tinyModel, tinyModelsWith } from "../tinyModel.js";
 
 interface Given {
@@ -11,7 +13,8 @@ interface Given {
 }
 
 async function measure({ name, ids }: GoldenModel, choice: string, given: Given): Promise<Quality> {
-  const opened = await tinyModel(name, given.on).open(choices.get(choice));
+  const { formatOf } = formatsOfChoice(choices.find((each) => each.name === choice)!, new Map());
+  const opened = await tinyModel(name, given.on).open(formatOf);
   const options = { maxNewTokens: 20, endTokens: [ids.endofchunk], reference: given.reference };
   try {
     return await qualityOf(opened.runner, given.samples, options);

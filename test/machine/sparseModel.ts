@@ -11,7 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { readConfigs } from "../../src/api/load.js";
+import { readConfigs } from "../../src/api/configs.js";
 import { node } from "../../src/api/platform.node.js";
 import { elementCount } from "../../src/base/dtypes.js";
 import { readModelFolder, requireCheckpoints } from "../../src/checkpoints/modelFolder.node.js";

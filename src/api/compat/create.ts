@@ -12,7 +12,8 @@ import { generationConfiguration } from "../../models/generationConfiguration.js
 import { vitL14Configuration } from "../../models/vitL14.js";
 import type { ModelCheckpoints } from "../../runner/weights.js";
 import type { FlamingoTokenizer } from "../../text/flamingoTokens.js";
-import { checkpointOpener, imageReader, readParts } from "../load.js";
+import { readParts } from "../configs.js";
+import { checkpointOpener, imageReader } from "../load.js";
 import { type LoadOptions, loadReaders } from "../loadOptions.js";
 import { openOnRuntime } from "../openOnRuntime.js";
 import type { Platform } from "../platform.js";
