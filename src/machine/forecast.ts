@@ -11,6 +11,7 @@ import type { FlamingoConfig } from "../models/flamingo.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
 import type { CacheFormat } from "../runner/cacheFormats.js";
+import { pieceLengthOf } from "../runner/call.js";
 import { cacheBytes } from "../runner/kvCache.js";
 
 /** Sizes in bytes. */
@@ -61,7 +62,8 @@ export function forecastMemory(
   const onTheirWay = Math.max(...programs.map((weights) => givenBytes([weights])));
   const copied = isCopying && weightsIn === "memory" ? givenBytes(programs) + onTheirWay : 0;
   const weights = weightMemory(programs, language, weightsIn) + copied;
-  const workspace = imageWorkspace(config) + promptWorkspace(language, length);
+  const workspace =
+    imageWorkspace(config) + promptWorkspace(language, length, pieceLengthOf(programs.flat()));
   const cache = (isCopying ? 5 : 1) * cacheBytes(language, 1, length, cacheFormat);
   return { weights, workspace, cache, base, total: weights + workspace + cache + base };
 }
@@ -141,10 +143,12 @@ function imageWorkspace({ vision }: FlamingoConfig): number {
 }
 
 /** A prompt is read in pieces; scores and what is added to them are as long as the text so far. */
-const longestPiece = 256;
-
-function promptWorkspace({ hiddenSize, heads }: LanguageModel, positions: number): number {
-  const piece = Math.min(longestPiece, positions);
+function promptWorkspace(
+  { hiddenSize, heads }: LanguageModel,
+  positions: number,
+  pieceLength: number,
+): number {
+  const piece = Math.min(pieceLength, positions);
   return 4 * piece * (32 * hiddenSize + 3 * heads * positions);
 }
 

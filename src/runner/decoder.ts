@@ -215,7 +215,9 @@ async function read(batch: Batch, { row, text, from, logitsOf, signal }: RowRead
       imageIds: encodedImages.imageIdsOf(row),
       start: from,
     };
-    await readPrompt((call) => run(batch, bound, call, signal), rowText, logitsOf, signal);
+    await readPrompt((call) => run(batch, bound, call, signal), rowText, logitsOf, {
+      ...{ pieceLength: program.pieceLength, signal },
+    });
     lengths[row] = from + ids.length;
   } finally {
     if (bound !== cache.all) bound.release();

@@ -8,7 +8,7 @@ import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { Runtime, Session, Weight } from "../runtime/runtime.js";
 import type { CacheFormat } from "./cacheFormats.js";
-import type { DecodeProgram } from "./call.js";
+import { type DecodeProgram, pieceLengthOf } from "./call.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
 import { decodeSessions } from "./decodeSessions.js";
 import type { EncodedImage, Prompt } from "./encodedImages.js";
@@ -155,7 +155,10 @@ export async function openModelRunner(options: RunnerOptions): Promise<ModelRunn
     sessions.push(session);
     return session;
   });
-  const program: DecodeProgram = { runtime, sessionOf, config, imageToken, cacheFormat, freeMemory };
+  const pieceLength = pieceLengthOf(programs[1]!.weights);
+  const program: DecodeProgram = {
+    ...{ runtime, sessionOf, config, imageToken, cacheFormat, pieceLength, freeMemory },
+  };
   let zeroImage: Promise<EncodedImage> | undefined;
   return {
     config,

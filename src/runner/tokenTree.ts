@@ -65,6 +65,7 @@ export async function createTokenTree({
   sessionOf,
   config,
   imageToken,
+  pieceLength,
   cacheFormat,
   freeMemory,
 }: DecodeProgram & TreeOptions & { readonly prompt: Prompt }): Promise<TokenTree> {
@@ -97,7 +98,7 @@ export async function createTokenTree({
       const imageIndices = imageIndexOf(ids, imageToken, encodedImages.perPrompt);
       const text = { ids, imageIndices, imageIds: encodedImages.imageIdsOf(0), start: 0 };
       const last = (from: number, to: number) => ({ wanted: Int32Array.of(to - from - 1), logits });
-      await readPrompt((call) => run(call, signal), text, last, signal);
+      await readPrompt((call) => run(call, signal), text, last, { pieceLength, signal });
       return logits.data;
     },
 

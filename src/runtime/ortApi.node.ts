@@ -25,6 +25,7 @@ const calls = {
   CreateSessionFromArray: [8, p, p, "size_t", p, p],
   Run: [9, p, p, p, p, "size_t", p, "size_t", p],
   CreateSessionOptions: [10, p],
+  DisableMemPattern: [17, p],
   SetSessionLogSeverityLevel: [22, p, "int"],
   SetSessionGraphOptimizationLevel: [23, p, "int"],
   SetIntraOpNumThreads: [24, p, "int"],

@@ -53,6 +53,7 @@ const handlers = {
     };
     const created = await ort.InferenceSession.create(model, {
       ...{ intraOpNumThreads: threads, graphOptimizationLevel: "extended", logSeverityLevel: 4 },
+      enableMemPattern: false,
       ...(folder === undefined && { externalData: weights }),
       extra,
     });

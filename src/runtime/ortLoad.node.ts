@@ -116,6 +116,8 @@ function configure(
   });
   for (const [key, value] of settings) api.call("AddSessionConfigEntry", options, key, value);
   api.call("SetSessionLogSeverityLevel", options, onlyFatal);
+  // A plan of memory for each set of sizes, of which every step has another: never used again, and kept beside the rest.
+  api.call("DisableMemPattern", options);
   api.call("SetIntraOpNumThreads", options, threads);
   // Every optimisation but the last kind, which rearranges the weights of convolutions: no gain where it was tried.
   const extended = 2;

@@ -1,12 +1,16 @@
 /** The decoder's own promises, on a model of random weights with room for long prompts. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withRandomWeights } from "../../bench/randomModel.js";
+import type { FormatOf } from "../../src/graph/index.js";
 import { ALL_IMAGES, NO_IMAGE } from "../../src/models/crossAttention.js";
 import { compile } from "../../src/onnx/compile.js";
+import { pieceLengthOf } from "../../src/runner/call.js";
 import { createDecoder } from "../../src/runner/decoder.js";
 import type { Prompt } from "../../src/runner/encodedImages.js";
 import { decodeGraph } from "../../src/runner/graphs.js";
 import { imageIndexOf } from "../../src/runner/imageIndex.js";
+import { programsOf } from "../../src/runner/modelRunner.js";
+import { formatsOf } from "../../src/runner/weightFormats.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
 import { largestDifference } from "../tinyModel.js";
@@ -57,6 +61,27 @@ test("a long prompt read in pieces is the prompt read token by token", async () 
   stepped.close();
   console.log(`pieces beside steps: ${largest.toExponential(1)}`);
   expect(largest).toBeLessThan(1e-5);
+});
+
+test("prompts are read in pieces of the length that is asked for", async () => {
+  const rows: number[] = [];
+  const decoder = await createDecoder({
+    ...{ runtime, config, imageToken, zeroImage, capacity: 0, pieceLength: 128 },
+    prompts: [{ ids: text(300, 1), images: [] }],
+    sessionOf(count) {
+      rows.push(count);
+      return sessionOf();
+    },
+  });
+  await decoder.prefill();
+  decoder.close();
+  expect(rows).toEqual([128, 128, 44]);
+});
+
+test("of weights in blocks pieces are shorter", () => {
+  const lengthOf = (formatOf?: FormatOf) => pieceLengthOf(programsOf(config, formatOf)[1]!.weights);
+  expect(lengthOf()).toBe(256);
+  expect(lengthOf(formatsOf("int8", { block: 16 }))).toBe(128);
 });
 
 test("rows of a batch are what they are alone", async () => {
