@@ -1,0 +1,155 @@
+/** The report of quality: figures beside float32, what calibration does to them, and what does not fit in memory. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { readConfigs } from "../../src/api/configs.js";
+import { node } from "../../src/api/platform.node.js";
+import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
+import { type jsonOfReport, shownReport } from "../../src/cli/report.js";
+import { reportQuality } from "../../src/index.js";
+import { forecastMemory, inFormat } from "../../src/machine/forecast.js";
+import { programWeights } from "../../src/machine/requireMemory.js";
+import { divergence } from "../../src/quality/measure.js";
+import { formatsOf } from "../../src/runner/weightFormats.js";
+import { run } from "../cli/run.js";
+import { bundledModelFolder, golden } from "../goldens.js";
+import { outlyingModel } from "./outlyingModel.js";
+
+const folder = mkdtempSync(join(tmpdir(), "report-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const texts = [{ image: golden("photos/coffee.png"), text: "A cup." }];
+const calibrate = [{ image: golden("photos/chelsea.png"), text: "A cat looks at you." }];
+
+const median = (values: Iterable<number>) => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1]!;
+};
+
+/** As the command line prints it. */
+type PrintedReport = ReturnType<typeof jsonOfReport>;
+type PrintedFormat = PrintedReport["formats"][number];
+
+describe("of a model with an outlying channel, on the command line", () => {
+  let report: PrintedReport;
+  const formatOf = (name: string) => report.formats.find((each) => each.name === name)!;
+  beforeAll(async () => {
+    const model = join(folder, "outlying");
+    await outlyingModel(model, 20);
+    const lists = Object.entries({ report: texts, calibrate }).flatMap(([name, list]) => {
+      writeFileSync(join(folder, `${name}.json`), JSON.stringify(list));
+      return [`--${name}`, join(folder, `${name}.json`)];
+    });
+    const { code, stdout } = await run(["prepare", model, ...lists, "--json", "--quiet"]);
+    expect(code).toBe(0);
+    report = JSON.parse(stdout);
+    expect(readdirSync(folder)).not.toContain("outlying-int4"); // it writes nothing
+  }, 60_000);
+
+  test("every format is compared with float32, the less exact the further from it", () => {
+    expect(report).toMatchObject({ reference: "fp32", samples: 1, tooLarge: [] });
+    expect(report.formats.map(({ name }) => name)).toEqual([
+      ...["fp32", "fp16", "int8"],
+      ...["int4 b128", "int4 b128 exact", "int4 b128 calibrated"],
+      ...["int4 b32", "int4 b32 exact", "int4 b32 calibrated"],
+    ]);
+    expect(formatOf("fp32")).toMatchObject({ divergence: 0, changedAnswers: 0, changedTokens: 0 });
+    const divergences = ["fp16", "int8", "int4 b128"].map((name) => formatOf(name).divergence);
+    expect(divergences).toEqual(divergences.toSorted((a, b) => a - b));
+    expect(divergences[0]).toBeGreaterThan(0);
+    expect(Math.abs(formatOf("fp16").loss - formatOf("fp32").loss)).toBeLessThan(0.01);
+    expect(formatOf("fp16").errors).toEqual({});
+    expect(median(Object.values(formatOf("int8").errors))).toBeLessThan(0.02);
+    expect(median(Object.values(formatOf("int4 b32").errors))).toBeLessThan(0.09);
+    expect(Object.keys(formatOf("int4 b128").errors)).toEqual(Object.keys(formatOf("int8").errors));
+  });
+
+  test.each(["int4 b128", "int4 b32"])("calibration makes the products of %s more exact", (name) => {
+    const [plain, calibrated] = [formatOf(name), formatOf(`${name} calibrated`)];
+    const names = Object.keys(plain.weightedErrors);
+    expect(Object.keys(calibrated.weightedErrors)).toEqual(names);
+    const behindNorms = names.filter((each) => /Wqkv|up_proj/.test(each));
+    expect(behindNorms).toHaveLength(16);
+    const ratios = behindNorms.map((each) => calibrated.weightedErrors[each]! / plain.weightedErrors[each]!);
+    console.log(
+      `${name}: calibrated error / plain error: median ${median(ratios).toFixed(2)}, most ${Math.max(...ratios).toFixed(2)}`,
+    );
+    expect(median(ratios)).toBeLessThan(0.75);
+    expect(Math.max(...ratios)).toBeLessThan(1);
+    const all = (of: PrintedFormat) => median(Object.values(of.weightedErrors));
+    expect(all(calibrated)).toBeLessThan(all(plain));
+  });
+});
+
+describe("of a model that does not fit", () => {
+  const memory = (free: number) =>
+    vi.spyOn(node, "memory").mockReturnValueOnce({ free, total: 1e9, buffers: 0 });
+
+  test("the most exact format that does is what the others are compared with", async () => {
+    const { config } = await readConfigs(node, await readModelFolder(bundledModelFolder), undefined);
+    const needs = [128, 32].map((block) => {
+      const weights = inFormat(programWeights(config, "fp32"), formatsOf("int4", { block }));
+      return forecastMemory(config, weights, { weightsIn: "memory" }).total;
+    });
+    expect(needs[1]).toBeLessThan(needs[0]!); // rows of 64 are filled up to 128
+    memory(needs[1]!);
+    const report = await reportQuality(bundledModelFolder, texts);
+    expect(report.formats.map(({ name }) => name)).toEqual(["int4 b32", "int4 b32 exact"]);
+    expect(report.reference).toBe("int4 b32");
+    expect(report.formats[0]).toMatchObject({ divergence: 0, changedTokens: 0, weightedErrors: new Map() });
+    expect(report.tooLarge.map(({ name }) => name)).toEqual([
+      "fp32",
+      "fp16",
+      "int8",
+      "int4 b32",
+      "int4 b32 exact",
+    ]);
+    const lines = shownReport(report).split("\n");
+    expect(lines).toHaveLength(1 + 5 + 1 + 2);
+    expect(lines[0]).toBe("1 text, compared with int4 b32");
+    expect(lines[1]).toMatch(/^fp32 is left out: it needs \d\.\d GB of memory$/);
+    expect(lines[6]).toMatch(/^weights +error: median +largest +loss +change +divergence +other answers/);
+    expect(lines[7]).toMatch(/^int4 b32 +0\.0\d+ +0\.1\d* +\d\.\d{4} +0 of 1 +0 of \d+$/);
+  }, 60_000);
+
+  test("where none does, there is no report", async () => {
+    memory(1e8);
+    await expect(reportQuality(bundledModelFolder, texts)).rejects.toMatchObject({
+      code: "memory",
+      message: expect.stringMatching(/a report needs 0\.\d GB at least, 0\.1 GB are free$/),
+      hint: expect.any(String),
+    });
+  });
+});
+
+test.each([
+  [[], {}, "texts is an empty list"],
+  [texts, { calibrate: [] }, "calibrate is an empty list"],
+  [[{ image: "x.png" }], {}, "texts[0].text"],
+  [texts, { weights: "int4" }, "weights"],
+] as const)("what is no list, or no option, is rejected: %j %j", async (of, options, message) => {
+  await expect(reportQuality(bundledModelFolder, of as never, options as never)).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringContaining(message),
+  });
+});
+
+test("it can be stopped", async () => {
+  const controller = new AbortController();
+  const onProgress = () => controller.abort(new Error("enough"));
+  const { signal } = controller;
+  await expect(reportQuality(bundledModelFolder, texts, { signal, onProgress })).rejects.toThrow("enough");
+});
+
+test("the divergence of two distributions is that of the formula", () => {
+  const logs = (...p: number[]) => Float32Array.from(p, Math.log);
+  const expected = 0.5 * Math.log(0.5 / 0.25) + 0.5 * Math.log(0.5 / 0.75);
+  const p = [logs(0.5, 0.5), logs(0.1, 0.9)];
+  expect(divergence(p, [logs(0.25, 0.75), logs(0.1, 0.9)])).toBeCloseTo(expected / 2, 6);
+  expect(divergence(p, p)).toBe(0);
+});
+
+test("--output is no part of it", async () => {
+  const { code } = await run(["prepare", bundledModelFolder, "--report", "list.json", "--output", "x"]);
+  expect(code).toBe(2);
+});
