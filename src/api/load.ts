@@ -124,7 +124,8 @@ async function openCheckpoints(
       ...{ format, weightsIn: "files" as const },
       how: `openflamingo prepare ${folder} --weights ${format}`,
     }));
-    return openOnRuntime(platform, { ...parts, name, format, others, checkpoints, programs }, options);
+    const pool = formatOf && closing(platform.openKernels());
+    return openOnRuntime(platform, { ...parts, name, format, others, checkpoints, programs, pool }, options);
   });
   const weightsOf: TowerWeights = (tower, uses) =>
     withClosing(async (closing) => {

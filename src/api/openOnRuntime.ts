@@ -26,6 +26,7 @@ type ModelToOpen = WeightSource &
     readonly config: FlamingoConfig;
     readonly tokenizer: Pick<FlamingoTokenizer, "special">;
     readonly programs?: RunnerOptions["programs"];
+    readonly pool?: RunnerOptions["pool"];
   };
 
 /** @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `backend`, `memory` */

@@ -78,7 +78,7 @@ export async function readWeights(
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: LoadProgress | undefined;
-  /** Where matrices are brought into blocks; on this thread when left out. */
+  /** Where large matrices are brought into blocks; on this thread when left out. */
   readonly pool?: KernelPool | undefined;
   /** Memory for tensors that are used as they are; a buffer for each when left out. */
   readonly kept?: Allocate | undefined;
@@ -123,6 +123,9 @@ export async function* eachTensor(
 const lengthOf = ({ info, shape }: FoundWeight): number =>
   Math.max(elementCount(info.shape), elementCount(shape));
 
+/** A matrix of fewer is in blocks in the time that starting a thread takes: 6 ms. */
+const fewNumbers = 2 ** 20;
+
 /** A tensor's numbers as its uses want them, each format made once. */
 async function inFormats(
   values: Float32Array,
@@ -136,7 +139,7 @@ async function inFormats(
     if (!part || made.has(keyOf(part))) continue;
     const parts = isInRows(part)
       ? quantizeRows(values, matrix)
-      : await quantizeMatrix(values, matrix, part, { pool });
+      : await quantizeMatrix(values, matrix, part, { pool: values.length < fewNumbers ? undefined : pool });
     made.set(keyOf(part), parts);
   }
   return uses.map((use) => {
