@@ -92,9 +92,10 @@ async function openCheckpoints(
       ...{ format, weightsIn: "files" as const },
       how: `openflamingo prepare ${folder} --weights ${format}`,
     }));
+    const pool = formatOf && closing(platform.openKernels());
     return openOnRuntime(
       platform,
-      { ...parts, name, format, others, checkpoints, programs, isHalf },
+      { ...parts, name, format, others, checkpoints, programs, isHalf, pool },
       options,
     );
   });

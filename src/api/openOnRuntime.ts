@@ -28,6 +28,7 @@ type ModelToOpen = WeightSource &
     readonly tokenizer: Pick<FlamingoTokenizer, "special">;
     readonly programs?: RunnerOptions["programs"];
     readonly isHalf?: RunnerOptions["isHalf"];
+    readonly pool?: RunnerOptions["pool"];
   };
 
 /** @throws OpenFlamingoError `checkpoint-…`, `weights-not-finite`, `backend`, `memory` */

@@ -4,6 +4,7 @@ import { readText } from "../checkpoints/file.node.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { openPrepared, openPreparedWeights } from "../checkpoints/preparedFolder.node.js";
 import { readProcessMemory } from "../machine/memory.node.js";
+import { openKernelThreads } from "../runner/kernelThreads.node.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
 import { bundledProgramsFile, readBundledPrograms } from "./bundledPrograms.node.js";
 import { fetchImage } from "./fetchImage.node.js";
@@ -23,6 +24,7 @@ export const node: Platform = {
       ...{ signal, onProgress: (done, total) => onProgress?.(done, total, "checking") },
     }),
   openPreparedWeights,
+  openKernels: () => openKernelThreads(),
   memory: readProcessMemory,
   warn: (text) => process.emitWarning(text, "OpenFlamingoNotice"),
   compiledPrograms: (key) => readBundledPrograms(bundledProgramsFile(), key),

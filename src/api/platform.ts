@@ -6,6 +6,7 @@ import type { PreparedIndex } from "../checkpoints/preparedIndex.js";
 import type { ImageOptions, ImageSource, Raster } from "../images/index.js";
 import type { ProcessMemory } from "../machine/memory.js";
 import type { Compiled } from "../onnx/compile.js";
+import type { OpenKernelPool } from "../runner/kernelPool.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { LoadOptions } from "./loadOptions.js";
 
@@ -28,6 +29,8 @@ export interface Platform {
   /** Programs that were compiled before, by what `programKey` gives; undefined where there are none. */
   compiledPrograms(key: string): Promise<readonly Compiled[] | undefined>;
   openRuntime(name: string | undefined, onNotice: LoadOptions["onNotice"]): Promise<Runtime>;
+  /** What brings matrices into few bits beside this thread. */
+  openKernels(): OpenKernelPool;
   /** What there is now. */
   memory(): ProcessMemory;
   /** What notices go to unless the caller takes them. */

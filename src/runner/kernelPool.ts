@@ -12,6 +12,11 @@ export interface KernelPool {
   use<T>(work: (kernel: Kernel) => Promise<T>): Promise<T>;
 }
 
+/** One that is closed when there is no more work. */
+export interface OpenKernelPool extends KernelPool {
+  close(): Promise<void>;
+}
+
 export function poolOf(kernels: readonly Kernel[]): KernelPool {
   const free = [...kernels];
   const waiting: ((kernel: Kernel) => void)[] = [];

@@ -1,8 +1,9 @@
 /** Kernels on threads of their own, one for each core: the memory of each is seen by its thread and by this one. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { onFirstUse } from "../base/onFirstUse.js";
 import { createMemory } from "../base/wasm.js";
-import { type Kernel, type KernelPool, poolOf } from "./kernelPool.js";
+import { type Kernel, type OpenKernelPool, poolOf } from "./kernelPool.js";
 import { kernelMemory, kernelModule } from "./quantizeKernel.js";
 
 /** This thread fills and empties the memories, and has no time for more. */
@@ -18,13 +19,17 @@ parentPort.on("message", ({ name, values }) => {
   parentPort.postMessage(undefined);
 });`;
 
-/** Threads that are ended by `close`, and do not keep the process alive. */
+/** Threads that are started at first use, ended by `close`, and do not keep the process alive. */
 export function openKernelThreads(
   count: number = Math.min(availableParallelism(), mostThreads),
-): KernelPool & AsyncDisposable & { close(): Promise<void> } {
-  const threads = Array.from({ length: count }, startThread);
+): OpenKernelPool & AsyncDisposable {
+  const threads: ReturnType<typeof startThread>[] = [];
+  const pool = onFirstUse(async () => {
+    threads.push(...Array.from({ length: count }, startThread));
+    return poolOf(threads);
+  });
   const close = async () => void (await Promise.all(threads.map(({ worker }) => worker.terminate())));
-  return { ...poolOf(threads), close, [Symbol.asyncDispose]: close };
+  return { use: async (work) => (await pool()).use(work), close, [Symbol.asyncDispose]: close };
 }
 
 function startThread(): Kernel & { readonly worker: Worker } {

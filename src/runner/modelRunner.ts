@@ -14,6 +14,7 @@ import { decodeSessions } from "./decodeSessions.js";
 import type { EncodedImage, Prompt } from "./encodedImages.js";
 import { decodePieces, encodeGraph, numbered } from "./graphs.js";
 import { inSequence } from "./inSequence.js";
+import type { KernelPool } from "./kernelPool.js";
 import { requireCapacity } from "./promptChecks.js";
 import { createTokenTree, type TokenTree, type TreeOptions } from "./tokenTree.js";
 import type { IsHalf, WeightFormat } from "./weightFormats.js";
@@ -70,6 +71,8 @@ export interface RunnerSettings {
   readonly importance?: Importance | undefined;
   /** As in `DecodeProgram`. */
   readonly freeMemory?: (() => number) | undefined;
+  /** As in `ReadOptions`. */
+  readonly pool?: KernelPool | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: LoadProgress | undefined;
 }

@@ -92,7 +92,7 @@ export type Importance = ReadonlyMap<string, Float32Array>;
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: LoadProgress | undefined;
-  /** Where matrices are brought into blocks; on this thread when left out. */
+  /** Where large matrices are brought into blocks; on this thread when left out. */
   readonly pool?: KernelPool | undefined;
   /** Of what is brought into blocks of 4 bits; all the same when left out. */
   readonly importance?: Importance | undefined;
@@ -128,7 +128,10 @@ export async function* eachTensor(
     const values = whole.subarray(0, needed); // the first rows
     if (!finite) requireFinite(checkpoint, name, values);
     if (isHalf?.(tensor)) requireHalves(checkpoint, name, values);
-    const how = { pool, importance: importance?.get(tensor) };
+    const how = {
+      pool: needed < fewNumbers ? undefined : pool,
+      importance: importance?.get(tensor),
+    };
     return { tensor, values, made: await inFormats(values, shape, mine, how) };
   };
   for await (const each of mapInOrder(found, 2, read)) {
@@ -142,6 +145,9 @@ export async function* eachTensor(
 /** Float32s of a tensor in the file or in the model, whichever are more. */
 const lengthOf = ({ info, shape }: FoundWeight): number =>
   Math.max(elementCount(info.shape), elementCount(shape));
+
+/** A matrix of fewer is in blocks in the time that starting a thread takes: 6 ms. */
+const fewNumbers = 2 ** 20;
 
 /** A tensor's numbers as its uses want them, each format made once. */
 async function inFormats(
