@@ -1,13 +1,14 @@
-/** `download`, `models`, `prepare NAME` and `--model NAME` as processes, with a hub on this machine. */
+/** `download`, `models`, `prepare NAME` and `--model NAME`, with a hub on this machine. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { runInProcess } from "../cli/inProcess.js";
 import { golden } from "../goldens.js";
 import { sha256 } from "./server.js";
-import { homeOf, language, name, startRelease } from "./tinyRelease.js";
+import { homeOf, language, name, pretend, startRelease } from "./tinyRelease.js";
 
 /** The hub's model has the name of the 9B and the bundled model's size. */
 const unchecked = ["--memory-check", "off"];
@@ -41,7 +42,12 @@ async function atHome(options: Parameters<typeof startRelease>[0] = {}) {
     const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
     return { code, stdout, stderr };
   };
-  return { ...release, ...at, openflamingo };
+  /** In the process of the test, which needs no start. */
+  const inProcess = (args: readonly string[]) => {
+    pretend(release.model, at.env);
+    return runInProcess(args);
+  };
+  return { ...release, ...at, openflamingo, inProcess };
 }
 
 const linesOf = (stdout: string) => stdout.split("\n").filter(Boolean);
@@ -67,14 +73,14 @@ test("download fetches all parts, and says where they are", async () => {
 });
 
 test("download reports what is not there with the exit codes of models and networks", async () => {
-  const { hub, openflamingo } = await atHome();
+  const { hub, openflamingo, inProcess } = await atHome();
   const unknown = await openflamingo(["download", "openflamingo/OpenFlamingo-9B", "--json"]);
   expect(unknown.code).toBe(4);
   expect(JSON.parse(unknown.stderr).error).toMatchObject({ code: "model-missing" });
-  const revision = await openflamingo(["download", name, "--revision", "v9"]);
+  const revision = await inProcess(["download", name, "--revision", "v9"]);
   expect([revision.code, revision.stderr]).toEqual([5, expect.stringMatching(/has no revision "v9"/)]);
   hub.close();
-  const blocked = await openflamingo(["download", name, "--json"]);
+  const blocked = await inProcess(["download", name, "--json"]);
   expect(blocked.code).toBe(5);
   expect(JSON.parse(blocked.stderr).error).toMatchObject({ code: "network", hint: expect.any(String) });
 });
@@ -124,7 +130,7 @@ test("a disk that fills up during a download ends it with code 6, and it goes on
 });
 
 test("prepare takes a name, fetches and prepares once, and is then found by --model", async () => {
-  const { hub, prepared, openflamingo } = await atHome();
+  const { hub, prepared, openflamingo, inProcess } = await atHome();
   const made = await openflamingo(["prepare", name, "--block", "32", "--json"]);
   expect(made.code, made.stderr).toBe(0);
   const [folder] = readdirSync(prepared);
@@ -134,7 +140,7 @@ test("prepare takes a name, fetches and prepares once, and is then found by --mo
     bytes: expect.any(Number),
   });
   expect(made.stderr).toMatch(/openflamingo models --downloaded --remove openflamingo/);
-  const again = await openflamingo(["prepare", name, "--block", "32"]);
+  const again = await inProcess(["prepare", name, "--block", "32"]);
   expect([again.code, again.stdout]).toEqual([0, `${join(prepared, folder!)}\n`]);
   expect(again.stderr).toMatch(/is prepared as int4 already/);
   const before = hub.requests.length;
@@ -191,12 +197,12 @@ test("two processes that use a name for the first time end with one folder and t
 });
 
 test("models lists both forms with sizes, and removes what is asked for", async () => {
-  const { cache, prepared, openflamingo } = await atHome();
-  const none = await openflamingo(["models"]);
+  const { cache, prepared, inProcess } = await atHome();
+  const none = await inProcess(["models"]);
   expect([none.code, none.stdout]).toEqual([0, ""]);
   expect(none.stderr).toMatch(/no models are there(.|\n)*OpenFlamingo-9B-vitl-mpt7b/);
-  await openflamingo(["prepare", name]);
-  const listed = await openflamingo(["models"]);
+  await inProcess(["prepare", name]);
+  const listed = await inProcess(["models"]);
   expect(linesOf(listed.stdout)).toEqual([
     expect.stringMatching(/^ *\d\S* [kM]B {2}anas-awadalla\/mpt-7b \(downloaded\)$/),
     expect.stringMatching(/^ *3\.00 MB {2}openflamingo\/OpenFlamingo-9B-vitl-mpt7b \(downloaded\)$/),
@@ -204,26 +210,26 @@ test("models lists both forms with sizes, and removes what is asked for", async 
       /^ *\S+ [kM]B {2}openflamingo\/OpenFlamingo-9B-vitl-mpt7b \(prepared, int4-b128\)$/,
     ),
   ]);
-  const json = linesOf((await openflamingo(["models", "--prepared", "--json"])).stdout).map((line) =>
+  const json = linesOf((await inProcess(["models", "--prepared", "--json"])).stdout).map((line) =>
     JSON.parse(line),
   );
   expect(json).toEqual([
     expect.objectContaining({ kind: "prepared", name, format: "int4-b128", isUnfinished: false }),
   ]);
 
-  const dry = await openflamingo(["models", "--remove", name, "--dry-run"]);
+  const dry = await inProcess(["models", "--remove", name, "--dry-run"]);
   expect(linesOf(dry.stdout)).toEqual([
     expect.stringMatching(/^would remove 3\.00 MB .*\(downloaded\)/),
     expect.stringMatching(/^would remove .*\(prepared, int4-b128\)/),
   ]);
   expect(readdirSync(prepared)).toHaveLength(1);
-  const wrong = await openflamingo(["models", "--remove", name, "--remove", `${name}x`, "--json"]);
+  const wrong = await inProcess(["models", "--remove", name, "--remove", `${name}x`, "--json"]);
   expect(wrong.code).toBe(4);
   expect(JSON.parse(wrong.stderr).error.hint).toBe(`Did you mean ${name}?`);
-  expect((await openflamingo(["models", "--remove", "x/y"])).stderr).toMatch(/models lists what is there/);
-  expect((await openflamingo(["models", "--prepared", "--downloaded"])).code).toBe(2);
+  expect((await inProcess(["models", "--remove", "x/y"])).stderr).toMatch(/models lists what is there/);
+  expect((await inProcess(["models", "--prepared", "--downloaded"])).code).toBe(2);
 
-  const sound = await openflamingo(["models", "--check"]);
+  const sound = await inProcess(["models", "--check"]);
   expect([sound.code, linesOf(sound.stdout).length]).toEqual([0, 3]);
   expect(sound.stdout).toMatch(/^sound: \S+ [kM]B {2}\S+ \(downloaded\)$/m);
   const [folder = ""] = readdirSync(prepared);
@@ -237,7 +243,7 @@ test("models lists both forms with sizes, and removes what is asked for", async 
     }
   };
   flipOneBit();
-  const damaged = await openflamingo(["models", "--check", "--json"]);
+  const damaged = await inProcess(["models", "--check", "--json"]);
   expect([damaged.code, linesOf(damaged.stdout).length]).toEqual([4, 1]);
   expect(linesOf(damaged.stderr).map((line) => JSON.parse(line).error)).toEqual([
     expect.objectContaining({ code: "checkpoint-damaged", message: expect.stringContaining(blob) }),
@@ -245,14 +251,14 @@ test("models lists both forms with sizes, and removes what is asked for", async 
   ]);
   flipOneBit(); // back
 
-  const downloads = await openflamingo(["models", "--downloaded", "--remove", name, "--json"]);
+  const downloads = await inProcess(["models", "--downloaded", "--remove", name, "--json"]);
   expect(linesOf(downloads.stdout).map((line) => JSON.parse(line))).toEqual([
     expect.objectContaining({ removed: name, kind: "downloaded" }),
   ]);
   expect(downloads.stderr).toMatch(/its language model stays: anas-awadalla\/mpt-7b/);
-  expect((await openflamingo(["models", "--remove", language])).code).toBe(0);
+  expect((await inProcess(["models", "--remove", language])).code).toBe(0);
   expect(readdirSync(cache).filter((folder) => /mpt-7b|OpenFlamingo/.test(folder))).toEqual([]);
-  expect((await openflamingo(["caption", ...unchecked, "--quiet", "--model", name, photo])).code).toBe(0);
-  expect((await openflamingo(["models", "--remove", name])).code).toBe(0);
+  expect((await inProcess(["caption", ...unchecked, "--quiet", "--model", name, photo])).code).toBe(0);
+  expect((await inProcess(["models", "--remove", name])).code).toBe(0);
   expect(readdirSync(prepared)).toEqual([]);
 });

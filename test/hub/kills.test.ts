@@ -13,10 +13,10 @@ const size = 6 * 2 ** 20 + 12_345;
 const chunk = 2 ** 20;
 const bytes = noise(size);
 const downloads = Number(process.env.OPENFLAMINGO_HUB_KILLS ?? 3);
-const program = fileURLToPath(new URL("fetchOne.ts", import.meta.url));
+const program = fileURLToPath(new URL("fetchOne.mjs", import.meta.url));
 
 const start = (cache: string, hub: TestHub) => {
-  const child = spawn(process.execPath, ["--import", "tsx", program, cache, hub.endpoint, "weights.bin"], {
+  const child = spawn(process.execPath, [program, cache, hub.endpoint, "weights.bin"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";

@@ -103,14 +103,16 @@ test("what a killed process left half-written is written again", async () => {
 });
 
 test("a journal that was changed is believed as far as it is sound", async () => {
+  const stopped = join(folder, "stopped for the journal");
+  const controller = new AbortController();
+  const stopping = prepare(bundledModelFolder, stopped, {
+    signal: controller.signal,
+    onProgress: (done, total) => done > total / 2 && controller.abort(new Error("enough")),
+  });
+  await expect(stopping).rejects.toThrow("enough");
   for (const line of ["5", "{}", '{"name":"w","dtype":"uint8","shape":[1e9,1e9],"offset":0,"sha256":"00"}']) {
     const output = join(folder, `journal ${line.length}`);
-    const controller = new AbortController();
-    const stopped = prepare(bundledModelFolder, output, {
-      signal: controller.signal,
-      onProgress: (done, total) => done > total / 2 && controller.abort(new Error("enough")),
-    });
-    await expect(stopped).rejects.toThrow("enough");
+    cpSync(`${stopped}.unfinished`, `${output}.unfinished`, { recursive: true });
     const journal = join(`${output}.unfinished`, "journal.jsonl");
     const [key, ...lines] = readFileSync(journal, "utf8").split("\n");
     writeFileSync(journal, [key, line, ...lines].join("\n"));

@@ -1,5 +1,5 @@
 /** Fetches one file in a process of its own, to be killed: the cache folder and the hub's address are arguments. */
-import { hubFile } from "../../src/hub/hub.node.js";
+import { hubFile } from "../../dist/hub/hub.node.js";
 
 const [cache = "", endpoint = "", file = ""] = process.argv.slice(2);
 const settings = {
