@@ -165,6 +165,16 @@ test("--backend has --engine as an earlier name", async () => {
   expect(backend.code).toBe(0);
 });
 
+test("--cache takes the formats of caches", async () => {
+  const [inFewBits, wrong] = await Promise.all([
+    run(["caption", "--quiet", "--cache", "int8", "--max-new-tokens", "3", cat]),
+    run(["caption", "--quiet", "--cache", "int4", cat]),
+  ]);
+  expect(inFewBits).toMatchObject({ code: 0, stderr: "" });
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toContain("Allowed choices are fp32, fp16, int8.");
+});
+
 test("SIGTERM ends as Ctrl-C does", async () => {
   let asked = false;
   const images = Array.from({ length: 200 }, () => cat);

@@ -94,7 +94,7 @@ test("what does not fit is rejected with what would", () => {
     expect.objectContaining({
       code: "memory",
       message: "my-model: needs 33.5 GB as float32, 21.3 GB are free",
-      hint: "Try openflamingo prepare my-model (6.2 GB) or the model openflamingo/OpenFlamingo-4B-vitl-rpj3b (3.4 GB as int4); memoryCheck off opens it all the same.",
+      hint: "Try openflamingo prepare my-model (6.1 GB) or the model openflamingo/OpenFlamingo-4B-vitl-rpj3b (3.4 GB as int4); memoryCheck off opens it all the same.",
     }),
   );
   expect(() => requireMemory({ ...free(3e9), limitedBy: "/sys/fs/cgroup" }, opening("fp32"))).toThrowError(
@@ -117,7 +117,7 @@ test("a released model is judged before it is fetched", () => {
   expect(() => requireMemoryFor(free(12e9), mpt7b!, "fp32")).toThrowError(
     expect.objectContaining({
       message: "openflamingo/OpenFlamingo-9B-vitl-mpt7b: needs 33.5 GB as float32, 12.0 GB are free",
-      hint: expect.stringMatching(/^Try weights int8 \(10\.2 GB\) or the model/),
+      hint: expect.stringMatching(/^Try weights int8 \(10\.1 GB\) or the model/),
     }),
   );
 });
