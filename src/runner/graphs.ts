@@ -28,11 +28,11 @@ export function encodeGraph(config: FlamingoConfig): Graph {
 export const decodeGraph = (config: FlamingoConfig): Graph => writeDecode(config).graph;
 
 /**
- * The same in pieces of as many blocks each, which run one after the other.
+ * The same in stages of as many blocks each, which run one after the other.
  *
  * @param count how many; at most as many as there are blocks
  */
-export function decodePieces(config: FlamingoConfig, count: number): readonly Graph[] {
+export function decodeStages(config: FlamingoConfig, count: number): readonly Graph[] {
   const { graph, blockInputs } = writeDecode(config);
   const firsts = Array.from({ length: count - 1 }, (_, i) =>
     Math.ceil(((i + 1) * blockInputs.length) / count),
