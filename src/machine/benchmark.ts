@@ -83,8 +83,8 @@ async function measureAll(
   const { imageToken, signal, onStep } = options;
   const { config, weightUses } = runner;
   const { contextLength, vocabulary } = config.language;
-  const [encoding = [], ...pieces] = weightUses;
-  const decoding = distinct(pieces);
+  const [encoding = [], ...stages] = weightUses;
+  const decoding = distinct(stages);
 
   let images = 0;
   const encode = () => {

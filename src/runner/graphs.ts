@@ -30,11 +30,11 @@ export const decodeGraph = (config: FlamingoConfig, cacheFormat?: CacheFormat): 
   writeDecode(config, cacheFormat).graph;
 
 /**
- * The same in pieces of as many blocks each, which run one after the other.
+ * The same in stages of as many blocks each, which run one after the other.
  *
  * @param count how many; at most as many as there are blocks
  */
-export function decodePieces(
+export function decodeStages(
   config: FlamingoConfig,
   count: number,
   cacheFormat?: CacheFormat,

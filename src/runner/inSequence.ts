@@ -6,18 +6,18 @@ import type { Program, RunOptions, Session } from "../runtime/runtime.js";
 export type Runs = Pick<Session, "run">;
 
 /** A loaded program, and what it takes and gives. */
-export interface LoadedPiece {
+export interface LoadedStage {
   readonly session: Runs;
   readonly program: Pick<Program, "inputs" | "outputs">;
 }
 
 /** Runs follow one another in the order in which they were asked for. */
-export function inSequence(pieces: readonly LoadedPiece[]): Runs {
-  if (pieces.length === 1) return pieces[0]!.session;
+export function inSequence(stages: readonly LoadedStage[]): Runs {
+  if (stages.length === 1) return stages[0]!.session;
   let turn: Promise<void> = Promise.resolve();
   return {
     run(feeds, options = {}) {
-      const run = turn.then(() => runAll(pieces, feeds, options));
+      const run = turn.then(() => runAll(stages, feeds, options));
       turn = run.then(
         () => undefined,
         () => undefined,
@@ -28,13 +28,13 @@ export function inSequence(pieces: readonly LoadedPiece[]): Runs {
 }
 
 async function runAll(
-  pieces: readonly LoadedPiece[],
+  stages: readonly LoadedStage[],
   feeds: Parameters<Runs["run"]>[0],
   { outputs = {}, want, ...options }: RunOptions,
 ): ReturnType<Runs["run"]> {
   const given: Record<string, (typeof feeds)[string]> = { ...feeds };
   const results: Awaited<ReturnType<Runs["run"]>> = {};
-  for (const [i, { session, program }] of pieces.entries()) {
+  for (const [i, { session, program }] of stages.entries()) {
     const names = program.outputs.map(({ name }) => name);
     const handedOn = cutName(i);
     const wanted = names.filter((name) => name === handedOn || (want?.includes(name) ?? true));

@@ -12,7 +12,7 @@ import { type DecodeProgram, pieceLengthOf } from "./call.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
 import { decodeSessions } from "./decodeSessions.js";
 import type { EncodedImage, Prompt } from "./encodedImages.js";
-import { decodePieces, encodeGraph, numbered } from "./graphs.js";
+import { decodeStages, encodeGraph, numbered } from "./graphs.js";
 import { inSequence } from "./inSequence.js";
 import type { KernelPool } from "./kernelPool.js";
 import { requireCapacity } from "./promptChecks.js";
@@ -25,7 +25,7 @@ export interface ModelRunner extends AsyncDisposable {
   readonly runtime: Runtime;
   /** In which numbers its caches are. */
   readonly cacheFormat: CacheFormat;
-  /** The weights of its programs, as their formats have them: encode, then decode in one piece or several. */
+  /** The weights of its programs, as their formats have them: encode, then decode in one stage or several. */
   readonly weightUses: readonly (readonly WeightUse[])[];
   /** The memory that it computes in, by its programs' names: another program may be lent it. */
   readonly weights: ReadonlyMap<string, Weight>;
@@ -78,29 +78,29 @@ export interface RunnerSettings {
 }
 
 /**
- * The programs of a model: encode, and decode in one piece or several, with its matrices and caches in the formats
- * given.
+ * The programs of a model: encode, and decode in one stage or several, with its matrices and caches in the formats
+ * given. Decision 0017 has the figures.
  *
  * Kernels of matrices in few bits pack them when a session is made, on one thread. So a large model's decode program is
- * in pieces, whose sessions are made side by side; what runs hand from one to the next is small.
+ * in stages, whose sessions are made side by side; what runs hand from one to the next is small.
  */
 export const programsOf = (
   config: FlamingoConfig,
   formatOf?: FormatOf,
   cacheFormat?: CacheFormat,
 ): readonly Compiled[] => {
-  const pieces = decodePieces(config, formatOf ? piecesOf(config) : 1, cacheFormat);
-  return [encodeGraph(config), ...pieces].map((graph) =>
+  const stages = decodeStages(config, formatOf ? stagesOf(config) : 1, cacheFormat);
+  return [encodeGraph(config), ...stages].map((graph) =>
     compile(formatOf ? quantize(graph, formatOf) : graph),
   );
 };
 
 /** More would help only where there are more cores, and each has threads of its own. */
-const mostPieces = 4;
+const mostStages = 4;
 
-/** Pieces of the decode program, which then have a tenth of a second of packing each, or more. */
-const piecesOf = ({ language: { layers, hiddenSize } }: FlamingoConfig): number =>
-  12 * layers * hiddenSize ** 2 < 2 ** 28 ? 1 : Math.min(layers, mostPieces);
+/** Stages of the decode program, which then have a tenth of a second of packing each, or more. */
+const stagesOf = ({ language: { layers, hiddenSize } }: FlamingoConfig): number =>
+  12 * layers * hiddenSize ** 2 < 2 ** 28 ? 1 : Math.min(layers, mostStages);
 
 /** All that the programs of a model depend on, as text: equal keys have equal programs. */
 export const programKey = (

@@ -106,7 +106,8 @@ export interface RunOptions {
   readonly want?: readonly string[];
   /**
    * Whether to give back afterwards the memory in which the run computed, where the backend can (`ort.ffi`). A session
-   * keeps it otherwise, for the next run: after one of many tokens, some 100 MB of a large model.
+   * keeps it otherwise, for the next run: after one of many tokens, some 100 MB of a large model. What the session's
+   * first run took stays in any case.
    */
   readonly releaseWorkspace?: boolean;
   /**

@@ -1,4 +1,4 @@
-/** Pieces of a graph, run one after the other, give what the whole gives; each has what it needs and no more. */
+/** Stages of a graph, run one after the other, give what the whole gives; each has what it needs and no more. */
 import { expect, test } from "vitest";
 import {
   add,
@@ -49,12 +49,12 @@ const feeds = {
   mask: host(noise([2, 1], 7), "float32"),
 };
 
-test("each piece has its own weights and outputs, what is handed on, and inputs that are needed", () => {
+test("each stage has its own weights and outputs, what is handed on, and inputs that are needed", () => {
   const { graph, cuts } = layered();
-  const pieces = cutGraph(graph, cuts).map(({ inputs, weights, outputs }) =>
+  const stages = cutGraph(graph, cuts).map(({ inputs, weights, outputs }) =>
     [inputs, weights, outputs].map((each) => [...each.keys()].join(", ")),
   );
-  expect(pieces).toEqual([
+  expect(stages).toEqual([
     ["x, room, mask", "w0", "of mask, cut.0"],
     ["cut.0, side, room, mask", "w1", "cut.1"],
     ["cut.1, room, mask", "w2", "of second, of third"],
@@ -73,9 +73,9 @@ test("one after the other they give what the whole gives", async () => {
   await using whole = await backend.load(graph, weights);
   const expected = await whole.run(feeds);
   const given: Record<string, HostTensor> = { ...feeds };
-  for (const piece of cutGraph(graph, cuts)) {
-    await using session = await backend.load(piece, weights);
-    const wanted = [...piece.inputs.keys()].map((name) => [name, given[name]!]);
+  for (const stage of cutGraph(graph, cuts)) {
+    await using session = await backend.load(stage, weights);
+    const wanted = [...stage.inputs.keys()].map((name) => [name, given[name]!]);
     Object.assign(given, await session.run(Object.fromEntries(wanted)));
   }
   for (const [name, tensor] of Object.entries(expected)) expect(given[name]).toEqual(tensor);

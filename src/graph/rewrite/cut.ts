@@ -1,37 +1,37 @@
 /**
- * Cutting a graph into pieces that give, one after the other, what the whole gives: for a model of which each piece is
+ * Cutting a graph into stages that give, one after the other, what the whole gives: for a model of which each stage is
  * to be made ready by itself.
  */
 import { showDim } from "../size.js";
 import { createGraph, type Graph, input, type Node, output, type Tensor } from "../tensor.js";
 import { moveNode } from "./rewrite.js";
 
-/** What is handed on at the cut of this number: an output of the piece before it, an input of those behind. */
+/** What is handed on at the cut of this number: an output of the stage before it, an input of those behind. */
 export const cutName = (cut: number): string => `cut.${cut}`;
 
 /**
- * The pieces of a graph, one more than there are cuts. Each output belongs to the piece behind the last cut on the way
- * to it. What depends on no cut, such as masks, is computed in every piece that needs it. Inputs are where they are
+ * The stages of a graph, one more than there are cuts. Each output belongs to the stage behind the last cut on the way
+ * to it. What depends on no cut, such as masks, is computed in every stage that needs it. Inputs are where they are
  * needed.
  *
  * @param cuts tensors of the graph, each computed from the one before
  */
 export function cutGraph(graph: Graph, cuts: readonly Tensor[]): readonly Graph[] {
-  const pieceOf = new Map<Node, number>();
-  const behind = ({ node }: Tensor) => pieceOf.get(node)!;
+  const stageOf = new Map<Node, number>();
+  const behind = ({ node }: Tensor) => stageOf.get(node)!;
   for (const node of graph.nodes) {
-    const pieces = node.inputs.map((each) => (each ? Math.max(cuts.indexOf(each) + 1, behind(each)) : 0));
-    pieceOf.set(node, Math.max(0, ...pieces));
+    const stages = node.inputs.map((each) => (each ? Math.max(cuts.indexOf(each) + 1, behind(each)) : 0));
+    stageOf.set(node, Math.max(0, ...stages));
   }
-  return [...cuts, undefined].map((end, piece) => {
-    const outputs = new Map([...graph.outputs].filter(([, tensor]) => behind(tensor) === piece));
-    if (end) outputs.set(cutName(piece), end);
-    return pieceWith(graph, outputs, cuts.slice(0, piece));
+  return [...cuts, undefined].map((end, stage) => {
+    const outputs = new Map([...graph.outputs].filter(([, tensor]) => behind(tensor) === stage));
+    if (end) outputs.set(cutName(stage), end);
+    return stageWith(graph, outputs, cuts.slice(0, stage));
   });
 }
 
 /** A graph with these outputs, to which the cuts are given. */
-function pieceWith(graph: Graph, outputs: ReadonlyMap<string, Tensor>, cuts: readonly Tensor[]): Graph {
+function stageWith(graph: Graph, outputs: ReadonlyMap<string, Tensor>, cuts: readonly Tensor[]): Graph {
   const needed = neededFor([...outputs.values()], new Set(cuts));
   const next = createGraph(graph.name);
   const moved = new Map<Tensor, Tensor>();

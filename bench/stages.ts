@@ -1,12 +1,12 @@
 /**
- * What does a token cost more where the decode program is in several pieces? A model of 32 blocks with random weights
- * in float32, the pieces over the same weights, turn by turn: milliseconds a token, and of processor time.
+ * What does a token cost more where the decode program is in several stages? A model of 32 blocks with random weights
+ * in float32, the stages over the same weights, turn by turn: milliseconds a token, and of processor time.
  *
- *     npx tsx bench/pieces.ts [HIDDEN_SIZE] [THREADS]
+ *     npx tsx bench/stages.ts [HIDDEN_SIZE] [THREADS]
  */
 import { compile } from "../src/onnx/compile.js";
 import { createDecoder } from "../src/runner/decoder.js";
-import { decodePieces } from "../src/runner/graphs.js";
+import { decodeStages } from "../src/runner/graphs.js";
 import { inSequence } from "../src/runner/inSequence.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import { blocks32, imageToken, promptOf } from "./languageModel.js";
@@ -19,10 +19,10 @@ const [tokens, prompt] = [200, promptOf(config, 32)];
 
 await using runtime = await openOrtFfi();
 reportMachine(runtime);
-const { weights } = withRandomWeights(compile(decodePieces(config, 1)[0]!));
+const { weights } = withRandomWeights(compile(decodeStages(config, 1)[0]!));
 const ways = await Promise.all(
   [1, 2, 4].map(async (count) => {
-    const pieces = decodePieces(config, count).map(async (graph) => {
+    const stages = decodeStages(config, count).map(async (graph) => {
       const compiled = compile(graph);
       const session = await runtime.load(
         compiled.with((name) => weights.get(name)!),
@@ -30,7 +30,7 @@ const ways = await Promise.all(
       );
       return { program: compiled.program, session };
     });
-    const session = inSequence(await Promise.all(pieces));
+    const session = inSequence(await Promise.all(stages));
     const decoder = await createDecoder({
       ...{ runtime, config, imageToken, prompts: [prompt], capacity: tokens },
       sessionOf: async () => session,
@@ -50,7 +50,7 @@ for (let token = 0; token < tokens; token++) {
   }
 }
 for (const { count, decoder, times, processor } of ways) {
-  report(`${count} pieces: a token`, times, "ms", 2);
-  report(`${count} pieces: its processor time`, processor, "ms", 2);
+  report(`${count} stages: a token`, times, "ms", 2);
+  report(`${count} stages: its processor time`, processor, "ms", 2);
   decoder.close();
 }
