@@ -1,6 +1,6 @@
 /** From a model's checkpoints to a prepared folder, which is opened at the disk's speed and takes an eighth. */
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, open, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { shownSize } from "../base/bytes.js";
 import { withClosing } from "../base/dispose.js";
@@ -19,6 +19,7 @@ import {
   showPreparedIndex,
   unfinishedEnding,
 } from "../checkpoints/preparedIndex.js";
+import { freeOn } from "../hub/fetchBlob.node.js";
 import { withLock } from "../hub/lock.node.js";
 import type { VisionConfiguration } from "../models/configuration.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
@@ -134,12 +135,11 @@ async function write(
 /** @throws OpenFlamingoError `disk` where the weights do not fit beside what is there */
 async function requireSpace(folder: string, uses: readonly WeightUse[]): Promise<void> {
   const needed = uses.reduce((sum, use) => sum + byteLengthOf(use), 0);
-  const { bavail, bsize } = await statfs(folder);
   const written = await stat(join(folder, dataFile)).then(
     ({ size }) => size,
     () => 0,
   );
-  const free = bavail * bsize + written;
+  const free = (await freeOn(folder)) + written;
   if (needed <= free) return;
   const what = `${folder}: needs ${shownSize(needed)}, and ${shownSize(free)} are free`;
   throw new OpenFlamingoError("disk", what, { hint: "Make room, or write to another disk." });
