@@ -92,6 +92,7 @@ export async function clipFile(options: HubOptions, file: PublishedFile = clipVi
 
 /** Bytes that `clipFile` would fetch. */
 export async function clipBytesToFetch(options: HubOptions, file: PublishedFile): Promise<number> {
+  if (options.settings.isOffline) return 0; // `clipFile` says what is missing
   const path = join(options.settings.clipCache, file.name);
   if ((await stat(path).catch(() => undefined)) || (await cachedCopy(options, file))) return 0;
   return file.size - (await partialBytes(path));

@@ -1,6 +1,6 @@
 /** From a model's checkpoints to a prepared folder, which is opened at the disk's speed and takes an eighth. */
 import { createHash } from "node:crypto";
-import { mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { shownSize } from "../base/bytes.js";
 import { withClosing } from "../base/dispose.js";
@@ -13,6 +13,7 @@ import { preparedVersion } from "../checkpoints/modelFolder.js";
 import { type OpenableModel, pathsOf } from "../checkpoints/openableModel.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { byteLengthOf, dataFile, unfinishedEnding } from "../checkpoints/preparedIndex.js";
+import { freeOn } from "../hub/fetchBlob.node.js";
 import { withLock } from "../hub/lock.node.js";
 import type { VisionConfiguration } from "../models/configuration.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
@@ -175,12 +176,11 @@ async function finish(model: OpenableModel, to: string, description: Description
 /** @throws OpenFlamingoError `disk` where the weights do not fit beside what is there */
 async function requireSpace(folder: string, uses: readonly WeightUse[], isHalf: IsHalf): Promise<void> {
   const needed = uses.reduce((sum, use) => sum + byteLengthOf(stored(use, isHalf)), 0);
-  const { bavail, bsize } = await statfs(folder);
   const written = await stat(join(folder, dataFile)).then(
     ({ size }) => size,
     () => 0,
   );
-  const free = bavail * bsize + written;
+  const free = (await freeOn(folder)) + written;
   if (needed <= free) return;
   const what = `${folder}: needs ${shownSize(needed)}, and ${shownSize(free)} are free`;
   throw new OpenFlamingoError("disk", what, { hint: "Make room, or write to another disk." });

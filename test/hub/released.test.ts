@@ -43,7 +43,7 @@ async function atHome(more: Parameters<typeof startRelease>[0] = {}) {
   return { ...release, ...at };
 }
 
-/** The hub's model has the name of the 9B, which would need 33 GB, and the bundled model's size. */
+/** On a machine with little memory these tests run too. */
 const unchecked = { memoryCheck: "off" } as const;
 
 async function captionOf(options: Parameters<typeof load>[1] = {}) {

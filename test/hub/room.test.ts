@@ -6,6 +6,7 @@ import { load } from "../../src/api/load.node.js";
 import { prepare } from "../../src/api/prepare.node.js";
 import { preparedVersion } from "../../src/checkpoints/modelFolder.js";
 import { fetchModel } from "../../src/released/fetchModel.node.js";
+import { requireReleased } from "../../src/released/releasedModels.node.js";
 import { bundledModelFolder } from "../goldens.js";
 import { cacheFolder, hubOptions } from "./server.js";
 import { homeOf, name, pretend, startRelease } from "./tinyRelease.js";
@@ -22,7 +23,7 @@ beforeEach(() => {
 const quietly = { onNotice: () => {} };
 
 test("by its name: both figures, before a byte is fetched, in load and in prepare", async () => {
-  const release = await startRelease();
+  const release = await startRelease({ config: requireReleased(name).config });
   const at = await homeOf(release);
   pretend(release.model, at.env);
   free.bytes = 1e9;

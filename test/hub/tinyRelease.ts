@@ -3,6 +3,8 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { RepositoryAt } from "../../src/hub/languageModel.node.js";
+import type { FlamingoConfig } from "../../src/models/flamingo.js";
+import { mpt } from "../../src/models/mpt.js";
 import { type HubModel, releasedModels, requireReleased } from "../../src/released/releasedModels.node.js";
 import { bundledModelFolder } from "../goldens.js";
 import {
@@ -33,6 +35,16 @@ const filesOf = async (folder: string): Promise<Files> => {
   return Object.fromEntries(await Promise.all(read));
 };
 
+const { config: released } = requireReleased(name);
+/** That tests need no disk with room for the released model; as in `asReleased.mjs`. */
+const smallConfig: FlamingoConfig = {
+  ...{ ...released, vision: { ...released.vision, hiddenSize: 64, layers: 2 } },
+  language: mpt({
+    ...{ vocabulary: 500, contextLength: 128, layers: 4, hiddenSize: 64, heads: 4 },
+    ...{ mlpRatio: 4, alibiMax: 8 },
+  }),
+};
+
 export interface Release {
   readonly hub: TestHub;
   readonly model: HubModel;
@@ -47,6 +59,7 @@ export interface Release {
  * @param pinned another repository with the language model
  * @param pace of the trained weights, see `ServedFile`
  * @param copy files of the hub's copy of CLIP
+ * @param config what room and memory are reckoned from; not that of the model itself
  */
 export async function startRelease({
   folder = bundledModelFolder,
@@ -54,6 +67,7 @@ export async function startRelease({
   pinned = undefined as RepositoryAt | undefined,
   pace = undefined as number | undefined,
   copy = {} as Files,
+  config = smallConfig,
 } = {}): Promise<Release> {
   const checkpoint = {
     bytes: await readFile(join(folder, "checkpoint.pt")),
@@ -76,7 +90,7 @@ export async function startRelease({
   const model: HubModel = {
     name,
     languages: [{ repository: language, revision: "main" }],
-    config: requireReleased(name).config, // of a language model that is larger
+    config,
     clip: {
       name: "ViT-L-14.pt",
       address: `${hub.endpoint}/cdn/${sha256(clip)}`,
