@@ -3,15 +3,12 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { readConfigs } from "../../src/api/configs.js";
+import { fittingChoices } from "../../src/api/fittingChoices.js";
 import { node } from "../../src/api/platform.node.js";
-import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
 import { type jsonOfReport, shownReport } from "../../src/cli/report.js";
 import { reportQuality } from "../../src/index.js";
-import { forecastMemory, inFormat } from "../../src/machine/forecast.js";
-import { programWeights } from "../../src/machine/requireMemory.js";
+import { zoo } from "../../src/models/zoo.js";
 import { divergence } from "../../src/quality/measure.js";
-import { formatsOf } from "../../src/runner/weightFormats.js";
 import { run } from "../cli/run.js";
 import { bundledModelFolder, golden } from "../goldens.js";
 import { outlyingModel } from "./outlyingModel.js";
@@ -85,31 +82,30 @@ describe("of a model that does not fit", () => {
   const memory = (free: number) =>
     vi.spyOn(node, "memory").mockReturnValueOnce({ free, total: 1e9, buffers: 0 });
 
-  test("the most exact format that does is what the others are compared with", async () => {
-    const { config } = await readConfigs(node, await readModelFolder(bundledModelFolder), undefined);
-    const needs = [128, 32].map((block) => {
-      const weights = inFormat(programWeights(config, "fp32"), formatsOf("int4", { block }));
-      return forecastMemory(config, weights, { weightsIn: "memory" }).total;
-    });
-    expect(needs[1]).toBeLessThan(needs[0]!); // rows of 64 are filled up to 128
-    memory(needs[1]!);
+  test("the most exact format that does is what the others are compared with", () => {
+    const { config } = zoo.find(({ name }) => name.includes("9B"))!;
+    const { fitting, tooLarge } = fittingChoices(22e9, "9B", config, new Map());
+    expect(fitting[0]).toMatchObject({ name: "int8" });
+    expect(tooLarge.map(({ name }) => name)).toEqual(["fp32", "fp16"]);
+    expect(tooLarge[0]!.needed).toBeGreaterThan(33e9);
+  });
+
+  test("what does not is named", async () => {
+    memory(1.575e8); // as int4 in blocks of 128 it needs more, as its rows of 64 are filled up
     const report = await reportQuality(bundledModelFolder, texts);
-    expect(report.formats.map(({ name }) => name)).toEqual(["int4 b32", "int4 b32 exact"]);
-    expect(report.reference).toBe("int4 b32");
-    expect(report.formats[0]).toMatchObject({ divergence: 0, changedTokens: 0, weightedErrors: new Map() });
-    expect(report.tooLarge.map(({ name }) => name)).toEqual([
-      "fp32",
-      "fp16",
-      "int8",
-      "int4 b32",
-      "int4 b32 exact",
-    ]);
+    const found = report.formats.map(({ name }) => name);
+    expect(found).toEqual(["fp32", "fp16", "int4 b32", "int4 b32 exact"]);
+    expect(report.tooLarge.map(({ name }) => name)).toEqual(["int8", "int4 b128", "int4 b128 exact"]);
+    expect(report.formats.every(({ weightedErrors }) => weightedErrors.size === 0)).toBe(true);
     const lines = shownReport(report).split("\n");
-    expect(lines).toHaveLength(1 + 5 + 1 + 2);
-    expect(lines[0]).toBe("1 text, compared with int4 b32");
-    expect(lines[1]).toMatch(/^fp32 is left out: it needs \d\.\d GB of memory$/);
-    expect(lines[6]).toMatch(/^weights +error: median +largest +loss +change +divergence +other answers/);
-    expect(lines[7]).toMatch(/^int4 b32 +0\.0\d+ +0\.1\d* +\d\.\d{4} +0 of 1 +0 of \d+$/);
+    expect(lines).toHaveLength(1 + 3 + 1 + 4);
+    expect(lines[0]).toBe("1 text, compared with fp32");
+    expect(lines[1]).toMatch(/^int8 is left out: it needs 0\.\d GB of memory$/);
+    expect(lines[4]).toMatch(/^weights +error: median +largest +loss +change +divergence +other answers/);
+    expect(lines[5]).toMatch(/^fp32 +\d\.\d{4} +0 of 1 +0 of \d+$/);
+    expect(lines[7]).toMatch(
+      /^int4 b32 +0\.\d+ +0\.\d+ +\d\.\d{4} +[+-]\d\.\d{4} +\d\.\d{4} +\d of 1 +\d+ of \d+$/,
+    );
   }, 60_000);
 
   test("where none does, there is no report", async () => {
