@@ -19,6 +19,11 @@ const tables: readonly (readonly [heading: string, takes: string, types: readonl
   ["Limits of checkpoints", "`limits.checkpoints` of loading", ["ReaderLimits"]],
   ["Preparing", "`prepare(model, output, options)`", ["PrepareOptions"]],
   [
+    "Reporting quality",
+    "`reportQuality(model, texts, options)`: also `keep`, `calibrate`, `signal` and `onNotice` of preparing",
+    ["ReportOptions"],
+  ],
+  [
     "Generation, all ways",
     "`generate`, `stream`, `caption`, `captionAll`, `ask`: greedy unless beams or sampling are asked for",
     ["SharedOptions"],
@@ -45,6 +50,7 @@ const files = [
     "api/flamingo.ts",
     "api/loadOptions.ts",
     "api/prepare.node.ts",
+    "api/reportQuality.node.ts",
     "api/embed.ts",
     "generate/rank.ts",
     "images/image.ts",

@@ -25,6 +25,7 @@ export type {
 } from "./api/compat/tokenizer.js";
 // The high-level API.
 export type { EmbedInput, EmbedOptions } from "./api/embed.js";
+export type { TooLarge } from "./api/fittingChoices.js";
 export type {
   AskOptions,
   CaptionAllOptions,
@@ -57,12 +58,7 @@ export {
   type QuestionShot,
   type Shot,
 } from "./api/prompt.js";
-export {
-  type ModelReport,
-  type ReportOptions,
-  reportQuality,
-  type TooLarge,
-} from "./api/reportQuality.node.js";
+export { type ModelReport, type ReportOptions, reportQuality } from "./api/reportQuality.node.js";
 export type { ShotOf } from "./api/shots.js";
 export { readShots, readShots as shots } from "./api/shots.node.js";
 // Both.

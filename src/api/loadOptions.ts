@@ -30,7 +30,8 @@ export interface LoadOptions {
   readonly backend?: BackendName | undefined;
   /**
    * In which format the weights are kept: `fp32` as they are, `int8` and `int4` in 8 or 4 bits, which take a
-   * quarter or an eighth of the memory, and change answers a little. Default: `int4` for a released model by its name,
+   * quarter or an eighth of the memory, and change answers a little; `fp16`, half of the disk where the model is
+   * prepared, and float32 in memory. Default: `int4` for a released model by its name,
    * the format of a prepared folder, and otherwise `fp32`.
    */
   readonly weights?: WeightFormat | undefined;

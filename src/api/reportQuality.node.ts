@@ -1,5 +1,4 @@
 /** What each way to keep a model's weights costs in quality, on images and texts of a user. */
-import { shownSize } from "../base/bytes.js";
 import { withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { anyFunction, oneOf, optional, recordOf } from "../base/fields.js";
@@ -8,16 +7,13 @@ import { readModelFolder, requireCheckpoints } from "../checkpoints/modelFolder.
 import { type OpenableModel, pathsOf } from "../checkpoints/openableModel.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { readHubSettings } from "../hub/settings.node.js";
-import { forecastMemory, inFormat } from "../machine/forecast.js";
-import { programWeights } from "../machine/requireMemory.js";
-import type { FlamingoConfig } from "../models/flamingo.js";
-import { type Choice, choices, formatsOfChoice } from "../quality/choices.js";
 import { compareFormats, type QualityReport } from "../quality/report.js";
 import { fetchModel } from "../released/fetchModel.node.js";
 import { isHubName, requireReleased } from "../released/releasedModels.node.js";
 import { openKernelThreads } from "../runner/kernelThreads.node.js";
 import type { Kept, KeptFormat } from "../runner/weightFormats.js";
 import { readConfigs } from "./configs.js";
+import { fittingChoices, type TooLarge } from "./fittingChoices.js";
 import { imageReader } from "./load.js";
 import { node } from "./platform.node.js";
 import type { PrepareOptions } from "./prepare.node.js";
@@ -34,12 +30,6 @@ export interface ReportOptions extends Pick<PrepareOptions, "keep" | "calibrate"
 /** A report, with the formats that were left out because they need more memory than is free. */
 export interface ModelReport extends QualityReport {
   readonly tooLarge: readonly TooLarge[];
-}
-
-export interface TooLarge {
-  readonly name: string;
-  /** Bytes of memory. */
-  readonly needed: number;
 }
 
 const readers = {
@@ -76,7 +66,8 @@ export async function reportQuality(
   const description = await found(model, how);
   const configs = await readConfigs(node, description, how.signal);
   const { config, tokenizer } = configs;
-  const { fitting, tooLarge } = fittingChoices(model, config, how.keep);
+  const { free } = node.memory();
+  const { fitting, tooLarge } = fittingChoices(free, model, config, how.keep);
   const read = (shots: readonly Shot[]) =>
     samplesOf(shots, configs, imageReader(node, configs, {}), how.signal);
   return withClosing(async (closing) => {
@@ -115,25 +106,4 @@ async function found(
   if (!(await isHubName(model))) return requireCheckpoints(await readModelFolder(model, signal));
   const settings = await readHubSettings();
   return fetchModel(requireReleased(model), { settings, preferCache: true, signal, onProgress, onNotice });
-}
-
-/** What fits in what memory is free. @throws OpenFlamingoError `memory` where nothing does */
-function fittingChoices(name: string, config: FlamingoConfig, keep: Kept) {
-  const { free } = node.memory();
-  const plain = programWeights(config, "fp32");
-  const needs = choices.map((choice) => {
-    const weights = inFormat(plain, formatsOfChoice(choice, keep).formatOf);
-    return { choice, needed: forecastMemory(config, weights, { weightsIn: "memory" }).total };
-  });
-  const fitting: readonly Choice[] = needs.flatMap(({ choice, needed }) => (needed <= free ? [choice] : []));
-  const tooLarge: readonly TooLarge[] = needs.flatMap(({ choice, needed }) =>
-    needed <= free ? [] : [{ name: choice.name, needed }],
-  );
-  if (fitting.length > 0) return { fitting, tooLarge };
-  const least = Math.min(...needs.map(({ needed }) => needed));
-  throw new OpenFlamingoError(
-    "memory",
-    `${name}: a report needs ${shownSize(least)} at least, ${shownSize(free)} are free`,
-    { hint: "Close other programs, or take a larger machine.", data: { needed: least, free } },
-  );
 }

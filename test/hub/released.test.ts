@@ -100,14 +100,37 @@ test("a name is fetched and prepared as int4 at first use; then neither network 
   expect(hub.requests.length).toBe(before);
 });
 
-test("fp32 takes the files as they are, and int8 has a folder of its own", async () => {
+test("fp32 takes the files as they are, int8 and fp16 have folders of their own", async () => {
   const { prepared } = await atHome();
   const plain = await captionOf({ weights: "fp32" });
   expect(plain.ids).toEqual(expected.fp32);
   await expect(readdir(prepared)).rejects.toThrow();
   await captionOf({ weights: "int8" });
   expect(await readdir(prepared)).toEqual([expect.stringContaining("--int8-b128--")]);
+  const half = await captionOf({ weights: "fp16" });
+  expect(half.notices).toMatch(/is prepared as fp16 at its first use/);
+  expect((await captionOf({ weights: "fp16" })).work).toEqual(["loading"]);
+  expect((await readdir(prepared)).sort()[0]).toMatch(/--fp16--[\da-f-]+$/);
 });
+
+test("other settings have folders of their own, and the last one is opened by the name", async () => {
+  const { model, prepared } = await atHome();
+  const folders = new Set<string>();
+  const calibrate = [{ image: photo, text: "A cat." }];
+  for (const options of [{ calibrate }, { keep: { wte: "int8" } }, {}, { keep: { wte: "fp32" } }] as const) {
+    for (const _ of [1, 2]) folders.add((await prepare(name, undefined, { ...options, ...quietly })).folder);
+  }
+  const names = [...folders].map((folder) => basename(folder));
+  expect((await readdir(prepared)).sort()).toEqual(names.toSorted());
+  expect(names.map((each) => each.split("--")[2])).toEqual([
+    expect.stringMatching(/^int4-b128-[\da-f]{8}$/),
+    expect.stringMatching(/^int4-b128-[\da-f]{8}$/),
+    "int4-b128",
+    expect.stringMatching(/^int4-b128-[\da-f]{8}$/),
+  ]);
+  const opened = await findPrepared(model, await readHubSettings(), { weights: "int4" });
+  expect(opened?.path).toBe([...folders].at(-1));
+}, 60_000);
 
 test("fp32 that was prepared needs no checkpoints", async () => {
   const { cache } = await atHome();

@@ -1,13 +1,12 @@
 /** Preparation with calibration: what it writes, that it goes on where it was, and what it rejects. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { node } from "../../src/api/platform.node.js";
 import { prepare } from "../../src/api/prepare.node.js";
 import { load } from "../../src/index.js";
-import { run } from "../cli/run.js";
 import { bundledModelFolder, golden } from "../goldens.js";
 
 const folder = mkdtempSync(join(tmpdir(), "calibration-"));
@@ -21,11 +20,7 @@ const [plain, calibrated] = ["plain", "calibrated"].map((name) => join(folder, n
 
 beforeAll(async () => {
   await prepare(bundledModelFolder, plain);
-  const list = join(folder, "list.json");
-  writeFileSync(list, JSON.stringify(calibrate));
-  const how = ["--calibrate", list, "--output", calibrated, "--quiet"];
-  const made = await run(["prepare", bundledModelFolder, ...how]);
-  expect(made).toMatchObject({ code: 0, stdout: `${calibrated}\n` });
+  await prepare(bundledModelFolder, calibrated, { calibrate });
 }, 60_000);
 
 const digestOf = (of: string) =>
@@ -126,10 +121,4 @@ describe("is rejected, before anything is written:", () => {
     });
     expect(existsSync(`${output}.unfinished`)).toBe(false);
   });
-});
-
-test("a list that is not there is reported as one of --shots", async () => {
-  const { code, stderr } = await run(["prepare", bundledModelFolder, "--calibrate", join(folder, "none")]);
-  expect(code).toBe(3);
-  expect(stderr).toContain("cannot be read (ENOENT)");
 });

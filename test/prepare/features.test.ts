@@ -36,6 +36,7 @@ function cosine(a: Float32Array, b: Float32Array): number {
 
 describe.each([
   ["fp32", 0.9999999],
+  ["fp16", 0.999999],
   ["int8", 0.999],
   ["int4", 0.999],
 ] as const)("prepared as %s", (weights, least) => {

@@ -1,18 +1,14 @@
 /** The report of quality: figures beside float32, what calibration does to them, and what does not fit in memory. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { readConfigs } from "../../src/api/configs.js";
+import { fittingChoices } from "../../src/api/fittingChoices.js";
 import { node } from "../../src/api/platform.node.js";
-import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
-import { type jsonOfReport, shownReport } from "../../src/cli/report.js";
-import { reportQuality } from "../../src/index.js";
-import { forecastMemory, inFormat } from "../../src/machine/forecast.js";
-import { programWeights } from "../../src/machine/requireMemory.js";
+import { shownReport } from "../../src/cli/report.js";
+import { type FormatQuality, type ModelReport, reportQuality } from "../../src/index.js";
+import { zoo } from "../../src/models/zoo.js";
 import { divergence } from "../../src/quality/measure.js";
-import { formatsOf } from "../../src/runner/weightFormats.js";
-import { run } from "../cli/run.js";
 import { bundledModelFolder, golden } from "../goldens.js";
 import { outlyingModel } from "./outlyingModel.js";
 
@@ -26,24 +22,14 @@ const median = (values: Iterable<number>) => {
   return sorted[sorted.length >> 1]!;
 };
 
-/** As the command line prints it. */
-type PrintedReport = ReturnType<typeof jsonOfReport>;
-type PrintedFormat = PrintedReport["formats"][number];
-
-describe("of a model with an outlying channel, on the command line", () => {
-  let report: PrintedReport;
+describe("of a model with an outlying channel", () => {
+  let report: ModelReport;
   const formatOf = (name: string) => report.formats.find((each) => each.name === name)!;
   beforeAll(async () => {
     const model = join(folder, "outlying");
     await outlyingModel(model, 20);
-    const lists = Object.entries({ report: texts, calibrate }).flatMap(([name, list]) => {
-      writeFileSync(join(folder, `${name}.json`), JSON.stringify(list));
-      return [`--${name}`, join(folder, `${name}.json`)];
-    });
-    const { code, stdout } = await run(["prepare", model, ...lists, "--json", "--quiet"]);
-    expect(code).toBe(0);
-    report = JSON.parse(stdout);
-    expect(readdirSync(folder)).not.toContain("outlying-int4"); // it writes nothing
+    report = await reportQuality(model, texts, { calibrate });
+    expect(readdirSync(folder)).toEqual(["outlying"]); // it writes nothing
   }, 60_000);
 
   test("every format is compared with float32, the less exact the further from it", () => {
@@ -58,25 +44,27 @@ describe("of a model with an outlying channel, on the command line", () => {
     expect(divergences).toEqual(divergences.toSorted((a, b) => a - b));
     expect(divergences[0]).toBeGreaterThan(0);
     expect(Math.abs(formatOf("fp16").loss - formatOf("fp32").loss)).toBeLessThan(0.01);
-    expect(formatOf("fp16").errors).toEqual({});
-    expect(median(Object.values(formatOf("int8").errors))).toBeLessThan(0.02);
-    expect(median(Object.values(formatOf("int4 b32").errors))).toBeLessThan(0.09);
-    expect(Object.keys(formatOf("int4 b128").errors)).toEqual(Object.keys(formatOf("int8").errors));
+    expect(formatOf("fp16").errors.size).toBe(0);
+    expect(median(formatOf("int8").errors.values())).toBeLessThan(0.02);
+    expect(median(formatOf("int4 b32").errors.values())).toBeLessThan(0.09);
+    expect([...formatOf("int4 b128").errors.keys()]).toEqual([...formatOf("int8").errors.keys()]);
   });
 
   test.each(["int4 b128", "int4 b32"])("calibration makes the products of %s more exact", (name) => {
     const [plain, calibrated] = [formatOf(name), formatOf(`${name} calibrated`)];
-    const names = Object.keys(plain.weightedErrors);
-    expect(Object.keys(calibrated.weightedErrors)).toEqual(names);
+    const names = [...plain.weightedErrors.keys()];
+    expect([...calibrated.weightedErrors.keys()]).toEqual(names);
     const behindNorms = names.filter((each) => /Wqkv|up_proj/.test(each));
     expect(behindNorms).toHaveLength(16);
-    const ratios = behindNorms.map((each) => calibrated.weightedErrors[each]! / plain.weightedErrors[each]!);
+    const ratios = behindNorms.map(
+      (each) => calibrated.weightedErrors.get(each)! / plain.weightedErrors.get(each)!,
+    );
     console.log(
       `${name}: calibrated error / plain error: median ${median(ratios).toFixed(2)}, most ${Math.max(...ratios).toFixed(2)}`,
     );
     expect(median(ratios)).toBeLessThan(0.75);
     expect(Math.max(...ratios)).toBeLessThan(1);
-    const all = (of: PrintedFormat) => median(Object.values(of.weightedErrors));
+    const all = (of: FormatQuality) => median(of.weightedErrors.values());
     expect(all(calibrated)).toBeLessThan(all(plain));
   });
 });
@@ -85,31 +73,30 @@ describe("of a model that does not fit", () => {
   const memory = (free: number) =>
     vi.spyOn(node, "memory").mockReturnValueOnce({ free, total: 1e9, buffers: 0 });
 
-  test("the most exact format that does is what the others are compared with", async () => {
-    const { config } = await readConfigs(node, await readModelFolder(bundledModelFolder), undefined);
-    const needs = [128, 32].map((block) => {
-      const weights = inFormat(programWeights(config, "fp32"), formatsOf("int4", { block }));
-      return forecastMemory(config, weights, { weightsIn: "memory" }).total;
-    });
-    expect(needs[1]).toBeLessThan(needs[0]!); // rows of 64 are filled up to 128
-    memory(needs[1]!);
+  test("the most exact format that does is what the others are compared with", () => {
+    const { config } = zoo.find(({ name }) => name.includes("9B"))!;
+    const { fitting, tooLarge } = fittingChoices(22e9, "9B", config, new Map());
+    expect(fitting[0]).toMatchObject({ name: "int8" });
+    expect(tooLarge.map(({ name }) => name)).toEqual(["fp32", "fp16"]);
+    expect(tooLarge[0]!.needed).toBeGreaterThan(33e9);
+  });
+
+  test("what does not is named", async () => {
+    memory(1.575e8); // as int4 in blocks of 128 it needs more, as its rows of 64 are filled up
     const report = await reportQuality(bundledModelFolder, texts);
-    expect(report.formats.map(({ name }) => name)).toEqual(["int4 b32", "int4 b32 exact"]);
-    expect(report.reference).toBe("int4 b32");
-    expect(report.formats[0]).toMatchObject({ divergence: 0, changedTokens: 0, weightedErrors: new Map() });
-    expect(report.tooLarge.map(({ name }) => name)).toEqual([
-      "fp32",
-      "fp16",
-      "int8",
-      "int4 b32",
-      "int4 b32 exact",
-    ]);
+    const found = report.formats.map(({ name }) => name);
+    expect(found).toEqual(["fp32", "fp16", "int4 b32", "int4 b32 exact"]);
+    expect(report.tooLarge.map(({ name }) => name)).toEqual(["int8", "int4 b128", "int4 b128 exact"]);
+    expect(report.formats.every(({ weightedErrors }) => weightedErrors.size === 0)).toBe(true);
     const lines = shownReport(report).split("\n");
-    expect(lines).toHaveLength(1 + 5 + 1 + 2);
-    expect(lines[0]).toBe("1 text, compared with int4 b32");
-    expect(lines[1]).toMatch(/^fp32 is left out: it needs \d\.\d GB of memory$/);
-    expect(lines[6]).toMatch(/^weights +error: median +largest +loss +change +divergence +other answers/);
-    expect(lines[7]).toMatch(/^int4 b32 +0\.0\d+ +0\.1\d* +\d\.\d{4} +0 of 1 +0 of \d+$/);
+    expect(lines).toHaveLength(1 + 3 + 1 + 4);
+    expect(lines[0]).toBe("1 text, compared with fp32");
+    expect(lines[1]).toMatch(/^int8 is left out: it needs 0\.\d GB of memory$/);
+    expect(lines[4]).toMatch(/^weights +error: median +largest +loss +change +divergence +other answers/);
+    expect(lines[5]).toMatch(/^fp32 +\d\.\d{4} +0 of 1 +0 of \d+$/);
+    expect(lines[7]).toMatch(
+      /^int4 b32 +0\.\d+ +0\.\d+ +\d\.\d{4} +[+-]\d\.\d{4} +\d\.\d{4} +\d of 1 +\d+ of \d+$/,
+    );
   }, 60_000);
 
   test("where none does, there is no report", async () => {
@@ -147,9 +134,4 @@ test("the divergence of two distributions is that of the formula", () => {
   const p = [logs(0.5, 0.5), logs(0.1, 0.9)];
   expect(divergence(p, [logs(0.25, 0.75), logs(0.1, 0.9)])).toBeCloseTo(expected / 2, 6);
   expect(divergence(p, p)).toBe(0);
-});
-
-test("--output is no part of it", async () => {
-  const { code } = await run(["prepare", bundledModelFolder, "--report", "list.json", "--output", "x"]);
-  expect(code).toBe(2);
 });
