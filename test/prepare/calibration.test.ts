@@ -77,11 +77,12 @@ describe("interrupted", () => {
       expect(prepare(bundledModelFolder, output, { calibrate: given, ...stopAt(...at) })).rejects.toThrow(
         "enough",
       );
-    const others = calibrate.toReversed();
+    const others = calibrate.map(({ image }) => ({ image, text: "Something else." }));
     await stopped(others, "preparing", 40);
     expect(readFileSync(inside("plain/journal.jsonl"), "utf8").split("\n").length).toBeGreaterThan(30);
     await stopped(others, "calibrating", 1);
     expect(existsSync(inside("plain/weights.bin"))).toBe(true);
+    await stopped(others, "calibrating", 2); // all of them
     await stopped(calibrate, "calibrating", 2);
     await stopped(calibrate, "preparing", 30); // of what was written nothing is written again: the second time
     expect(existsSync(inside("plain"))).toBe(false);
