@@ -3,8 +3,8 @@
  *
  *     npx tsx bench/quantize.ts
  */
-import { openKernelThreads } from "../src/runner/kernelThreads.node.js";
-import { quantizeMatrix } from "../src/runner/quantize.js";
+import { openKernelThreads } from "../src/weights/kernelThreads.node.js";
+import { quantizeMatrix } from "../src/weights/quantize.js";
 import { reportMachine } from "./measure.js";
 
 const [n, k] = [4096, 4096];

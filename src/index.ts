@@ -71,4 +71,4 @@ export type { RankOptions } from "./generate/rank.js";
 export type { FinishReason, Piece } from "./generate/stream.js";
 export type { ImageLimits, ImageSource, Orientation } from "./images/index.js";
 export type { FormatQuality, QualityReport } from "./quality/report.js";
-export type { KeptFormat, WeightFormat } from "./runner/weightFormats.js";
+export type { KeptFormat, WeightFormat } from "./weights/weightFormats.js";

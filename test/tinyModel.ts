@@ -11,10 +11,10 @@ import { releasedPerceiver } from "../src/models/perceiver.js";
 import type { CacheFormat } from "../src/runner/cacheFormats.js";
 import type { EncodedImage } from "../src/runner/encodedImages.js";
 import { type ModelRunner, openModelRunner, programsOf } from "../src/runner/modelRunner.js";
-import type { ModelCheckpoints } from "../src/runner/weights.js";
 import { openOrtBinding } from "../src/runtime/ortBinding.node.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import type { Runtime } from "../src/runtime/runtime.js";
+import type { ModelCheckpoints } from "../src/weights/loadWeights.js";
 import { atHand, golden, goldenModel, goldenModels } from "./goldens.js";
 import { type PlainTensor, tensorsOf } from "./tensors.js";
 

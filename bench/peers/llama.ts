@@ -20,9 +20,9 @@ import { vitL14 } from "../../src/models/zoo.js";
 import { compile } from "../../src/onnx/compile.js";
 import { createDecoder } from "../../src/runner/decoder.js";
 import { decodeGraph } from "../../src/runner/graphs.js";
-import { formatsOf } from "../../src/runner/weightFormats.js";
 import { zeros } from "../../src/runtime/hostTensor.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
+import { formatsOf } from "../../src/weights/weightFormats.js";
 import { median, reportMachine } from "../measure.js";
 
 const [llamaFolder, file, threadCount = "2", blockCount = "8"] = process.argv.slice(2);

@@ -4,14 +4,14 @@ import type { Mutant } from "./mutant.js";
 export const runner: readonly Mutant[] = [
   {
     what: "only the first of the scales of a block are tried",
-    file: "runner/quantizeKernel.ts",
+    file: "weights/quantizeKernel.ts",
     from: "int(2 * tried + 1)",
     to: "int(tried)",
-    tests: ["runner/quantize.test.ts"],
+    tests: ["weights/quantize.test.ts"],
   },
   {
     what: "what was calibrated is not looked at when scales are searched",
-    file: "runner/weights.ts",
+    file: "weights/loadWeights.ts",
     from: "importance: importance?.get(tensor)",
     to: "importance: undefined",
     tests: ["prepare/calibration.test.ts", "prepare/report.test.ts"],
@@ -39,7 +39,7 @@ export const runner: readonly Mutant[] = [
   },
   {
     what: "the last part of a name that fits counts, not the first",
-    file: "runner/weightFormats.ts",
+    file: "weights/weightFormats.ts",
     from: "[...keep].find(",
     to: "[...keep].reverse().find(",
     tests: ["prepare/kept.test.ts"],
@@ -53,10 +53,10 @@ export const runner: readonly Mutant[] = [
   },
   {
     what: "a kernel is lent to two at a time",
-    file: "runner/kernelPool.ts",
+    file: "weights/kernelPool.ts",
     from: "        else free.push(kernel);",
     to: "        free.push(kernel);",
-    tests: ["runner/kernelPool.test.ts"],
+    tests: ["weights/kernelPool.test.ts"],
   },
   {
     what: "a kernel may be off by a third before prepare notices",
@@ -109,10 +109,10 @@ export const runner: readonly Mutant[] = [
   },
   {
     what: "weights that are not finite are accepted",
-    file: "runner/weights.ts",
+    file: "weights/loadWeights.ts",
     from: "    if (!finite) requireFinite(checkpoint, name, values);\n",
     to: "",
-    tests: ["runner/weights.test.ts"],
+    tests: ["weights/loadWeights.test.ts"],
   },
   {
     what: "a text of just as many tokens as positions is rejected",

@@ -5,7 +5,7 @@ import { forecastMemory, inFormat } from "../machine/forecast.js";
 import { programWeights } from "../machine/requireMemory.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { type Choice, choices, formatsOfChoice } from "../quality/choices.js";
-import type { Kept } from "../runner/weightFormats.js";
+import type { Kept } from "../weights/weightFormats.js";
 
 /** A format that was left out because it does not fit. */
 export interface TooLarge {

@@ -13,8 +13,8 @@ import type { Progress } from "../base/progress.js";
 import { defaultLimits, type ReaderLimits } from "../checkpoints/limits.js";
 import type { ImageLimits, Orientation } from "../images/index.js";
 import { type CacheFormat, cacheFormats } from "../runner/cacheFormats.js";
-import { type WeightFormat, weightFormats } from "../runner/weightFormats.js";
 import { mostThreads } from "../runtime/threads.js";
+import { type WeightFormat, weightFormats } from "../weights/weightFormats.js";
 import { signal } from "./readOptions.js";
 
 /** What can compute on Node. */

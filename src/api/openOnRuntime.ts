@@ -9,8 +9,8 @@ import {
   type RunnerOptions,
   type WeightSource,
 } from "../runner/modelRunner.js";
-import { findWeights } from "../runner/weights.js";
 import type { FlamingoTokenizer } from "../text/flamingoTokens.js";
+import { findWeights } from "../weights/loadWeights.js";
 import type { LoadOptions } from "./loadOptions.js";
 import type { Platform } from "./platform.js";
 

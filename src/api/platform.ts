@@ -6,8 +6,8 @@ import type { PreparedIndex } from "../checkpoints/preparedIndex.js";
 import type { ImageOptions, ImageSource, Raster } from "../images/index.js";
 import type { ProcessMemory } from "../machine/memory.js";
 import type { Compiled } from "../onnx/compile.js";
-import type { OpenKernelPool } from "../runner/kernelPool.js";
 import type { Runtime } from "../runtime/runtime.js";
+import type { OpenKernelPool } from "../weights/kernelPool.js";
 import type { LoadOptions } from "./loadOptions.js";
 
 export interface Platform {

@@ -32,7 +32,7 @@ import {
   type KeptFormat,
   type WeightFormat,
   weightFormats,
-} from "../runner/weightFormats.js";
+} from "../weights/weightFormats.js";
 import { type Configs, readConfigs } from "./configs.js";
 import { imageReader } from "./load.js";
 import { node } from "./platform.node.js";

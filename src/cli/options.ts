@@ -4,7 +4,7 @@ import type { BackendName } from "../api/loadOptions.js";
 import type { GenerateOptions } from "../api/options.js";
 import type { ReadGeneration } from "../api/settings.js";
 import { type CacheFormat, cacheFormats } from "../runner/cacheFormats.js";
-import { type WeightFormat, weightFormats } from "../runner/weightFormats.js";
+import { type WeightFormat, weightFormats } from "../weights/weightFormats.js";
 
 /** A whole number from `least` on. */
 const count =

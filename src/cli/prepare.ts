@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { prepare as prepareModel } from "../api/prepare.node.js";
 import { reportQuality } from "../api/reportQuality.node.js";
 import { readShots } from "../api/shots.node.js";
-import { type KeptFormat, type WeightFormat, weightFormats } from "../runner/weightFormats.js";
+import { type KeptFormat, type WeightFormat, weightFormats } from "../weights/weightFormats.js";
 import { addOptions } from "./options.js";
 import { jsonOfReport, shownReport } from "./report.js";
 import { createTerminal } from "./terminal.js";

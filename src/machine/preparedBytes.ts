@@ -2,10 +2,10 @@
 import { visionConfiguration } from "../models/configuration.js";
 import { weightUses } from "../onnx/compile.js";
 import type { HubModel } from "../released/releasedModels.node.js";
-import { liveName } from "../runner/clipNames.js";
 import { decodeGraph, encodeGraph, textFeaturesGraph } from "../runner/graphs.js";
-import { stored } from "../runner/preparedWeights.js";
-import { type FormatSettings, formatsOf, halvesOf } from "../runner/weightFormats.js";
+import { liveName } from "../weights/clipNames.js";
+import { stored } from "../weights/preparedWeights.js";
+import { type FormatSettings, formatsOf, halvesOf } from "../weights/weightFormats.js";
 import { givenBytes, inFormat } from "./forecast.js";
 
 /**

@@ -1,6 +1,6 @@
 /** Which released models would fit on this machine, in which format, and how fast they would be at best. */
 import { zoo } from "../models/zoo.js";
-import { formatsOf, type WeightFormat, weightFormats } from "../runner/weightFormats.js";
+import { formatsOf, type WeightFormat, weightFormats } from "../weights/weightFormats.js";
 import { bytesPerToken, forecastMemory, inFormat } from "./forecast.js";
 import type { Memory } from "./memory.js";
 import { placeOf, programWeights } from "./requireMemory.js";

@@ -6,7 +6,7 @@ import { type ReleasedModel, zoo } from "../models/zoo.js";
 import { weightUses } from "../onnx/compile.js";
 import type { CacheFormat } from "../runner/cacheFormats.js";
 import { decodeGraph, encodeGraph } from "../runner/graphs.js";
-import { formatsOf, type WeightFormat } from "../runner/weightFormats.js";
+import { formatsOf, type WeightFormat } from "../weights/weightFormats.js";
 import { type Forecast, forecastMemory, inFormat, type ProgramWeights, type WeightsIn } from "./forecast.js";
 import type { Memory } from "./memory.js";
 

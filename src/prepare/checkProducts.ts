@@ -16,10 +16,10 @@ import {
   weight,
 } from "../graph/index.js";
 import { compile } from "../onnx/compile.js";
-import { type Blocks, rowOfBlocks } from "../runner/quantize.js";
-import { type Rows, rowOfRows } from "../runner/quantizeRows.js";
-import type { ReadTensor } from "../runner/weights.js";
 import type { Runtime } from "../runtime/runtime.js";
+import type { ReadTensor } from "../weights/loadWeights.js";
+import { type Blocks, rowOfBlocks } from "../weights/quantize.js";
+import { type Rows, rowOfRows } from "../weights/quantizeRows.js";
 
 /** Rows of random numbers that are multiplied. */
 const rows = 4;

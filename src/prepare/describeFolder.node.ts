@@ -7,7 +7,7 @@ import { type PreparedDescription, preparedVersion } from "../checkpoints/modelF
 import { beside, type ModelPath } from "../checkpoints/modelPath.js";
 import { type OpenableModel, pathsOf } from "../checkpoints/openableModel.js";
 import { indexFile, type PreparedIndex, showPreparedIndex } from "../checkpoints/preparedIndex.js";
-import type { FormatSettings } from "../runner/weightFormats.js";
+import type { FormatSettings } from "../weights/weightFormats.js";
 
 export interface Description extends FormatSettings {
   readonly index: PreparedIndex;

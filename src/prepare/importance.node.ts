@@ -13,7 +13,7 @@ import { elementCount } from "../base/dtypes.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import type { PreparedIndex } from "../checkpoints/preparedIndex.js";
 import { writeSafetensors } from "../checkpoints/writeSafetensors.node.js";
-import type { Importance } from "../runner/weights.js";
+import type { Importance } from "../weights/loadWeights.js";
 
 /** What is below the folder while it is prepared, and not when it is whole. */
 export const calibrationFolder = "calibration";

@@ -19,14 +19,20 @@ import type { VisionConfiguration } from "../models/configuration.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import type { WeightUse } from "../onnx/compile.js";
 import { calibrate } from "../runner/calibrate.js";
-import { type FoundUses, findFeatures } from "../runner/clipTowers.js";
 import { featureProgram } from "../runner/features.js";
-import { openKernelThreads } from "../runner/kernelThreads.node.js";
 import { programsOf } from "../runner/modelRunner.js";
-import { preparedWeights, stored } from "../runner/preparedWeights.js";
-import { type FormatSettings, formatsOf, halvesOf, type IsHalf, type Kept } from "../runner/weightFormats.js";
-import { findWeights, type Importance, type ReadTensor } from "../runner/weights.js";
 import { openRuntime } from "../runtime/openRuntime.node.js";
+import { type FoundUses, findFeatures } from "../weights/clipTowers.js";
+import { openKernelThreads } from "../weights/kernelThreads.node.js";
+import { findWeights, type Importance, type ReadTensor } from "../weights/loadWeights.js";
+import { preparedWeights, stored } from "../weights/preparedWeights.js";
+import {
+  type FormatSettings,
+  formatsOf,
+  halvesOf,
+  type IsHalf,
+  type Kept,
+} from "../weights/weightFormats.js";
 import { productError } from "./checkProducts.js";
 import { type Description, describeFolder } from "./describeFolder.node.js";
 import { calibrationFolder, importanceFor } from "./importance.node.js";

@@ -16,8 +16,8 @@ import {
   type PreparedTensor,
 } from "../checkpoints/preparedIndex.js";
 import type { WeightUse } from "../onnx/compile.js";
-import { eachTensor, type FoundWeight, type ReadOptions, type ReadTensor } from "../runner/weights.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
+import { eachTensor, type FoundWeight, type ReadOptions, type ReadTensor } from "../weights/loadWeights.js";
 import { type Journal, openJournal } from "./journal.node.js";
 
 export interface WriteOptions extends ReadOptions {

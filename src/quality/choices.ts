@@ -1,7 +1,7 @@
 /** The ways to keep a model's weights that a report compares. */
 
 import type { FormatOf } from "../graph/index.js";
-import { formatsOf, halvesOf, type IsHalf, type Kept, type WeightFormat } from "../runner/weightFormats.js";
+import { formatsOf, halvesOf, type IsHalf, type Kept, type WeightFormat } from "../weights/weightFormats.js";
 
 export interface Choice {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** The error of a matrix in few bits in products with columns of known strength. */
 import { rowsOf } from "../prepare/checkProducts.js";
-import type { ReadTensor } from "../runner/weights.js";
+import type { ReadTensor } from "../weights/loadWeights.js";
 
 /** Rows that are looked at, from all over the matrix: enough, as all are made alike. */
 const mostRows = 64;

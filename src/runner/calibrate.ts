@@ -15,10 +15,10 @@ import {
 } from "../graph/index.js";
 import { compile } from "../onnx/compile.js";
 import type { Program, Runtime, Session } from "../runtime/runtime.js";
+import type { Importance } from "../weights/loadWeights.js";
 import type { EncodedImage } from "./encodedImages.js";
 import { decodeGraph, encodeGraph } from "./graphs.js";
 import { openModelRunner, type RunnerSettings, type WeightSource } from "./modelRunner.js";
-import type { Importance } from "./weights.js";
 
 /** A text with its images, as a model reads them. */
 export interface CalibrationSample {

@@ -12,7 +12,7 @@ import type { VisionConfiguration } from "../models/configuration.js";
 import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { Runtime, Session, Weight } from "../runtime/runtime.js";
-import { liveName, type Tower } from "./clipNames.js";
+import { liveName, type Tower } from "../weights/clipNames.js";
 import { imageFeaturesGraph, textFeaturesGraph } from "./graphs.js";
 
 /** What is loaded at first use stays until the runtime is closed. A signal does not stop the loading. */

@@ -7,6 +7,14 @@ import type { FlamingoConfig } from "../models/flamingo.js";
 import { gatedBlocks } from "../models/flamingo.js";
 import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { Runtime, Session, Weight } from "../runtime/runtime.js";
+import type { KernelPool } from "../weights/kernelPool.js";
+import {
+  type Importance,
+  type LoadProgress,
+  loadWeights,
+  type ModelCheckpoints,
+} from "../weights/loadWeights.js";
+import type { IsHalf, WeightFormat } from "../weights/weightFormats.js";
 import type { CacheFormat } from "./cacheFormats.js";
 import { type DecodeProgram, pieceLengthOf } from "./call.js";
 import { createDecoder, type Decoder, type DecoderOptions } from "./decoder.js";
@@ -14,11 +22,8 @@ import { decodeSessions } from "./decodeSessions.js";
 import type { EncodedImage, Prompt } from "./encodedImages.js";
 import { decodeStages, encodeGraph, numbered } from "./graphs.js";
 import { inSequence } from "./inSequence.js";
-import type { KernelPool } from "./kernelPool.js";
 import { requireCapacity } from "./promptChecks.js";
 import { createTokenTree, type TokenTree, type TreeOptions } from "./tokenTree.js";
-import type { IsHalf, WeightFormat } from "./weightFormats.js";
-import { type Importance, type LoadProgress, loadWeights, type ModelCheckpoints } from "./weights.js";
 
 export interface ModelRunner extends AsyncDisposable {
   readonly config: FlamingoConfig;

@@ -8,10 +8,10 @@ import { elementCount } from "../../src/base/dtypes.js";
 import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
 import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
 import { mpt } from "../../src/models/mpt.js";
-import { openKernelThreads } from "../../src/runner/kernelThreads.node.js";
 import { programsOf } from "../../src/runner/modelRunner.js";
-import { formatsOf } from "../../src/runner/weightFormats.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
+import { openKernelThreads } from "../../src/weights/kernelThreads.node.js";
+import { formatsOf } from "../../src/weights/weightFormats.js";
 import { config, imageToken } from "../runner/smallModel.js";
 
 const kernels = openKernelThreads(2);

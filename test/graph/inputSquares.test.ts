@@ -13,9 +13,9 @@ import {
   weight,
 } from "../../src/graph/index.js";
 import { compile } from "../../src/onnx/compile.js";
-import { quantizeMatrix } from "../../src/runner/quantize.js";
-import { quantizeRows } from "../../src/runner/quantizeRows.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
+import { quantizeMatrix } from "../../src/weights/quantize.js";
+import { quantizeRows } from "../../src/weights/quantizeRows.js";
 import { backends } from "../runtime/backends.js";
 import { host, noise } from "./arrays.js";
 

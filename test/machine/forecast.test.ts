@@ -13,7 +13,7 @@ import { mpt } from "../../src/models/mpt.js";
 import { zoo } from "../../src/models/zoo.js";
 import type { CacheFormat } from "../../src/runner/cacheFormats.js";
 import { programsOf } from "../../src/runner/modelRunner.js";
-import { formatsOf, type WeightFormat, weightFormats } from "../../src/runner/weightFormats.js";
+import { formatsOf, type WeightFormat, weightFormats } from "../../src/weights/weightFormats.js";
 
 const released = (name: string) => zoo.find((each) => each.name.endsWith(name))!;
 const [mpt1b, neox, mpt7b] = ["3B-vitl-mpt1b", "4B-vitl-rpj3b", "9B-vitl-mpt7b"].map(released);

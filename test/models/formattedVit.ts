@@ -6,10 +6,10 @@ import { createGraph, type FormatOf, input, isInRows, output, quantize } from ".
 import { params } from "../../src/models/layers.js";
 import { type VitConfig, vit } from "../../src/models/vit.js";
 import { compile } from "../../src/onnx/compile.js";
-import { quantizeMatrix } from "../../src/runner/quantize.js";
-import { quantizeRows } from "../../src/runner/quantizeRows.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
+import { quantizeMatrix } from "../../src/weights/quantize.js";
+import { quantizeRows } from "../../src/weights/quantizeRows.js";
 
 /** float32; 8 bits in blocks; 8 bits in whole rows. */
 export const vitFormats = {

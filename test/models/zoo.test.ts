@@ -9,7 +9,7 @@ import type { Checkpoint, TensorInfo } from "../../src/checkpoints/checkpoint.js
 import { type ReleasedModel, zoo } from "../../src/models/zoo.js";
 import { compile } from "../../src/onnx/compile.js";
 import { decodeGraph, encodeGraph } from "../../src/runner/graphs.js";
-import { findWeights } from "../../src/runner/weights.js";
+import { findWeights } from "../../src/weights/loadWeights.js";
 import { golden, goldenTest } from "../goldens.js";
 import { compared } from "../parity.js";
 

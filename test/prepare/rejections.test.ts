@@ -7,10 +7,10 @@ import { prepare } from "../../src/api/prepare.node.js";
 import { createGraph, partShapes, weightParts } from "../../src/graph/index.js";
 import type { WeightUse } from "../../src/onnx/compile.js";
 import { productError } from "../../src/prepare/checkProducts.js";
-import { quantizeMatrix } from "../../src/runner/quantize.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Program, Session } from "../../src/runtime/runtime.js";
+import { quantizeMatrix } from "../../src/weights/quantize.js";
 import { bundledModelFolder } from "../goldens.js";
 import { noise } from "../graph/arrays.js";
 

@@ -4,11 +4,11 @@ import { elementCount } from "../../src/base/dtypes.js";
 import { randomStream } from "../../src/base/random.js";
 import { type CalibrationSample, calibrate } from "../../src/runner/calibrate.js";
 import { programsOf } from "../../src/runner/modelRunner.js";
-import { quantizeMatrix, rowOfBlocks } from "../../src/runner/quantize.js";
-import { formatsOf } from "../../src/runner/weightFormats.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime } from "../../src/runtime/runtime.js";
+import { quantizeMatrix, rowOfBlocks } from "../../src/weights/quantize.js";
+import { formatsOf } from "../../src/weights/weightFormats.js";
 import { config, imageToken } from "./smallModel.js";
 
 let runtime: Runtime;

@@ -10,9 +10,9 @@ import type { Prompt } from "../../src/runner/encodedImages.js";
 import { decodeGraph } from "../../src/runner/graphs.js";
 import { imageIndexOf } from "../../src/runner/imageIndex.js";
 import { programsOf } from "../../src/runner/modelRunner.js";
-import { formatsOf } from "../../src/runner/weightFormats.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Runtime, Session } from "../../src/runtime/runtime.js";
+import { formatsOf } from "../../src/weights/weightFormats.js";
 import { largestDifference } from "../tinyModel.js";
 import { config, image, imageToken } from "./smallModel.js";
 

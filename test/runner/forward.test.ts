@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile } from "../../src/onnx/compile.js";
 import { decodeGraph, encodeGraph } from "../../src/runner/graphs.js";
-import { loadWeights } from "../../src/runner/weights.js";
+import { loadWeights } from "../../src/weights/loadWeights.js";
 import { compared } from "../parity.js";
 import { largestDifference, onBackends, type TinyModel, tinyModelsWith } from "../tinyModel.js";
 

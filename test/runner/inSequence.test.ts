@@ -8,9 +8,9 @@ import { createDecoder } from "../../src/runner/decoder.js";
 import { decodeGraph, decodeStages } from "../../src/runner/graphs.js";
 import { inSequence, type Runs } from "../../src/runner/inSequence.js";
 import { programsOf } from "../../src/runner/modelRunner.js";
-import { formatsOf } from "../../src/runner/weightFormats.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { RunOptions, Runtime } from "../../src/runtime/runtime.js";
+import { formatsOf } from "../../src/weights/weightFormats.js";
 import { config, image, imageToken } from "./smallModel.js";
 
 let runtime: Runtime;

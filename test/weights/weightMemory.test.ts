@@ -1,6 +1,6 @@
 /** Memory for weights that stay: tensors lie beside each other, each on its own. */
 import { expect, test } from "vitest";
-import { allocate, sharedMemory } from "../../src/runner/weightMemory.js";
+import { allocate, sharedMemory } from "../../src/weights/weightMemory.js";
 
 test("tensors share buffers, begin at whole lines of the cache, and do not overlap", () => {
   const lengths = [5, 16, 1, 0, 100, 17];

@@ -5,7 +5,7 @@ import { matchTensors } from "../checkpoints/match.js";
 import type { Compiled, WeightUse } from "../onnx/compile.js";
 import { isInFile, type Weight } from "../runtime/runtime.js";
 import { liveName, type Tower, towers } from "./clipNames.js";
-import { type FoundWeight, type ReadOptions, readWeights } from "./weights.js";
+import { type FoundWeight, type ReadOptions, readWeights } from "./loadWeights.js";
 
 /**
  * The weights of one of the towers, by CLIP's own names.

@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { randomStream } from "../../src/base/random.js";
 import type { BlockFormat } from "../../src/graph/index.js";
-import { openKernelThreads } from "../../src/runner/kernelThreads.node.js";
-import { type Blocks, quantizeMatrix } from "../../src/runner/quantize.js";
+import { openKernelThreads } from "../../src/weights/kernelThreads.node.js";
+import { type Blocks, quantizeMatrix } from "../../src/weights/quantize.js";
 
 /** The numbers that blocks stand for, by the format's definition. */
 function numbersOf(

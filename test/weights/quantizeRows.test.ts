@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { randomStream } from "../../src/base/random.js";
 import { createGraph, input, output, rowQuantizedLinear, weightParts } from "../../src/graph/index.js";
 import { compile } from "../../src/onnx/compile.js";
-import { quantizeRows } from "../../src/runner/quantizeRows.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
+import { quantizeRows } from "../../src/weights/quantizeRows.js";
 import { useBackend } from "../graph/evaluate.js";
 
 const backend = useBackend();

@@ -1,7 +1,7 @@
 /** Kernels are lent to one user at a time, also after one that failed. */
 import { expect, test } from "vitest";
 import { createMemory } from "../../src/base/wasm.js";
-import { type Kernel, poolOf } from "../../src/runner/kernelPool.js";
+import { type Kernel, poolOf } from "../../src/weights/kernelPool.js";
 
 test("no kernel is used by two, whenever they ask", async () => {
   const kernels = [1, 2].map((): Kernel => {

@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import type { Checkpoint } from "../../src/checkpoints/checkpoint.js";
-import { loadWeights } from "../../src/runner/weights.js";
 import type { HostTensor } from "../../src/runtime/hostTensor.js";
-import { config } from "./smallModel.js";
+import { loadWeights } from "../../src/weights/loadWeights.js";
+import { config } from "../runner/smallModel.js";
 
 const { language } = config;
 
