@@ -1,8 +1,9 @@
 /**
- * How long does a prepared model take to open, an image, a prompt and a token, and how much memory is it?
+ * How long does a model take to open, prepared or from its checkpoints, an image, a prompt and a token, and how much
+ * memory is it?
  *
  *     npx tsx bench/syntheticModel.ts 9B-vitl-mpt7b FOLDER && npx openflamingo prepare FOLDER
- *     npx tsx bench/prepared.ts FOLDER-int4 [--prompt 400] [--cache int8] [--threads 2]
+ *     npx tsx bench/open.ts FOLDER-int4 [--prompt 400] [--cache int8] [--threads 2]
  */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +21,7 @@ const { values: given, positionals } = parseArgs({
   allowPositionals: true,
 });
 const [folder] = positionals;
-if (!folder) throw new Error("usage: prepared.ts FOLDER [--prompt 400] [--cache int8] [--threads 2]");
+if (!folder) throw new Error("usage: open.ts FOLDER [--prompt 400] [--cache int8] [--threads 2]");
 const words = Number(given.prompt);
 const options = {
   cache: given.cache as "fp32" | "fp16" | "int8",
@@ -38,8 +39,8 @@ async function timed<T>(what: string, work: () => Promise<T>): Promise<{ seconds
 }
 
 reportMachine();
-const { size } = statSync(join(folder, "weights.bin"));
-console.log(`${gigabytes(size)} of weights`);
+const prepared = statSync(join(folder, "weights.bin"), { throwIfNoEntry: false });
+if (prepared) console.log(`${gigabytes(prepared.size)} of weights`);
 const { value: flamingo } = await timed("opened", () => load(folder, { onNotice: () => {}, ...options }));
 try {
   const caption = (tokens: number, prompt?: string) => () =>
