@@ -110,7 +110,7 @@ test("fp32 takes the files as they are, int8 and fp16 have folders of their own"
   const half = await captionOf({ weights: "fp16" });
   expect(half.notices).toMatch(/is prepared as fp16 at its first use/);
   expect((await captionOf({ weights: "fp16" })).work).toEqual(["loading"]);
-  expect((await readdir(prepared)).sort()[0]).toMatch(/--fp16--[\da-f-]+$/);
+  expect((await readdir(prepared)).sort()[0]).toMatch(/--fp16--[\da-f-]+--v\d+$/);
 });
 
 test("other settings have folders of their own, and the last one is opened by the name", async () => {
