@@ -14,7 +14,7 @@ import { samplesOf } from "../src/api/samples.js";
 import { readShots } from "../src/api/shots.node.js";
 import { readModelFolder, requireCheckpoints } from "../src/checkpoints/modelFolder.node.js";
 import { shownReport } from "../src/cli/report.js";
-import { choices } from "../src/quality/choices.js";
+import { choicesFor } from "../src/quality/choices.js";
 import { compareFormats } from "../src/quality/report.js";
 import { tinyModel } from "../test/tinyModel.js";
 import { goldenSamples } from "./goldenSamples.js";
@@ -33,7 +33,7 @@ const { image, endofchunk } = model.ids;
 const report = await compareFormats(
   { config, checkpoints, runtime, imageToken: image, endOfChunk: endofchunk },
   await goldenSamples(model),
-  { choices, keep: new Map(), calibration },
+  { choices: choicesFor(calibration !== undefined), keep: new Map(), calibration },
 );
 await runtime.close();
 await close();

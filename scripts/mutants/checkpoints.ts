@@ -12,7 +12,7 @@ export const checkpoints: readonly Mutant[] = [
   {
     what: "what is left in the memory of the check counts",
     file: "base/float32.ts",
-    from: "    floats.fill(0, piece.length, rounded(piece.length));\n",
+    from: "    floats.fill(0, piece.length, inVectors(piece.length));\n",
     to: "",
     tests: ["base/float32.test.ts"],
   },

@@ -4,7 +4,7 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { forecastMemory, inFormat } from "../machine/forecast.js";
 import { programWeights } from "../machine/requireMemory.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
-import { type Choice, choices, formatsOfChoice } from "../quality/choices.js";
+import { type Choice, formatsOfChoice } from "../quality/choices.js";
 import type { Kept } from "../weights/weightFormats.js";
 
 /** A format that was left out because it does not fit. */
@@ -15,11 +15,13 @@ export interface TooLarge {
 }
 
 /**
+ * @param choices the most exact first
  * @param free bytes of memory
  * @param name what messages call the model
  * @throws OpenFlamingoError `memory` where none fits
  */
 export function fittingChoices(
+  choices: readonly Choice[],
   free: number,
   name: string,
   config: FlamingoConfig,

@@ -7,6 +7,7 @@ import { readModelFolder, requireCheckpoints } from "../checkpoints/modelFolder.
 import { type OpenableModel, pathsOf } from "../checkpoints/openableModel.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { readHubSettings } from "../hub/settings.node.js";
+import { choicesFor } from "../quality/choices.js";
 import { compareFormats, type QualityReport } from "../quality/report.js";
 import { fetchModel } from "../released/fetchModel.node.js";
 import { isHubName, requireReleased } from "../released/releasedModels.node.js";
@@ -67,7 +68,8 @@ export async function reportQuality(
   const configs = await readConfigs(node, description, how.signal);
   const { config, tokenizer } = configs;
   const { free } = node.memory();
-  const { fitting, tooLarge } = fittingChoices(free, model, config, how.keep);
+  const choices = choicesFor(calibrate !== undefined);
+  const { fitting, tooLarge } = fittingChoices(choices, free, model, config, how.keep);
   const read = (shots: readonly Shot[]) =>
     samplesOf(shots, configs, imageReader(node, configs, {}), how.signal);
   return withClosing(async (closing) => {
@@ -92,10 +94,7 @@ export async function reportQuality(
       calibration,
       choices: fitting,
     });
-    return {
-      ...report,
-      tooLarge: calibrate ? tooLarge : tooLarge.filter(({ name }) => !/calibrated/.test(name)),
-    };
+    return { ...report, tooLarge };
   });
 }
 

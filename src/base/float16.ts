@@ -7,6 +7,7 @@
  * 2^±112 makes up for; then their bits are the same, 13 places apart.
  */
 import { halfToFloat } from "./dtypes.js";
+import { floatsAt, halvesAt, inVectors, memoryOfPiece, pieceLength } from "./pieces.js";
 import {
   type Code,
   compileModule,
@@ -29,12 +30,6 @@ import {
 
 /** The largest float16. */
 export const largestHalf = 65504;
-
-/** Numbers that go through the kernel at a time, so that they stay in the processor's cache: 512 KiB of float32. */
-const pieceLength = 2 ** 17;
-/** Where float32s and halves lie in the kernel's memory, in bytes. */
-const [floatsAt, halvesAt] = [0, 4 * pieceLength];
-const memorySize = { pages: (6 * pieceLength) / 2 ** 16, shared: false };
 
 const word = (bits: number): Code => i32x4.splat(int(bits | 0));
 const magnitude = (x: Variable): Code => v128.and(get(x), word(0x7fffffff));
@@ -122,17 +117,14 @@ const functions = [
 ];
 
 function createKernel() {
-  const memory = createMemory(memorySize);
-  const { round, narrow, widen } = instantiate(compileModule(writeModule(functions, memorySize)), memory);
+  const memory = createMemory(memoryOfPiece);
+  const { round, narrow, widen } = instantiate(compileModule(writeModule(functions, memoryOfPiece)), memory);
   const floats = new Float32Array(memory.buffer, floatsAt, pieceLength);
   const halves = new Uint16Array(memory.buffer, halvesAt, pieceLength);
   return { round: round!, narrow: narrow!, widen: widen!, floats, halves };
 }
 
 let kernel: ReturnType<typeof createKernel> | undefined;
-
-/** What a piece of so many numbers leaves of the last vectors is left as it is. */
-const rounded = (count: number): number => 8 * Math.ceil(count / 8);
 
 /**
  * Rounds numbers to the nearest float16, in place.
@@ -146,7 +138,7 @@ export function roundToHalf(values: Float32Array): number | undefined {
   for (let at = 0; at < values.length; at += pieceLength) {
     const piece = values.subarray(at, at + pieceLength);
     floats.set(piece);
-    const isBeyond = round(floatsAt, floatsAt + 4 * rounded(piece.length)) !== 0;
+    const isBeyond = round(floatsAt, floatsAt + 4 * inVectors(piece.length)) !== 0;
     const place = isBeyond ? piece.findIndex((_, i) => !(Math.abs(floats[i]!) <= largestHalf)) : -1;
     if (place >= 0) return at + place;
     piece.set(floats.subarray(0, piece.length));
@@ -162,7 +154,7 @@ export function toHalves(values: Float32Array): Uint16Array<ArrayBuffer> {
   for (let at = 0; at < values.length; at += pieceLength) {
     const piece = values.subarray(at, at + pieceLength);
     floats.set(piece);
-    narrow(floatsAt, floatsAt + 4 * rounded(piece.length), halvesAt);
+    narrow(floatsAt, floatsAt + 4 * inVectors(piece.length), halvesAt);
     bits.set(halves.subarray(0, piece.length), at);
   }
   return bits;
@@ -180,8 +172,8 @@ export function widenHalves(bits: Uint16Array, into: Float32Array): boolean {
   for (let at = 0; at < bits.length; at += pieceLength) {
     const piece = bits.subarray(at, at + pieceLength);
     halves.set(piece);
-    halves.fill(0, piece.length, rounded(piece.length));
-    if (widen(halvesAt, halvesAt + 2 * rounded(piece.length), floatsAt) === 0) {
+    halves.fill(0, piece.length, inVectors(piece.length));
+    if (widen(halvesAt, halvesAt + 2 * inVectors(piece.length), floatsAt) === 0) {
       into.set(floats.subarray(0, piece.length), at);
     } else {
       areFinite = false;

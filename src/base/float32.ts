@@ -6,6 +6,7 @@
  */
 import { arrayTypes, bytesOf, type DType } from "./dtypes.js";
 import { widenHalves } from "./float16.js";
+import { floatsAt, halvesAt, inVectors, memoryOfPiece, pieceLength } from "./pieces.js";
 import {
   compileModule,
   createMemory,
@@ -20,12 +21,6 @@ import {
   v128,
   writeModule,
 } from "./wasm.js";
-
-/** Numbers that go through the kernel at a time, so that they stay in the processor's cache: 512 KiB of float32. */
-const pieceLength = 2 ** 17;
-/** Where float32s and halves lie in the kernel's memory, in bytes. */
-const [floatsAt, halvesAt] = [0, 4 * pieceLength];
-const memorySize = { pages: (6 * pieceLength) / 2 ** 16, shared: false };
 
 const overflowing = (word: number, magnitude: number, exponent: number) =>
   i32x4.add(v128.and(get(word), i32x4.splat(int(magnitude))), i32x4.splat(int(exponent)));
@@ -67,17 +62,14 @@ const functions = [
 ];
 
 function createKernel() {
-  const memory = createMemory(memorySize);
-  const { widen, overflows } = instantiate(compileModule(writeModule(functions, memorySize)), memory);
+  const memory = createMemory(memoryOfPiece);
+  const { widen, overflows } = instantiate(compileModule(writeModule(functions, memoryOfPiece)), memory);
   const floats = new Float32Array(memory.buffer, floatsAt, pieceLength);
   const halves = new Uint8Array(memory.buffer, halvesAt, 2 * pieceLength);
   return { widen: widen!, overflows: overflows!, floats, halves };
 }
 
 let kernel: ReturnType<typeof createKernel> | undefined;
-
-/** What a piece of so many numbers leaves of the last vectors is zeros. */
-const rounded = (count: number): number => 8 * Math.ceil(count / 8);
 
 /** Whether all numbers are finite. */
 export function areFinite(values: Float32Array): boolean {
@@ -87,8 +79,8 @@ export function areFinite(values: Float32Array): boolean {
   for (let at = 0; at < values.length; at += pieceLength) {
     const piece = values.subarray(at, at + pieceLength);
     floats.set(piece);
-    floats.fill(0, piece.length, rounded(piece.length));
-    overflown |= overflows(floatsAt, floatsAt + 4 * rounded(piece.length));
+    floats.fill(0, piece.length, inVectors(piece.length));
+    overflown |= overflows(floatsAt, floatsAt + 4 * inVectors(piece.length));
   }
   return overflown === 0;
 }
@@ -100,8 +92,8 @@ function widenBfloat16(bytes: Uint8Array, into: Float32Array): boolean {
   for (let at = 0; at < into.length; at += pieceLength) {
     const count = Math.min(pieceLength, into.length - at);
     halves.set(bytes.subarray(2 * at, 2 * (at + count)));
-    halves.fill(0, 2 * count, 2 * rounded(count));
-    overflown |= widen(halvesAt, halvesAt + 2 * rounded(count), floatsAt);
+    halves.fill(0, 2 * count, 2 * inVectors(count));
+    overflown |= widen(halvesAt, halvesAt + 2 * inVectors(count), floatsAt);
     into.set(floats.subarray(0, count), at);
   }
   return overflown === 0;

@@ -8,9 +8,7 @@ import { stored } from "../weights/preparedWeights.js";
 import { type FormatSettings, formatsOf, halvesOf } from "../weights/weightFormats.js";
 import { givenBytes, inFormat } from "./forecast.js";
 
-/**
- * @returns bytes of the weights, those of CLIP's text tower among them, to a few MB
- */
+/** @returns bytes of the weights, those of CLIP's text tower among them, to a few MB */
 export function preparedBytes(
   { name, config, visionJson }: Pick<HubModel, "name" | "config" | "visionJson">,
   format: FormatSettings,

@@ -30,6 +30,10 @@ export const choices: readonly Choice[] = [
   ]),
 ];
 
+/** Those that can be compared. @param canCalibrate whether there is something to calibrate with */
+export const choicesFor = (canCalibrate: boolean): readonly Choice[] =>
+  choices.filter(({ calibrated }) => canCalibrate || !calibrated);
+
 /** What a choice means for programs and weights. */
 export const formatsOfChoice = (
   { weights, block, exact }: Choice,

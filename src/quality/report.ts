@@ -57,7 +57,7 @@ export interface MeasuredModel {
 }
 
 export interface ReportOptions {
-  /** The first is the reference. */
+  /** The first is the reference. Those that are calibrated need `calibration`. */
   readonly choices: readonly Choice[];
   readonly keep: Kept;
   /** What is read for the importance of columns; without calibration if left out. */
@@ -76,18 +76,23 @@ export async function compareFormats(
   samples: readonly Sample[],
   options: ReportOptions,
 ): Promise<QualityReport> {
-  const { calibration } = options;
-  const choices = options.choices.filter(({ calibrated }) => calibration || !calibrated);
+  const { calibration, choices } = options;
   const [first] = choices as [Choice];
   /** What was measured with the weights of each of these choices. */
-  const importances = new Map<string, Importance>();
+  const importances = new Map<Choice, Importance>();
+  /** The choice that reads the samples for another, as in `prepare`: the same without calibration. */
+  const calibratedWith = ({ weights, block, calibrated }: Choice) =>
+    calibrated
+      ? choices.find((each) => each.weights === weights && each.block === block && isPlain(each))
+      : undefined;
   const isNeeded = (choice: Choice) =>
-    choice === first || choices.some((each) => calibratedWith(each) === choice.name);
+    choice === first || choices.some((each) => calibratedWith(each) === choice);
   let reference: Quality | undefined;
 
   const measure = async (choice: Choice): Promise<FormatQuality> => {
-    const importance = importances.get(calibratedWith(choice) ?? "");
-    const made = await make(model, choice, { ...options, importance, strength: importances.get(first.name) });
+    const reader = calibratedWith(choice);
+    const importance = reader && importances.get(reader);
+    const made = await make(model, choice, { ...options, importance, strength: importances.get(first) });
     const { runtime, config, imageToken } = model;
     const { signal, keep } = options;
     const opening = { runtime, config, imageToken, signal, weights: made.weights };
@@ -98,7 +103,7 @@ export async function compareFormats(
     });
     if (calibration && isNeeded(choice)) {
       const read = { ...opening, searched: formatsOf("int4", { keep }) };
-      importances.set(choice.name, await calibrate(made.formatOf, calibration.map(readWhole), read));
+      importances.set(choice, await calibrate(made.formatOf, calibration.map(readWhole), read));
     }
     reference ??= quality;
     const { answers, distributions } = reference;
@@ -117,9 +122,7 @@ export async function compareFormats(
   return { samples: samples.length, reference: first.name, tokens, formats };
 }
 
-/** The name of the choice that reads the samples for it, as in `prepare`: the same without calibration. */
-const calibratedWith = ({ name, calibrated }: Choice): string | undefined =>
-  calibrated ? name.replace(" calibrated", "") : undefined;
+const isPlain = ({ exact, calibrated }: Choice): boolean => !exact && !calibrated;
 
 /** The weights of a model in one way, with the errors of its products. */
 async function make(

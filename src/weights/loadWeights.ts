@@ -290,7 +290,7 @@ function requireHalves(checkpoint: Checkpoint, name: string, values: Float32Arra
     "usage",
     `${checkpoint.name}: ${name} holds ${values[at]} at place ${at}: float16 ends at 65504`,
     {
-      hint: `Keep this tensor in fp32 (keep), or take another format.`,
+      hint: "Keep this tensor in fp32 (keep), or take another format.",
       data: { options: ["weights", "keep"] },
     },
   );

@@ -8,6 +8,7 @@ import { node } from "../../src/api/platform.node.js";
 import { shownReport } from "../../src/cli/report.js";
 import { type FormatQuality, type ModelReport, reportQuality } from "../../src/index.js";
 import { zoo } from "../../src/models/zoo.js";
+import { choicesFor } from "../../src/quality/choices.js";
 import { divergence } from "../../src/quality/measure.js";
 import { bundledModelFolder, golden } from "../goldens.js";
 import { outlyingModel } from "./outlyingModel.js";
@@ -75,7 +76,7 @@ describe("of a model that does not fit", () => {
 
   test("the most exact format that does is what the others are compared with", () => {
     const { config } = zoo.find(({ name }) => name.includes("9B"))!;
-    const { fitting, tooLarge } = fittingChoices(22e9, "9B", config, new Map());
+    const { fitting, tooLarge } = fittingChoices(choicesFor(false), 22e9, "9B", config, new Map());
     expect(fitting[0]).toMatchObject({ name: "int8" });
     expect(tooLarge.map(({ name }) => name)).toEqual(["fp32", "fp16"]);
     expect(tooLarge[0]!.needed).toBeGreaterThan(33e9);
