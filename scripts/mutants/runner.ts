@@ -10,6 +10,13 @@ export const runner: readonly Mutant[] = [
     tests: ["weights/quantize.test.ts"],
   },
   {
+    what: "of columns that are kept together the importance is that of the first ones",
+    file: "weights/quantize.ts",
+    from: "importance.subarray(from, from + columns)",
+    to: "importance.subarray(column, column + columns)",
+    tests: ["weights/quantize.test.ts"],
+  },
+  {
     what: "what was calibrated is not looked at when scales are searched",
     file: "weights/loadWeights.ts",
     from: "importance: importance?.get(tensor)",

@@ -41,8 +41,8 @@ export interface ModelDescription {
     | undefined;
 }
 
-/** Of what `openflamingo prepare` writes: 2 has the vision encoder in rows, and CLIP's features. */
-export const preparedVersion = 2;
+/** Of what `openflamingo prepare` writes: since 3, wide matrices lie as several side by side. */
+export const preparedVersion = 3;
 
 /** A folder that `openflamingo prepare` made: in place of checkpoints it has weights as the backend wants them. */
 export interface PreparedDescription extends Omit<ModelDescription, "vision" | "language" | "flamingo"> {

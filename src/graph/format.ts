@@ -8,6 +8,8 @@ export interface BlockFormat {
   readonly bits: 4 | 8;
   /** How many numbers share a scale: a power of 2, from 16. */
   readonly block: number;
+  /** Whole blocks. A wider matrix is kept, and multiplied with, as several side by side; as one when left out. */
+  readonly columns?: number;
 }
 
 /** Whole rows of 8 bits, each with one scale: see `ops/rowQuantized.ts`. */
@@ -20,8 +22,23 @@ export type QuantizedFormat = BlockFormat | RowFormat;
 
 export const isInRows = (format: QuantizedFormat): format is RowFormat => format.block === "row";
 
-/** One of the two tensors that a weight in few bits is made of. */
-export type WeightPart = QuantizedFormat & { readonly part: "values" | "scales" };
+/** Columns of a matrix, from one to before another. */
+export type Span = readonly [start: number, end: number];
+
+/** One of the tensors that a weight in few bits is made of: values or scales of some of its columns, or of all. */
+export type WeightPart = QuantizedFormat & {
+  readonly part: "values" | "scales";
+  readonly span: Span;
+};
+
+/** The columns of a matrix of k that are kept together. */
+export function spansOf(format: QuantizedFormat, k: number): readonly Span[] {
+  const columns = (isInRows(format) ? undefined : format.columns) ?? k;
+  return Array.from(
+    { length: Math.ceil(k / columns) },
+    (_, i): Span => [i * columns, Math.min(k, (i + 1) * columns)],
+  );
+}
 
 /** Sizes of the parts of a weight (n, k) in blocks: values (n, blocks, bytes of a block), scales (n, blocks). */
 export function partShapes({ bits, block }: BlockFormat, [n, k]: readonly [number, number]) {
@@ -29,15 +46,41 @@ export function partShapes({ bits, block }: BlockFormat, [n, k]: readonly [numbe
   return { values: [n, blocks, (block * bits) / 8], scales: [n, blocks] } as const;
 }
 
-/** The parts of a weight (n, k). Values in rows lie as the kernel reads them, (k, n), with the scales (n). */
-export function partTypes(
-  format: QuantizedFormat,
-  [n, k]: readonly [number, number],
-): Readonly<Record<WeightPart["part"], { readonly dtype: DType; readonly shape: readonly number[] }>> {
-  const rows = isInRows(format);
-  const { values, scales } = rows ? { values: [k, n], scales: [n] } : partShapes(format, [n, k]);
-  return {
-    values: { dtype: rows ? "int8" : "uint8", shape: values },
-    scales: { dtype: "float32", shape: scales },
-  };
+/** A part of a weight, as a program has it. */
+export interface PartType {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly part: WeightPart;
 }
+
+/**
+ * The parts of a weight (n, k), span by span. Values in rows lie as the kernel reads them, (k, n), with the scales (n).
+ */
+export function partsOf(
+  name: string,
+  [n, k]: readonly [number, number],
+  format: QuantizedFormat,
+): readonly { readonly span: Span; readonly values: PartType; readonly scales: PartType }[] {
+  const rows = isInRows(format);
+  const plain = rows ? { bits: format.bits, block: format.block } : blocksOf(format);
+  return spansOf(format, k).map((span) => {
+    const [start, end] = span;
+    const width = end - start;
+    const { values, scales } = rows ? { values: [k, n], scales: [n] } : partShapes(format, [n, width]);
+    const place = width === k ? "" : `:${start}-${end}`;
+    const typeOf = (part: WeightPart["part"], dtype: DType, shape: readonly number[]): PartType => ({
+      ...{ name: `${name}${place}:${part}`, dtype, shape },
+      part: { ...plain, part, span },
+    });
+    return {
+      span,
+      values: typeOf("values", rows ? "int8" : "uint8", values),
+      scales: typeOf("scales", "float32", scales),
+    };
+  });
+}
+
+/** The format alone, without what else an object may say. */
+const blocksOf = ({ bits, block, columns }: BlockFormat): BlockFormat =>
+  columns === undefined ? { bits, block } : { bits, block, columns };

@@ -13,10 +13,13 @@ export { bytesOfConstant, constant } from "./constant.js";
 export {
   type BlockFormat,
   isInRows,
+  type PartType,
   partShapes,
-  partTypes,
+  partsOf,
   type QuantizedFormat,
   type RowFormat,
+  type Span,
+  spansOf,
   type WeightPart,
 } from "./format.js";
 export { grad } from "./grad.js";

@@ -6,7 +6,7 @@
 
 import type { DType } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { partTypes, type QuantizedFormat, type WeightPart } from "./format.js";
+import { type PartType, partsOf, type QuantizedFormat, type Span, type WeightPart } from "./format.js";
 import { type Dim, namedSize, type Shape, sameShape, showDim, showShape, signOf } from "./size.js";
 
 export interface TensorType {
@@ -197,21 +197,18 @@ export function weight(
   return declare(graph, graph.weights, weightOp, called, { dtype, shape, name, from });
 }
 
-/** The two parts of a tensor (n, k) of the checkpoint that is kept in few bits. */
+/** The parts of a tensor (n, k) of the checkpoint that is kept in few bits, span by span. */
 export function weightParts(
   graph: Graph,
   name: string,
   from: readonly [number, number],
-  { bits, block }: QuantizedFormat,
-): { readonly values: Tensor; readonly scales: Tensor } {
-  const format = { bits, block } as QuantizedFormat;
-  const types = partTypes(format, from);
-  const part = (part: WeightPart["part"]) =>
-    declare(graph, graph.weights, weightOp, `${name}:${part}`, {
-      ...types[part],
-      ...{ name, from, part: { ...format, part } satisfies WeightPart },
-    });
-  return { values: part("values"), scales: part("scales") };
+  format: QuantizedFormat,
+): readonly { readonly span: Span; readonly values: Tensor; readonly scales: Tensor }[] {
+  const tensorOf = ({ name: called, dtype, shape, part }: PartType) =>
+    declare(graph, graph.weights, weightOp, called, { dtype, shape, name, from, part });
+  return partsOf(name, from, format).map(({ span, values, scales }) => ({
+    ...{ span, values: tensorOf(values), scales: tensorOf(scales) },
+  }));
 }
 
 /** What a weight is in the checkpoint, and which part of it. */

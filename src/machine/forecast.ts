@@ -6,7 +6,7 @@
  */
 import { elementCount } from "../base/dtypes.js";
 import { byteLengthOf } from "../checkpoints/preparedIndex.js";
-import { type FormatOf, partTypes, type QuantizedFormat } from "../graph/index.js";
+import { type FormatOf, partsOf } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
@@ -120,21 +120,16 @@ export const inFormat = (programs: ProgramWeights, formatOf: FormatOf | undefine
     return [...tensors].flatMap(([tensor, from]) => {
       const format = isMatrix(from) ? formatOf?.(tensor, from) : undefined;
       const plain: WeightUse = { name: tensor, dtype: "float32", shape: from, tensor, from };
-      return format ? partsOf(plain, from as Matrix, format) : [plain];
+      if (!format) return [plain];
+      return partsOf(tensor, from as Matrix, format).flatMap(({ values, scales }) => [
+        { ...plain, ...values },
+        { ...plain, ...scales },
+      ]);
     });
   });
 
 type Matrix = readonly [number, number];
 const isMatrix = (shape: readonly number[]): shape is Matrix => shape.length === 2;
-
-const partsOf = (use: WeightUse, matrix: Matrix, { bits, block }: QuantizedFormat): readonly WeightUse[] => {
-  const format = { bits, block } as QuantizedFormat;
-  const types = partTypes(format, matrix);
-  return (["values", "scales"] as const).map((part) => ({
-    ...use,
-    ...{ name: `${use.name}:${part}`, ...types[part], part: { ...format, part } },
-  }));
-};
 
 /** Fourteen times the widest tensor of a block of the vision encoder. */
 function imageWorkspace({ vision }: FlamingoConfig): number {

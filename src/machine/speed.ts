@@ -88,8 +88,8 @@ async function measureProducts(
     if (format === "float32") x = linear(x, weight(graph, `w${i}`, [width, width]), undefined);
     else {
       const blocks = { bits: bitsOf[format], block } as const;
-      const { values, scales } = weightParts(graph, `w${i}`, [width, width], blocks);
-      x = quantizedLinear(x, values, scales, { ...blocks, exact: false });
+      const [parts] = weightParts(graph, `w${i}`, [width, width], blocks);
+      x = quantizedLinear(x, parts!.values, parts!.scales, { ...blocks, exact: false });
     }
   }
   output(graph, "y", x);

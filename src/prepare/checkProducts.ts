@@ -13,6 +13,7 @@ import {
   output,
   type QuantizedFormat,
   quantize,
+  spansOf,
   weight,
 } from "../graph/index.js";
 import { compile } from "../onnx/compile.js";
@@ -71,16 +72,30 @@ const wrong = (what: string): OpenFlamingoError =>
     hint: "Take --weights fp32, or another --backend.",
   });
 
-/** The numbers that the rows of a matrix (n, k) in few bits stand for. */
+/** The numbers (k) that the rows of a matrix (n, k) in few bits stand for. */
 export function rowsOf(
   made: ReadTensor["made"],
   format: QuantizedFormat,
   [n, k]: readonly [number, number],
 ): (row: number) => Float32Array {
-  const of = (which: "values" | "scales") => made.find(([use]) => use.part?.part === which)![1].data;
-  const parts = { values: of("values"), scales: of("scales") };
-  if (isInRows(format)) return (row) => rowOfRows(parts as Rows, row, [n, k]);
-  return (row) => rowOfBlocks(parts as Blocks, row, k, format);
+  const spans = spansOf(format, k).map((span) => {
+    const of = (which: "values" | "scales") =>
+      made.find(([{ part }]) => part?.part === which && part.span[0] === span[0])![1].data;
+    return { span, parts: { values: of("values"), scales: of("scales") } };
+  });
+  return (row) => {
+    const numbers = new Float32Array(k);
+    for (const {
+      span: [start, end],
+      parts,
+    } of spans) {
+      const some = isInRows(format)
+        ? rowOfRows(parts as Rows, row, [n, k])
+        : rowOfBlocks(parts as Blocks, row, end - start, format);
+      numbers.set(some, start);
+    }
+    return numbers;
+  };
 }
 
 /** What was computed of x (rows, k) with a matrix (n, k): y (rows, n). */

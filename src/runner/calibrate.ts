@@ -62,7 +62,7 @@ export async function calibrate(
   const { config } = options;
   const programs = [
     compile(inFormats(encodeGraph(config))),
-    compile(inputSquares(inFormats(decodeGraph(config)), isSearched(searched))),
+    compile(inFormats(inputSquares(decodeGraph(config), isSearched(searched)))),
   ];
   const sums = new Map<string, Float64Array>();
   const runtime = summing(options.runtime, sums);

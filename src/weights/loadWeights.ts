@@ -11,7 +11,7 @@ import { mapInOrder } from "../base/mapInOrder.js";
 import { randomStream } from "../base/random.js";
 import type { Checkpoint } from "../checkpoints/checkpoint.js";
 import { type Match, matchTensors, type NamedCheckpoint, type Wanted } from "../checkpoints/match.js";
-import { isInRows, type QuantizedFormat } from "../graph/index.js";
+import { isInRows, type WeightPart } from "../graph/index.js";
 import type { LanguageModel } from "../models/language.js";
 import type { WeightUse } from "../onnx/compile.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
@@ -162,7 +162,7 @@ async function inFormats(
     if (!part || made.has(keyOf(part))) continue;
     const parts = isInRows(part)
       ? quantizeRows(values, matrix)
-      : await quantizeMatrix(values, matrix, part, how);
+      : await quantizeMatrix(values, matrix, part, { ...how, span: part.span });
     made.set(keyOf(part), parts);
   }
   return uses.map((use) => {
@@ -172,7 +172,7 @@ async function inFormats(
   });
 }
 
-const keyOf = ({ bits, block }: QuantizedFormat): string => `${bits} ${block}`;
+const keyOf = ({ bits, block, span }: WeightPart): string => `${bits} ${block} ${span}`;
 
 /** Where a tensor of the model is, and the shape that the model wants. */
 export interface FoundWeight extends Match {

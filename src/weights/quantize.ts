@@ -8,7 +8,7 @@
  * on any number of threads.
  */
 import { createMemory, instantiate } from "../base/wasm.js";
-import { type BlockFormat, partShapes } from "../graph/index.js";
+import { type BlockFormat, partShapes, type Span } from "../graph/index.js";
 import { type Kernel, type KernelPool, poolOf } from "./kernelPool.js";
 import { kernelMemory, kernelModule, kernelOf } from "./quantizeKernel.js";
 
@@ -30,6 +30,7 @@ interface Tile {
 
 /**
  * @param matrix (n, k), row by row
+ * @param span the columns that are wanted; all when left out
  * @param importance (k): how much an error of each column counts; all the same when left out
  * @param pool where the work is done; on this thread when left out
  */
@@ -38,12 +39,17 @@ export async function quantizeMatrix(
   [n, k]: readonly [number, number],
   format: BlockFormat,
   {
+    span: [start, end] = [0, k],
     importance,
     pool = ownPool(),
-  }: { importance?: Float32Array | undefined; pool?: KernelPool | undefined } = {},
+  }: {
+    span?: Span | undefined;
+    importance?: Float32Array | undefined;
+    pool?: KernelPool | undefined;
+  } = {},
 ): Promise<Blocks> {
   const { bits, block } = format;
-  const shapes = partShapes(format, [n, k]);
+  const shapes = partShapes(format, [n, end - start]);
   const [, blocks, bytes] = shapes.values;
   const values = new Uint8Array(n * blocks * bytes);
   const scales = new Float32Array(n * blocks);
@@ -54,12 +60,13 @@ export async function quantizeMatrix(
     const layout = layoutOf({ rows, width, format });
     const weights = new Float32Array(memory.buffer, layout.weights, width);
     const x = new Float32Array(memory.buffer, layout.x, rows * width);
-    if (importance) weights.set(importance.subarray(column, column + columns));
+    const from = start + column;
+    if (importance) weights.set(importance.subarray(from, from + columns));
     else weights.fill(1);
     if (width > columns) x.fill(0); // what the row does not fill
     for (let i = 0; i < rows; i++) {
-      const from = (row + i) * k + column;
-      x.set(matrix.subarray(from, from + columns), i * width);
+      const at = (row + i) * k + from;
+      x.set(matrix.subarray(at, at + columns), i * width);
     }
     const { byteOffset, byteLength } = weights;
     await run(
@@ -75,7 +82,7 @@ export async function quantizeMatrix(
       scales.set(madeScales.subarray(i * across, (i + 1) * across), to);
     }
   };
-  const tiles = [...tilesOf([n, k], format)];
+  const tiles = [...tilesOf([n, end - start], format)];
   await Promise.all(tiles.map((tile) => pool.use((kernel) => quantizeTile(kernel, tile))));
   return { values, scales };
 }

@@ -54,7 +54,11 @@ describe.each(backends)("$name", ({ open }) => {
   test.each(Object.keys(formats) as (keyof typeof formats)[])("%s", async (name) => {
     const format = formats[name];
     const plain = quantize(graphOf(), () => format);
-    const watched = inputSquares(plain, (tensor, shape) => tensor === "w" && shape.join() === `${n},${k}`);
+    const squaresOfW = inputSquares(
+      graphOf(),
+      (tensor, shape) => tensor === "w" && shape.join() === `${n},${k}`,
+    );
+    const watched = quantize(squaresOfW, () => format);
     const added = [...watched.outputs.keys()].filter((output) => !plain.outputs.has(output));
     expect(added.map(tensorOfSquares)).toEqual(["w"]);
     expect([...plain.outputs.keys()].map(tensorOfSquares)).toEqual([undefined, undefined, undefined]);

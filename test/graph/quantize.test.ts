@@ -42,18 +42,17 @@ function graphOf() {
 async function run(runtime: Runtime, formatOf: FormatOf) {
   const compiled = compile(quantize(graphOf(), formatOf));
   const plainOf: Readonly<Record<string, Plain>> = { w: matrix, bias, v: noise([3, n], 3) };
-  const part = compiled.weights.find((use) => use.part)?.part;
   const numbers = host(matrix, "float32").data as Float32Array;
-  const parts =
-    part && (isInRows(part) ? quantizeRows(numbers, [n, k]) : await quantizeMatrix(numbers, [n, k], part));
-  await using session = await runtime.load(
-    compiled.with((name) => {
-      const { dtype, shape, tensor, part } = compiled.weights.find((use) => use.name === name)!;
-      const { data } = host(plainOf[tensor]!, "float32");
-      if (!part) return { dtype, shape, data } as HostTensor;
-      return { dtype, shape, data: parts![part.part] } as HostTensor;
-    }),
-  );
+  const weights = new Map<string, HostTensor>();
+  for (const { name, dtype, shape, tensor, part } of compiled.weights) {
+    const data = !part
+      ? host(plainOf[tensor]!, "float32").data
+      : isInRows(part)
+        ? quantizeRows(numbers, [n, k])[part.part]
+        : (await quantizeMatrix(numbers, [n, k], part, { span: part.span }))[part.part];
+    weights.set(name, { dtype, shape, data } as HostTensor);
+  }
+  await using session = await runtime.load(compiled.with((name) => weights.get(name)!));
   const found = await session.run({
     x: host(noise([5, k], 4), "float32"),
     ids: host({ shape: [2], data: [47, 0] }, "int32"),
@@ -67,6 +66,8 @@ const formats = [
   { bits: 4, block: 64, exact: false, most: 0.8 },
   { bits: 8, block: 32, exact: false, most: 0.06 },
   { bits: 8, block: 128, exact: false, most: 0.08 },
+  { bits: 4, block: 16, columns: 32, exact: true, most: 0.6 },
+  { bits: 4, block: 32, columns: 64, exact: false, most: 0.6 },
   { bits: 8, block: "row", most: 0.08 },
 ] as const;
 
@@ -78,7 +79,7 @@ describe.each(backends)("$name", ({ open }) => {
   afterAll(() => runtime.close());
 
   test.each(formats)(
-    "$bits bits, block $block, exact $exact: products and look-ups are near those of the numbers, the rest is as it was",
+    "$bits bits, block $block, exact $exact, columns $columns: products and look-ups are near those of the numbers, the rest is as it was",
     async ({ most, ...format }) => {
       const found = await run(runtime, (name) => (name === "w" ? format : undefined));
       const expected = await run(runtime, () => undefined);
@@ -89,6 +90,25 @@ describe.each(backends)("$name", ({ open }) => {
       expect(found.plain).toEqual(expected.plain);
     },
   );
+});
+
+test("a wide matrix is kept as several side by side, which answer as one does", async () => {
+  const [{ open }] = backends as unknown as [(typeof backends)[number]];
+  await using runtime = await open();
+  const format = { bits: 4, block: 32, exact: true } as const;
+  const one = await run(runtime, (name) => (name === "w" ? format : undefined));
+  const several = await run(runtime, (name) => (name === "w" ? { ...format, columns: 64 } : undefined));
+  expect(several.rows).toEqual(one.rows);
+  expect(difference(several.y!, one.y!)).toBeLessThan(1e-5);
+  const { weights } = compile(
+    quantize(graphOf(), (name) => (name === "w" ? { ...format, columns: 64 } : undefined)),
+  );
+  expect(weights.flatMap(({ name, part }) => (part ? [[name, part.span]] : []))).toEqual([
+    ["w:0-64:values", [0, 64]],
+    ["w:0-64:scales", [0, 64]],
+    ["w:64-96:values", [64, 96]],
+    ["w:64-96:scales", [64, 96]],
+  ]);
 });
 
 test("a graph of which nothing is kept in few bits is the same graph", () => {

@@ -56,7 +56,7 @@ const fittingBias = floats("fittingBias", "b", 2, "t", "total");
 const ids = input(graph, "ids", "int32", ["b", "t"]);
 const start = input(graph, "start", "int32", ["b"]);
 const w = weight(graph, "w", [4, 5]);
-const inRows = weightParts(graph, "in rows", [4, 5], { bits: 8, block: "row" });
+const inRows = weightParts(graph, "in rows", [4, 5], { bits: 8, block: "row" })[0]!;
 const elsewhere = input(other, "elsewhere", "float32", ["b"]);
 
 /** The line of this file in which `here` was called last. */

@@ -197,13 +197,13 @@ describe("a damaged folder is rejected", () => {
     ],
     [
       "an earlier version",
-      change("openflamingo.json", /"prepared": \{\s*"version": 2/, '"prepared": {"version": 1'),
-      "was prepared in version 1; this program reads version 2",
+      change("openflamingo.json", /"prepared": \{\s*"version": 3/, '"prepared": {"version": 2'),
+      "was prepared in version 2; this program reads version 3",
     ],
     [
       "a later version",
-      change("openflamingo.json", /"prepared": \{\s*"version": 2/, '"prepared": {"version": 3'),
-      "was prepared in version 3; this program reads version 2",
+      change("openflamingo.json", /"prepared": \{\s*"version": 3/, '"prepared": {"version": 4'),
+      "was prepared in version 4; this program reads version 3",
     ],
     [
       "a format that is not known",

@@ -58,6 +58,15 @@ describe.each([
     expect(numbersOf(await quantizeMatrix(exact, shape, format), shape, format)).toEqual([...exact]);
   });
 
+  test("columns alone are the blocks of a matrix of these columns", async () => {
+    const importance = Float32Array.from({ length: 1024 }, (_, column) => 1 + (column % 5));
+    const span = [384, 1024] as const;
+    const some = await quantizeMatrix(x, shape, format, { span, importance });
+    const cut = x.filter((_, i) => i % 1024 >= span[0]);
+    const alone = await quantizeMatrix(cut, [64, 640], format, { importance: importance.subarray(span[0]) });
+    expect(some).toEqual(alone);
+  });
+
   test("a row that does not fill its last block, and one of zeros", async () => {
     const odd = [2, 40] as const;
     const rows = Float32Array.from({ length: 80 }, (_, i) => (i < 40 ? x[i]! : 0));

@@ -55,7 +55,7 @@ describe("two neighbours", () => {
 /** x (rows, k) times the weight, by the backend. */
 async function multiply(x: Float32Array, k: number, matrix: Float32Array, n: number): Promise<Float32Array> {
   const graph = createGraph("product");
-  const parts = weightParts(graph, "w", [n, k], { bits: 8, block: "row" });
+  const parts = weightParts(graph, "w", [n, k], { bits: 8, block: "row" })[0]!;
   output(
     graph,
     "y",

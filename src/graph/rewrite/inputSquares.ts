@@ -4,14 +4,9 @@
  */
 import { add, mul } from "../ops/elementwise.js";
 import { linear } from "../ops/linear.js";
-import { quantizedLinear } from "../ops/quantized.js";
 import { sum } from "../ops/reduce.js";
-import { rowQuantizedLinear } from "../ops/rowQuantized.js";
 import { type Graph, isWeight, originOf, output, type Tensor } from "../tensor.js";
 import { rewrite } from "./rewrite.js";
-
-/** Operators whose first input is multiplied with a weight, or its values, as the second. */
-const products: ReadonlySet<unknown> = new Set([linear.op, quantizedLinear.op, rowQuantizedLinear.op]);
 
 const prefix = "squares of ";
 
@@ -21,7 +16,7 @@ export const tensorOfSquares = (name: string): string | undefined =>
 
 /**
  * The graph with an output (k), float32, for each wanted matrix (n, k): of a matrix in several products, of all of their
- * inputs together.
+ * inputs together. What is looked at are products with matrices as they are: weights are brought into few bits after.
  *
  * @param isWanted by the matrix's name in the checkpoint
  */
@@ -31,9 +26,9 @@ export function inputSquares(
 ): Graph {
   const squares = new Map<string, Tensor[]>();
   const next = rewrite(graph, ({ op, inputs: [, matrix] }, [x]) => {
-    if (!products.has(op) || !x || !matrix || !isWeight(matrix.node.op)) return undefined;
-    const { name, from } = originOf(matrix.node);
-    if (!isWanted(name, from as readonly [number, number])) return undefined;
+    if (op !== linear.op || !x || !matrix || !isWeight(matrix.node.op)) return undefined;
+    const { name } = originOf(matrix.node);
+    if (!isWanted(name, matrix.shape as readonly [number, number])) return undefined;
     const axes = x.shape.slice(0, -1).map((_, axis) => axis);
     squares.set(name, [...(squares.get(name) ?? []), sum(mul(x, x), { axes })]);
     return undefined;

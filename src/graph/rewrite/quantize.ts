@@ -5,6 +5,7 @@
 import { type BlockFormat, isInRows, type RowFormat } from "../format.js";
 import { add } from "../ops/elementwise.js";
 import { gather } from "../ops/gather.js";
+import { concat, slice } from "../ops/layout.js";
 import { linear } from "../ops/linear.js";
 import { quantizedGather, quantizedLinear } from "../ops/quantized.js";
 import { rowQuantizedLinear } from "../ops/rowQuantized.js";
@@ -29,14 +30,28 @@ export const quantize = (graph: Graph, formatOf: FormatOf): Graph =>
     const shape = matrix.shape as readonly [number, number];
     const format = formatOf(name, shape);
     if (!format || (op === gather.op && isInRows(format))) return undefined;
-    const { values, scales } = weightParts(next, name, shape, format);
+    const parts = weightParts(next, name, shape, format);
     const [x, , bias] = inputs as [Tensor, Tensor, Tensor | undefined];
-    if (isInRows(format)) return [withBias(rowQuantizedLinear(x, values, scales), bias)];
+    if (isInRows(format)) {
+      return parts.map(({ values, scales }) => withBias(rowQuantizedLinear(x, values, scales), bias));
+    }
     const { bits, block, exact } = format;
     if (op === gather.op) {
-      return [quantizedGather(values, scales, inputs[1]!, { bits, block, width: shape[1] })];
+      const columns = parts.map(({ span: [start, end], values, scales }) =>
+        quantizedGather(values, scales, inputs[1]!, { bits, block, width: end - start }),
+      );
+      return [columns.length === 1 ? columns[0]! : concat(columns, { axis: -1 })];
     }
-    return [withBias(quantizedLinear(x, values, scales, { bits, block, exact }), bias)];
+    const products = parts.map(({ span: [start, end], values, scales }) => {
+      const columns = parts.length === 1 ? x : slice(x, { axis: -1, start, end });
+      return quantizedLinear(columns, values, scales, { bits, block, exact });
+    });
+    return [
+      withBias(
+        products.reduce((y, product) => add(y, product)),
+        bias,
+      ),
+    ];
   });
 
 const withBias = (y: Tensor, bias: Tensor | undefined): Tensor => (bias ? add(y, bias) : y);
