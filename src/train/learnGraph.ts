@@ -20,6 +20,7 @@ import {
   less,
   maskWhere,
   mul,
+  type Node,
   output,
   quantize,
   rearrange,
@@ -98,17 +99,44 @@ export function learnGraph(config: FlamingoConfig, options: LearnOptions = {}): 
       : []),
   ]);
   const count = graph.nodes.length;
-  const scale = reshape(graph.inputs.get("scale")!, { shape: [] });
+  const loss = reshape(mul(graph.outputs.get("loss")!, graph.inputs.get("scale")!), { shape: [] });
   const targets = trained.tensors.map((each) => graph.inputs.get(inputOf(each))!);
   const blocks = blocksThatLearn(takeEnds(graph), targets);
-  const found = grad(mul(graph.outputs.get("loss")!, scale), [...targets, ...blocks.map(({ end }) => end)]);
-  trained.tensors.forEach(({ name, shape }, i) => {
-    const before = input(graph, gradientName(name), "float32", shape);
-    output(graph, nextGradientName(name), add(before, found[i]!), { into: gradientName(name) });
-  });
-  const segments = blocks.map((each, i) => ({ ...each, endGradient: found[targets.length + i]! }));
+  const latents = takeOutput(graph, "latents")!;
+  const parts = [{ start: graph.inputs.get("tokens")!, end: latents }, ...blocks];
+  const found = grad(loss, [...targets, ...parts.map(({ end }) => end)]);
+  const segments = parts.map((each, i) => ({ ...each, endGradient: found[targets.length + i]! }));
+  giveGradients(graph, trained, found, segments);
   const kept = options.recompute ? recompute(graph, count, segments) : graph;
   return { graph: inPrecision(kept, precision), trained };
+}
+
+/**
+ * The outputs, those that are known last first, and the loss at the end: a backend begins with what stands last, and does
+ * on the way only what that needs. So the gradients of a block's weights are made, and what they are made of is let go,
+ * before the gradients of earlier blocks; in the other order all of it would be kept until the end.
+ */
+function giveGradients(
+  graph: Graph,
+  { tensors }: TrainedTensors,
+  gradients: readonly Tensor[],
+  segments: readonly Segment[],
+): void {
+  /** The last of the segments' gradients that a node needs, by its number. */
+  const needs = new Map<Node, number>();
+  const ends = new Set(segments.map(({ endGradient }) => endGradient.node));
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((each) => (each ? (needs.get(each.node) ?? 0) : 0));
+    needs.set(node, ends.has(node) ? node.id : Math.max(0, ...inputs));
+  }
+  const inOrder = tensors
+    .map((tensor, i) => ({ ...tensor, gradient: gradients[i]! }))
+    .sort(({ gradient: { node: a } }, { gradient: { node: b } }) => needs.get(b)! - needs.get(a)! || b.id - a.id);
+  for (const { name, shape, gradient } of inOrder) {
+    const before = input(graph, gradientName(name), "float32", shape);
+    output(graph, nextGradientName(name), add(before, gradient), { into: gradientName(name) });
+  }
+  output(graph, "loss", reshape(takeOutput(graph, "loss")!, { shape: [] }));
 }
 
 /** What is rounded is rounded once: frozen weights when they are read. */
@@ -133,7 +161,7 @@ function forwardGraph(config: FlamingoConfig): Graph {
   // Rows are filled up on the right, so that tokens stand at the same positions in all of them.
   const position = cast(rearrange(iota(graph, t), "t -> () t"), { to: "float32" }); // (1, t)
   const ahead = less(rearrange(position, "b t -> b t ()"), rearrange(position, "b t -> b () t")); // (1, t, t)
-  const { media } = encodeTokens(p, tokens, config);
+  const { latents, media } = encodeTokens(p, tokens, config);
   const { logits, blockInputs, blockOutput } = decode(
     p,
     {
@@ -148,7 +176,9 @@ function forwardGraph(config: FlamingoConfig): Graph {
     config,
   );
   input(graph, "scale", "float32", [1]);
-  output(graph, "loss", crossEntropy(logits, input(graph, "labels", "int32", ["w"])));
+  const loss = crossEntropy(logits, input(graph, "labels", "int32", ["w"]));
+  output(graph, "loss", reshape(loss, { shape: [1] }));
+  output(graph, "latents", latents);
   [...blockInputs, blockOutput].forEach((end, i) => {
     output(graph, endName(i), end);
   });
@@ -167,12 +197,15 @@ function blocksThatLearn(
   return ends.slice(1).flatMap((end, i) => (learns.has(end.node) ? [{ start: ends[i]!, end }] : []));
 }
 
-/** The ends that a graph was given as outputs, which they are no longer. */
-function takeEnds({ outputs }: Graph): readonly Tensor[] {
+/** A tensor that a graph was given as an output, which it is no longer. */
+function takeOutput({ outputs }: Graph, name: string): Tensor | undefined {
+  const tensor = outputs.get(name);
+  outputs.delete(name);
+  return tensor;
+}
+
+function takeEnds(graph: Graph): readonly Tensor[] {
   const ends: Tensor[] = [];
-  for (let end = outputs.get(endName(0)); end; end = outputs.get(endName(ends.length))) {
-    outputs.delete(endName(ends.length));
-    ends.push(end);
-  }
+  for (let end = takeOutput(graph, endName(0)); end; end = takeOutput(graph, endName(ends.length))) ends.push(end);
   return ends;
 }

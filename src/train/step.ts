@@ -37,6 +37,8 @@ export interface StepResult {
   readonly learningRate: number;
   /** Whether the parameters were changed; not where all there was was dropped, see `Published.dropNotFinite`. */
   readonly updated: boolean;
+  /** How long its parts took, in seconds of the clock. */
+  readonly seconds: { readonly learning: number; readonly optimizer: number };
 }
 
 export interface TrainingStep {
@@ -81,6 +83,13 @@ export async function createStep(options: StepOptions): Promise<TrainingStep> {
     const { published, accumulation, clipNorm, learningRate, weightDecay } = settings;
     const fed = batches.map((each) => feedAll(each, options));
     const share = 1 / (published.divideByWholeAccumulation ? accumulation : batches.length);
+    const seconds = { learning: 0, optimizer: 0 };
+    let since = performance.now();
+    const count = (part: keyof typeof seconds) => {
+      const now = performance.now();
+      seconds[part] += (now - since) / 1000;
+      since = now;
+    };
     gradients.fill(0);
     let dropped = false;
     let clip = 1;
@@ -103,11 +112,13 @@ export async function createStep(options: StepOptions): Promise<TrainingStep> {
       requireFinite(found, feeds, i);
       const isLast = i === fed.length - 1;
       if (!published.clipEveryBatch && !isLast) continue;
+      count("learning");
       const norm = await optimizer.norm(gradients);
       if (!Number.isFinite(norm)) throw notFinite("the gradients", i);
       gradientNorms.push(norm);
       clip = Math.min(1, clipNorm / (norm + 1e-6));
       if (!isLast && clip < 1) for (let at = 0; at < gradients.length; at++) gradients[at]! *= clip;
+      count("optimizer");
     }
     const rate = learningRate * rateAt(state.step, settings.schedule, published);
     if (!dropped) {
@@ -120,7 +131,8 @@ export async function createStep(options: StepOptions): Promise<TrainingStep> {
       });
       state.step++;
     }
-    return { losses, gradientNorms, learningRate: rate, updated: !dropped };
+    count(dropped ? "learning" : "optimizer");
+    return { losses, gradientNorms, learningRate: rate, updated: !dropped, seconds };
   }
 
   return {
