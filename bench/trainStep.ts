@@ -68,7 +68,7 @@ const compiled = compile(graph);
 console.log(`graph: ${graph.nodes.length} nodes written in ${written}, compiled in ${since(start)}`);
 
 const shapes = new Map([
-  ...compile(visionGraph(config, options)).weights.map(({ tensor, from }) => [tensor, from] as const),
+  ...compile(visionGraph(config, options).graph).weights.map(({ tensor, from }) => [tensor, from] as const),
   ...compiled.weights.map(({ tensor, from }) => [tensor, from] as const),
   ...trained.tensors.flatMap(({ name, shape, rows }) => (rows ? [] : [[name, shape] as const])),
 ]);
@@ -86,7 +86,8 @@ const madeUp = (all: ReadonlyMap<string, readonly number[]>): Checkpoint => ({
         ? [/weight$/.test(name) ? 1 : 0, 0.02]
         : [0, 0.7 * shape.at(-1)! ** -0.5];
     const shift = (name.length * 7919) % normals.length;
-    for (let i = 0; i < into.length; i++) into[i] = mean + deviation * normals[(i + shift + (i >> 16)) & 0xffff]!;
+    for (let i = 0; i < into.length; i++)
+      into[i] = mean + deviation * normals[(i + shift + (i >> 16)) & 0xffff]!;
     return true;
   },
   close: async () => {},
@@ -104,11 +105,16 @@ const step = await createStep({
   checkpoints: { vision: nothing, language: nothing, flamingo: madeUp(shapes) },
 });
 const numbers = trained.tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-console.log(`ready in ${since(start)}, ${(numbers / 1e6).toFixed(1)} M trained, peak ${peak().toFixed(2)} GiB`);
+console.log(
+  `ready in ${since(start)}, ${(numbers / 1e6).toFixed(1)} M trained, peak ${peak().toFixed(2)} GiB`,
+);
 
 const [b, t] = [Number(given.batch), Number(given.tokens)];
 const ids = Int32Array.from({ length: b * t }, (_, i) => (i % t === 0 ? imageToken : 5 + ((i * 31) % 900)));
-const pixels = Float32Array.from({ length: b * 3 * config.vision.imageSize ** 2 }, (_, i) => normals[i & 0xffff]!);
+const pixels = Float32Array.from(
+  { length: b * 3 * config.vision.imageSize ** 2 },
+  (_, i) => normals[i & 0xffff]!,
+);
 start = performance.now();
 const tokens = await step.encodeImages(pixels);
 console.log(`images: ${since(start)}`);

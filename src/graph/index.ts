@@ -43,7 +43,7 @@ export { inputSquares, tensorOfSquares } from "./rewrite/inputSquares.js";
 export { type FormatOf, quantize } from "./rewrite/quantize.js";
 export { recompute, type Segment } from "./rewrite/recompute.js";
 export { moveNode, type Rule, rewrite, withoutUnused } from "./rewrite/rewrite.js";
-export { roundProducts } from "./rewrite/roundProducts.js";
+export { multipliedOnly, roundProducts } from "./rewrite/roundProducts.js";
 export { rowsName, trainRows } from "./rewrite/trainRows.js";
 export {
   type Dim,

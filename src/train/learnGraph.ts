@@ -20,6 +20,7 @@ import {
   less,
   maskWhere,
   mul,
+  multipliedOnly,
   type Node,
   output,
   quantize,
@@ -53,8 +54,7 @@ export interface LearnOptions {
   readonly formatOf?: FormatOf | undefined;
 }
 
-export interface LearnGraph {
-  readonly graph: Graph;
+export interface LearnGraph extends InPrecision {
   readonly trained: TrainedTensors;
 }
 
@@ -70,12 +70,14 @@ export const inputOf = ({ name, rows }: { name: string; rows?: readonly number[]
 export function visionGraph(
   config: FlamingoConfig,
   options: Pick<LearnOptions, "precision" | "formatOf">,
-): Graph {
+): InPrecision {
   const graph = createGraph("vision encoder");
   const side = config.vision.imageSize;
   const pixels = input(graph, "pixels", "float32", ["N", 3, side, side]);
   output(graph, "tokens", vit(params(graph).at("vision_encoder"), pixels, config.vision));
-  return inPrecision(options.formatOf ? quantize(graph, options.formatOf) : graph, options.precision);
+  return inPrecision(options.formatOf ? quantize(graph, options.formatOf) : graph, {
+    precision: options.precision,
+  });
 }
 
 /**
@@ -85,7 +87,7 @@ export function visionGraph(
  * memory of the ones so far.
  */
 export function learnGraph(config: FlamingoConfig, options: LearnOptions = {}): LearnGraph {
-  const { embeddingRows, precision, formatOf } = options;
+  const { embeddingRows, formatOf } = options;
   const forward = forwardGraph(config);
   const embedding = `lang_encoder.${config.language.embedding}`;
   const withRows = embeddingRows ? trainRows(forward, embedding, embeddingRows) : forward;
@@ -108,7 +110,7 @@ export function learnGraph(config: FlamingoConfig, options: LearnOptions = {}): 
   const segments = parts.map((each, i) => ({ ...each, endGradient: found[targets.length + i]! }));
   giveGradients(graph, trained, found, segments);
   const kept = options.recompute ? recompute(graph, count, segments) : graph;
-  return { graph: inPrecision(kept, precision), trained };
+  return { ...inPrecision(kept, options), trained };
 }
 
 /**
@@ -131,7 +133,9 @@ function giveGradients(
   }
   const inOrder = tensors
     .map((tensor, i) => ({ ...tensor, gradient: gradients[i]! }))
-    .sort(({ gradient: { node: a } }, { gradient: { node: b } }) => needs.get(b)! - needs.get(a)! || b.id - a.id);
+    .sort(
+      ({ gradient: { node: a } }, { gradient: { node: b } }) => needs.get(b)! - needs.get(a)! || b.id - a.id,
+    );
   for (const { name, shape, gradient } of inOrder) {
     const before = input(graph, gradientName(name), "float32", shape);
     output(graph, nextGradientName(name), add(before, gradient), { into: gradientName(name) });
@@ -139,9 +143,17 @@ function giveGradients(
   output(graph, "loss", reshape(takeOutput(graph, "loss")!, { shape: [] }));
 }
 
-/** What is rounded is rounded once: frozen weights when they are read. */
-const inPrecision = (graph: Graph, precision: Precision = "fp32"): Graph =>
-  precision === "amp_bf16" ? roundProducts(graph) : graph;
+/** A program's graph, and the names of its weights that are to be rounded to bfloat16 when they are read. */
+export interface InPrecision {
+  readonly graph: Graph;
+  readonly rounded: ReadonlySet<string>;
+}
+
+function inPrecision(graph: Graph, { precision, recompute }: LearnOptions): InPrecision {
+  if (precision !== "amp_bf16") return { graph, rounded: new Set() };
+  const rounded = multipliedOnly(graph);
+  return { graph: roundProducts(graph, { rounded, forwardEnd: recompute ? "loss" : undefined }), rounded };
+}
 
 const trainedOrFrozen: ParameterSource = (graph, name, shape) =>
   isTrained(name) ? input(graph, name, "float32", shape) : weight(graph, name, shape);
@@ -206,6 +218,7 @@ function takeOutput({ outputs }: Graph, name: string): Tensor | undefined {
 
 function takeEnds(graph: Graph): readonly Tensor[] {
   const ends: Tensor[] = [];
-  for (let end = takeOutput(graph, endName(0)); end; end = takeOutput(graph, endName(ends.length))) ends.push(end);
+  for (let end = takeOutput(graph, endName(0)); end; end = takeOutput(graph, endName(ends.length)))
+    ends.push(end);
   return ends;
 }

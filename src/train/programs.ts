@@ -1,4 +1,5 @@
 /** The programs of training on a runtime, with the frozen weights in them and the trained ones in a state. */
+import { roundToBfloat16 } from "../base/halfPrecision.js";
 import type { FormatOf } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
@@ -47,8 +48,9 @@ export interface TrainingPrograms {
 /** @throws OpenFlamingoError what reading weights and the runtime throw; `checkpoint-mismatch` for another's state */
 export async function openPrograms(options: ProgramOptions): Promise<TrainingPrograms> {
   const { runtime, config, checkpoints, threads, signal } = options;
-  const { graph, trained } = learnGraph(config, options);
-  const [vision, learn] = [compile(visionGraph(config, options)), compile(graph)];
+  const [visionPart, learnPart] = [visionGraph(config, options), learnGraph(config, options)];
+  const [vision, learn] = [compile(visionPart.graph), compile(learnPart.graph)];
+  const { trained } = learnPart;
   const state = options.state ?? emptyState(trained);
   if (options.state) requireFitting(options.state, trained);
 
@@ -62,6 +64,9 @@ export async function openPrograms(options: ProgramOptions): Promise<TrainingPro
   for await (const { tensor, values, made } of eachTensor(uses, found, options)) {
     for (const [{ name }, weight] of made) weights.set(name, weight);
     if (!options.state) takeParameters(state, tensor, values);
+    for (const [{ name }] of made) {
+      if (visionPart.rounded.has(name) || learnPart.rounded.has(name)) roundToBfloat16(values);
+    }
   }
 
   const gradients = allocate("the gradients", trained.length);
