@@ -12,6 +12,7 @@ export type ErrorCode =
   | "closed" // the model was closed before, or during, the call
   | "shape" // a model was written with shapes that do not fit
   | "logits-not-finite"
+  | "loss-not-finite" // a training step whose loss or gradients are no numbers
   // Wrong usage.
   | "usage" // unknown option, impossible setting
   | "image-count" // images and <image>s differ

@@ -34,3 +34,12 @@ function roundHalfToEven(value: number): number {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
 }
+
+/** Rounds finite numbers to bfloat16 where they lie: what is dropped is half of a step or more, or leaves an even one. */
+export function roundToBfloat16(values: Float32Array): void {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    words[i] = (word + 0x7fff + ((word >>> 16) & 1)) & 0xffff0000;
+  }
+}

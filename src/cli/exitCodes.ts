@@ -7,6 +7,7 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   closed: 1,
   shape: 1,
   "logits-not-finite": 1,
+  "loss-not-finite": 1,
 
   usage: 2,
   "image-count": 2,

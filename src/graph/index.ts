@@ -26,6 +26,7 @@ export { grad } from "./grad.js";
 export type { Operand, Operator } from "./op.js";
 export * from "./ops/activation.js";
 export { attention, cachedAttention, MASK_VALUE, maskValue, maskWhere } from "./ops/attention.js";
+export { barrier } from "./ops/barrier.js";
 export * from "./ops/elementwise.js";
 export * from "./ops/gather.js";
 export { operators } from "./ops/index.js";
@@ -35,7 +36,7 @@ export { layerNorm, logSoftmax, softmax } from "./ops/normalize.js";
 export { dequantize, quantizedGather, quantizedLinear } from "./ops/quantized.js";
 export { broadcastTo, max, mean, sum } from "./ops/reduce.js";
 export { rowQuantizedLinear } from "./ops/rowQuantized.js";
-export { iota } from "./ops/sources.js";
+export { dimensions, iota } from "./ops/sources.js";
 export { print } from "./print.js";
 export { rearrange, sizes } from "./rearrange.js";
 export { cutGraph, cutName } from "./rewrite/cut.js";
@@ -43,7 +44,10 @@ export { fewRows } from "./rewrite/fewRows.js";
 export { fold } from "./rewrite/fold.js";
 export { inputSquares, tensorOfSquares } from "./rewrite/inputSquares.js";
 export { type FormatOf, quantize } from "./rewrite/quantize.js";
+export { recompute, type Segment } from "./rewrite/recompute.js";
 export { moveNode, type Rule, rewrite, withoutUnused } from "./rewrite/rewrite.js";
+export { multipliedOnly, roundProducts } from "./rewrite/roundProducts.js";
+export { rowsName, trainRows } from "./rewrite/trainRows.js";
 export {
   type Dim,
   evaluateDim,

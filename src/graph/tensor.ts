@@ -69,6 +69,8 @@ export interface Graph {
   readonly inputs: Map<string, Tensor>;
   readonly weights: Map<string, Tensor>;
   readonly outputs: Map<string, Tensor>;
+  /** Outputs that may be written into the memory of an input: output → input. */
+  readonly donated: Map<string, string>;
   /** Every named size is an axis of some input: that is how it gets its value. */
   readonly sizes: Map<string, { input: Tensor; axis: number }>;
   /** Nodes by operator, inputs and attributes: the same expression is the same node. */
@@ -81,6 +83,7 @@ export const createGraph = (name: string): Graph => ({
   inputs: new Map(),
   weights: new Map(),
   outputs: new Map(),
+  donated: new Map(),
   sizes: new Map(),
   known: new Map(),
 });
@@ -244,9 +247,22 @@ function requireFree({ inputs, weights, outputs }: Graph, operator: string, name
   if (taken) throw shapeError(operator, `the name ${name} is taken`);
 }
 
-/** Names a result. @throws OpenFlamingoError `shape` when the name is taken */
-export function output(graph: Graph, name: string, tensor: Tensor): void {
+/**
+ * Names a result.
+ *
+ * @param into the input in whose memory it may be written, of the same type; nothing may read that input afterwards
+ * @throws OpenFlamingoError `shape` when the name is taken, or there is no such input of this type
+ */
+export function output(graph: Graph, name: string, tensor: Tensor, { into }: { into?: string } = {}): void {
   requireFree(graph, "output", name);
+  if (into !== undefined) {
+    const given = graph.inputs.get(into);
+    if (given?.dtype !== tensor.dtype || !sameShape(given.shape, tensor.shape)) {
+      const what = `${name} is ${tensor.dtype} ${showShape(tensor.shape)}`;
+      throw shapeError("output", `${what}, and there is no input ${into} of this type`);
+    }
+    graph.donated.set(name, into);
+  }
   graph.outputs.set(name, tensor);
 }
 

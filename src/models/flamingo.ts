@@ -49,13 +49,18 @@ export interface Encoded {
 /** @param pixels float32 (N, 3, S, S), normalised */
 export function encode(p: Params, pixels: Tensor, config: FlamingoConfig): Encoded {
   const tokens = vit(p.at("vision_encoder"), pixels, config.vision); // (N, v, dv)
+  return { tokens, ...encodeTokens(p, tokens, config) };
+}
+
+/** The same from the vision encoder's tokens (N, v, dv) on. */
+export function encodeTokens(p: Params, tokens: Tensor, config: FlamingoConfig): Omit<Encoded, "tokens"> {
   // Each image by itself: a prompt of one image of one frame.
   const single = rearrange(tokens, "N v d -> N () () v d");
   const latents = rearrange(perceiver(p.at("perceiver"), single, config.perceiver), "N () n d -> N n d");
   const media = gatedBlocks(config).map((i) =>
     projectMedia(blockAt(p, config, i).at("gated_cross_attn_layer"), latents, config.crossAttention),
   );
-  return { tokens, latents, media };
+  return { latents, media };
 }
 
 export interface DecodeInputs extends AttentionContext {
@@ -73,6 +78,7 @@ export interface Decoded {
   readonly logits: Tensor; // (w, V), or (b·t, V)
   readonly present: readonly CachedBlock[]; // each block's cache with the new tokens in it; empty without a cache
   readonly blockInputs: readonly Tensor[]; // what enters each block, with its gated block: (b, t, d)
+  readonly blockOutput: Tensor; // of the last block: (b, t, d)
 }
 
 export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig): Decoded {
@@ -101,7 +107,7 @@ export function decode(p: Params, inputs: DecodeInputs, config: FlamingoConfig):
   }
   const flat = rearrange(x, "b t d -> (b t) d");
   const logits = language.logits(p.at("lang_encoder"), wanted ? gather(flat, wanted) : flat);
-  return { logits, present, blockInputs };
+  return { logits, present, blockInputs, blockOutput: x };
 }
 
 /** The images of each prompt, one after the other: encoded (images, h, n, e), imageIds (b, s) → (b, h, s·n, e). */

@@ -12,11 +12,18 @@ export interface Params {
   tensor(name: string, shape: readonly number[]): Tensor;
 }
 
-/** The parameters of a graph whose names begin with `prefix`. */
-export const params = (g: Graph, prefix = ""): Params => ({
+/** What stands for the parameter of this name and shape. */
+export type ParameterSource = (g: Graph, name: string, shape: readonly number[]) => Tensor;
+
+/**
+ * The parameters of a graph whose names begin with `prefix`.
+ *
+ * @param source weights of the checkpoint, unless it says otherwise: of what is trained, inputs
+ */
+export const params = (g: Graph, prefix = "", source: ParameterSource = weight): Params => ({
   graph: g,
-  at: (name) => params(g, `${prefix}${name}.`),
-  tensor: (name, shape) => weight(g, prefix + name, shape),
+  at: (name) => params(g, `${prefix}${name}.`, source),
+  tensor: (name, shape) => source(g, prefix + name, shape),
 });
 
 /** The size of the last axis, which in a model is always a number. */

@@ -5,11 +5,13 @@
  */
 import {
   cast,
+  dimensions,
   div,
   less,
   logSoftmax,
   minus,
   neg,
+  reshape,
   sizes,
   slice,
   sub,
@@ -29,4 +31,18 @@ export function nextTokenLoss(logits: Tensor, labels: Tensor): Tensor {
   const next = slice(labels, { axis: 1, start: 1, end: t }); // (b, t − 1)
   const learnt = sum(cast(sub(1, cast(less(next, 0), { to: "int32" })), { to: "float32" }), { axes: [0, 1] });
   return neg(div(sum(takeAlongAxis(predictions, next), { axes: [0, 1] }), learnt)); // ()
+}
+
+/**
+ * The same where the tokens with a label were picked out beforehand.
+ *
+ * @param logits float32 (w, V), of the tokens before those to be learnt
+ * @param labels int32 (w): ids
+ * @returns a scalar; not a number for none
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  const { w } = sizes(labels, "w");
+  const count = cast(dimensions(logits.node.graph, [w]), { to: "float32" }); // (1)
+  const sumOfLogs = sum(takeAlongAxis(logSoftmax(logits, { axis: -1 }), labels), { axes: [0], keep: true }); // (1)
+  return reshape(neg(div(sumOfLogs, count)), { shape: [] }); // ()
 }

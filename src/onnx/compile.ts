@@ -1,9 +1,11 @@
 /** From a graph to what a runtime loads, and the list of weights that it must be given. */
 import type { DType } from "../base/dtypes.js";
+import { bug } from "../base/errors.js";
 import {
   type Dim,
   evaluateDim,
   type Graph,
+  type Node,
   nameOf,
   originOf,
   type Shape,
@@ -66,7 +68,7 @@ export function compile(graph: Graph): Compiled {
     inputs: [...graph.inputs].map(plainPort),
     outputs: [...graph.outputs].map(plainPort),
     weights: weightUses(lowered),
-    aliases: aliasesOf(graph),
+    aliases: [...aliasesOf(graph), ...donationsOf(lowered)],
   });
 }
 
@@ -116,6 +118,22 @@ function dimensionOf(dim: Dim): Dimension {
   const shown = showDim(dim);
   if (typeof dim === "number" || /^\w+$/.test(shown)) return typeof dim === "number" ? dim : shown;
   return { evaluate: (values) => evaluateDim(dim, values), toString: () => shown };
+}
+
+/**
+ * Outputs that the graph itself says may be written into the memory of an input.
+ *
+ * @throws OpenFlamingoError `internal` where a node could read that input after the output was written
+ */
+function donationsOf({ donated, inputs, outputs, nodes }: Graph): CompiledGraph["aliases"] {
+  for (const [name, into] of donated) {
+    const [written, given] = [outputs.get(name)!.node, inputs.get(into)!];
+    const before = new Set<Node>([written]);
+    for (const node of before) for (const each of node.inputs) if (each) before.add(each.node);
+    const late = nodes.find((node) => node.inputs.includes(given) && !before.has(node));
+    if (late) throw bug("internal", `${name} cannot be written into ${into}, which is read elsewhere`);
+  }
+  return [...donated];
 }
 
 /** Outputs that may be written into the memory of an input: the results of operators that say so. */

@@ -2,6 +2,7 @@
 import type { Op } from "../tensor.js";
 import * as activation from "./activation.js";
 import * as attention from "./attention.js";
+import * as barrier from "./barrier.js";
 import * as elementwise from "./elementwise.js";
 import * as gather from "./gather.js";
 import * as layout from "./layout.js";
@@ -23,6 +24,7 @@ const families = [
   normalize,
   activation,
   attention,
+  barrier,
 ];
 
 export const operators: readonly Op[] = [

@@ -4,7 +4,7 @@
  */
 import { showDim } from "../size.js";
 import { createGraph, type Graph, input, type Node, output, type Tensor } from "../tensor.js";
-import { moveNode } from "./rewrite.js";
+import { donationOf, moveNode } from "./rewrite.js";
 
 /** What is handed on at the cut of this number: an output of the stage before it, an input of those behind. */
 export const cutName = (cut: number): string => `cut.${cut}`;
@@ -48,7 +48,10 @@ function stageWith(graph: Graph, outputs: ReadonlyMap<string, Tensor>, cuts: rea
   for (const node of graph.nodes) {
     if (node.results.some((each) => needed.has(each) && !moved.has(each))) move(node);
   }
-  for (const [name, tensor] of outputs) output(next, name, moved.get(tensor)!);
+  for (const [name, tensor] of outputs) {
+    const { into } = donationOf(graph, name);
+    output(next, name, moved.get(tensor)!, into !== undefined && next.inputs.has(into) ? { into } : {});
+  }
   return next;
 }
 

@@ -20,8 +20,14 @@ export function rewrite(graph: Graph, rule: Rule): Graph {
       moved.set(result, results[i]!);
     });
   }
-  for (const [name, tensor] of graph.outputs) output(next, name, moved.get(tensor)!);
+  for (const [name, tensor] of graph.outputs) output(next, name, moved.get(tensor)!, donationOf(graph, name));
   return next;
+}
+
+/** What an output was named with. */
+export function donationOf({ donated }: Graph, name: string): { into?: string } {
+  const into = donated.get(name);
+  return into === undefined ? {} : { into };
 }
 
 /** The same graph without the nodes that no output needs. */

@@ -1,0 +1,155 @@
+/** The programs of training on a runtime, with the frozen weights in them and the trained ones in a state. */
+import { roundToBfloat16 } from "../base/halfPrecision.js";
+import type { FormatOf } from "../graph/index.js";
+import type { FlamingoConfig } from "../models/flamingo.js";
+import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
+import type { HostTensor } from "../runtime/hostTensor.js";
+import type { BoundTensor, Runtime, Session } from "../runtime/runtime.js";
+import type { KernelPool } from "../weights/kernelPool.js";
+import { type CheckpointFiles, eachTensor, findWeights, type LoadProgress } from "../weights/loadWeights.js";
+import { allocate } from "../weights/weightMemory.js";
+import type { BatchFeeds, TrainingImages } from "./batch.js";
+import {
+  gradientName,
+  inputOf,
+  type LearnOptions,
+  learnGraph,
+  nextGradientName,
+  visionGraph,
+} from "./learnGraph.js";
+import { emptyState, requireFitting, type TrainingState, takeParameters } from "./state.js";
+import { viewOf } from "./trainedTensors.js";
+
+export interface ProgramOptions extends LearnOptions {
+  readonly runtime: Runtime;
+  readonly config: FlamingoConfig;
+  readonly checkpoints: CheckpointFiles;
+  /** What to go on from; the checkpoints' own parameters when left out. */
+  readonly state?: TrainingState | undefined;
+  readonly formatOf?: FormatOf | undefined;
+  /** Threads of one run; all cores when left out. */
+  readonly threads?: number | undefined;
+  readonly pool?: KernelPool | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: LoadProgress | undefined;
+}
+
+export interface TrainingPrograms {
+  readonly state: TrainingState;
+  /** Gradients so far, of all trained tensors, as they lie in the state. */
+  readonly gradients: Float32Array;
+  /** What the vision encoder makes of pixels (N, 3, S, S): tokens (N, v, d), one image after the other. */
+  encodeImages(pixels: Float32Array, signal?: AbortSignal): Promise<Float32Array>;
+  /** The loss of a batch; its gradients, times `scale`, are added to those so far. */
+  learn(batch: BatchFeeds, images: TrainingImages, scale: number, signal?: AbortSignal): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** @throws OpenFlamingoError what reading weights and the runtime throw; `checkpoint-mismatch` for another's state */
+export async function openPrograms(options: ProgramOptions): Promise<TrainingPrograms> {
+  const { runtime, config, checkpoints, threads, signal } = options;
+  const [visionPart, learnPart] = [visionGraph(config, options), learnGraph(config, options)];
+  const [vision, learn] = [compile(visionPart.graph), compile(learnPart.graph)];
+  const { trained } = learnPart;
+  const state = options.state ?? emptyState(trained);
+  if (options.state) requireFitting(options.state, trained);
+
+  const uses = [...vision.weights, ...learn.weights];
+  const ofTrained = trained.tensors.map(({ name, rows, shape }): WeightUse => {
+    const whole = rows ? [config.language.vocabulary, config.language.hiddenSize] : shape;
+    return { name, dtype: "float32", shape: whole, tensor: name, from: whole };
+  });
+  const found = findWeights([...uses, ...ofTrained], checkpoints, config.language);
+  const weights = new Map<string, HostTensor>();
+  for await (const { tensor, values, made } of eachTensor(uses, found, options)) {
+    for (const [{ name }, weight] of made) weights.set(name, weight);
+    if (!options.state) takeParameters(state, tensor, values);
+    for (const [{ name }] of made) {
+      if (visionPart.rounded.has(name) || learnPart.rounded.has(name)) roundToBfloat16(values);
+    }
+  }
+
+  const gradients = allocate("the gradients", trained.length);
+  const bound: BoundTensor[] = [];
+  const sessions: Session[] = [];
+  const close = async () => {
+    for (const session of sessions) await session.close();
+    for (const each of bound) each.release();
+  };
+  const load = async (program: Compiled) => {
+    const settings = { ...(threads !== undefined && { threads }), signal };
+    const session = await runtime.load(
+      program.with((name) => weights.get(name)!),
+      settings,
+    );
+    sessions.push(session);
+    return session;
+  };
+  const bind = (data: Float32Array, shape: readonly number[]) => {
+    const tensor = runtime.bind({ dtype: "float32", shape, data });
+    bound.push(tensor);
+    return tensor;
+  };
+  try {
+    const [encoding, learning] = [await load(vision), await load(learn)];
+    const feeds: Record<string, BoundTensor> = {};
+    const outputs: Record<string, BoundTensor> = {};
+    for (const each of trained.tensors) {
+      const gradient = bind(viewOf(gradients, each), each.shape);
+      feeds[inputOf(each)] = bind(viewOf(state.parameters, each), each.shape);
+      feeds[gradientName(each.name)] = gradient;
+      outputs[nextGradientName(each.name)] = gradient;
+    }
+
+    const { imageSize, patchSize, hiddenSize } = config.vision;
+    const perImage = 3 * imageSize ** 2;
+    const patches = (imageSize / patchSize) ** 2;
+    const encodeImages: TrainingPrograms["encodeImages"] = async (pixels, signal) => {
+      const count = pixels.length / perImage;
+      const tokens = allocate("images' tokens", count * patches * hiddenSize);
+      for (let i = 0; i < count; i++) {
+        const image = pixels.subarray(i * perImage, (i + 1) * perImage);
+        const given: HostTensor = { dtype: "float32", shape: [1, 3, imageSize, imageSize], data: image };
+        const length = patches * hiddenSize;
+        const data = tokens.subarray(i * length, (i + 1) * length);
+        const into: HostTensor = { dtype: "float32", shape: [1, patches, hiddenSize], data };
+        await encoding.run({ pixels: given }, { outputs: { tokens: into }, signal });
+      }
+      return tokens;
+    };
+    let zeroImage: Promise<Float32Array> | undefined;
+
+    return {
+      state,
+      gradients,
+      encodeImages,
+      async learn({ text, needsZeroImage }, images, scale, signal) {
+        const own = images.tokens ?? (await encodeImages(images.pixels, signal));
+        if (needsZeroImage) zeroImage ??= encodeImages(new Float32Array(perImage));
+        const data = needsZeroImage ? joined(own, await zeroImage!) : own;
+        const shape = [data.length / (patches * hiddenSize), patches, hiddenSize];
+        const { loss } = await learning.run(
+          {
+            ...feeds,
+            ...text,
+            tokens: { dtype: "float32", shape, data },
+            scale: { dtype: "float32", shape: [1], data: Float32Array.of(scale) },
+          },
+          { outputs, want: ["loss"], signal },
+        );
+        return Number(loss!.data[0]);
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function joined(a: Float32Array, b: Float32Array): Float32Array {
+  const both = new Float32Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
