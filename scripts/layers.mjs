@@ -11,5 +11,6 @@ export const layers = [
   { generate: 1400, prepare: 800 },
   { machine: 1300, quality: 400 },
   { api: 4050 },
+  { train: 1900 },
   { cli: 1600 },
 ];
