@@ -1,6 +1,6 @@
 /** The wire format against bytes worked out by hand from the encoding's description (protobuf.dev, "Encoding"). */
 import { expect, test } from "vitest";
-import { type Field, message } from "../../src/onnx/protobuf.js";
+import { type Field, message } from "../../src/base/protobuf.js";
 
 const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 
