@@ -1,7 +1,7 @@
-"""Reads with PyTorch what this program writes: state dicts, training checkpoints, safetensors.
+"""Reads with PyTorch and TensorBoard what this program writes: state dicts, training checkpoints, safetensors, logs.
 
     npx tsx bench/peers/checkpoints.ts FOLDER [--large]
-    python -m venv VENV && VENV/bin/pip install torch numpy safetensors
+    python -m venv VENV && VENV/bin/pip install torch numpy safetensors tensorboard
     VENV/bin/python bench/peers/checkpoints.py FOLDER
 
 Compares names, order, types and values with the golden checkpoint that they were made from, with `weights_only`, and
@@ -13,6 +13,7 @@ import sys
 
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 folder = sys.argv[1]
 at = lambda name: os.path.join(folder, name)
@@ -98,6 +99,14 @@ assert torch.equal(types["float16"], numbers.half()) and torch.equal(types["bflo
 assert types["int64"].tolist() == [-1, 0, 2**40] and types["int64"].dtype == torch.int64
 assert types["scalar"].shape == () and types["scalar"].item() == 7 and types["empty"].shape == (0, 3)
 print("ok float16, bfloat16, int64, no axes, no elements")
+
+events = EventAccumulator(at("tensorboard"), size_guidance={"scalars": 0, "tensors": 0}).Reload()
+losses = events.Scalars("loss")
+assert [(e.step, e.value) for e in losses] == [(s, torch.tensor(1 / s).item()) for s in range(1, 101)]
+captions = [(e.step, e.tensor_proto.string_val[0].decode()) for e in events.Tensors("caption/cat.jpg")]
+assert captions == [(50, "a cat, 50 → ä"), (100, "a cat, 100 → ä")], captions
+assert "caption/cat.jpg" in events.PluginTagToContent("text")
+print("ok TensorBoard: 100 losses, 2 captions")
 
 if os.path.exists(at("large.pt")):
     for mapped in (False, True):

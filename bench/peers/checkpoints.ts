@@ -1,5 +1,6 @@
 /**
- * Writes torch and safetensors files from a golden checkpoint, for PyTorch to read: `bench/peers/checkpoints.py`.
+ * Writes torch and safetensors files from a golden checkpoint, and the logs of a run, for PyTorch and TensorBoard to read:
+ * `bench/peers/checkpoints.py`.
  *
  *     npx tsx bench/peers/checkpoints.ts FOLDER [--large]
  *
@@ -13,6 +14,7 @@ import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { writeSafetensors } from "../../src/checkpoints/writeSafetensors.node.js";
 import { writeTorch } from "../../src/checkpoints/writeTorch.node.js";
 import type { WrittenTensor } from "../../src/checkpoints/writtenTensor.js";
+import { openLogs } from "../../src/train/logs.node.js";
 import { trainedPart, trainingCheckpoint } from "../../src/train/torchCheckpoint.js";
 import { golden } from "../../test/goldens.js";
 
@@ -68,4 +70,12 @@ if (option === "--large") {
   const last = ["last", of({ shape: [2], data: Float32Array.of(1, 2) })] as const;
   await writeTorch(join(folder, "large.pt"), new Map([...parts, last]));
 }
+const logs = await openLogs(folder, 0);
+for (let step = 1; step <= 100; step++) {
+  await logs.log(step, {
+    loss: 1 / step,
+    ...(step % 50 === 0 && { "caption/cat.jpg": `a cat, ${step} → ä` }),
+  });
+}
+await logs.close();
 await writeFile(join(folder, "golden.txt"), file);

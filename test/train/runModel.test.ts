@@ -153,17 +153,17 @@ test("a model of the hub: what its links lead to is linked, and the files that i
   await readModelFolder(run);
 });
 
-test("files that a base model lacks, and shards elsewhere, are rejected, and nothing but the lock was made", async () => {
-  const model = hubModel(indexOf("../../../secret.safetensors"));
-  await expectError(() => linkBaseModel(temporaryFolder(), model), "checkpoint-damaged", "leaves the folder");
-  const lacking = { ...model, language: { ...model.language, tokenizer: join(model.folder, "none.json") } };
-  const fine = hubModel(indexOf("a.safetensors"));
+test("files that a base model lacks, and shards elsewhere, are rejected", async () => {
+  const outside = hubModel(indexOf("../../../secret.safetensors"));
+  await expectError(
+    () => linkBaseModel(temporaryFolder(), outside),
+    "checkpoint-damaged",
+    "leaves the folder",
+  );
+  const whole = hubModel(indexOf("a.safetensors"));
+  const language = { ...whole.language, tokenizer: join(whole.folder, "none.json") };
   const error = await expectError(
-    () =>
-      linkBaseModel(temporaryFolder(), {
-        ...fine,
-        language: { ...fine.language, tokenizer: lacking.language.tokenizer },
-      }),
+    () => linkBaseModel(temporaryFolder(), { ...whole, language }),
     "model-missing",
     "none.json",
   );
