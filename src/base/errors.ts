@@ -22,6 +22,9 @@ export type ErrorCode =
   | "image-unreadable" // empty, truncated, not an image
   | "image-unsupported" // an image of a format that is not read
   | "shots-invalid"
+  | "run-missing" // no training run in that folder
+  | "run-invalid" // its description or its checkpoints
+  | "run-locked" // another trainer writes there
   // Bad models.
   | "model-missing"
   | "model-invalid" // openflamingo.json or a configuration

@@ -7,6 +7,15 @@ import { quoted } from "./quoted.js";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** What JSON can hold. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

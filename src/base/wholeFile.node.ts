@@ -110,7 +110,7 @@ export function isAlive(process_: number): boolean {
 }
 
 /** The new name itself must reach the disk. Windows does not open folders, and needs it not. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r").catch(() => undefined);
   await handle?.sync().catch(() => {});
   await handle?.close();

@@ -41,28 +41,52 @@ export async function openCheckpoint(
   const found = await findInside(at);
   if ("fault" in found) throw missing(at, found);
   if (!found.stats.isDirectory()) return openSource(await openFile(at), options);
+  const weights = await findWeights(at);
+  if (weights.endsWith(".json")) return openShards(at, weights, options);
+  return openSource(await openFile(inside(at, weights)), options);
+}
+
+/**
+ * The names of the files in a folder that `openCheckpoint` would open: an index and its shards, or a single file.
+ *
+ * @throws OpenFlamingoError "checkpoint-missing"; "checkpoint-damaged" for an index that names no shards, or such as lie
+ *   elsewhere
+ */
+export async function filesOf(at: ModelPath, options: OpenOptions = {}): Promise<readonly string[]> {
+  const index = await findWeights(at);
+  if (!index.endsWith(".json")) return [index];
+  const { shardOf, fail } = await readIndex(at, index, options);
+  const shards = [...new Set(shardOf.values())];
+  for (const shard of shards) {
+    const fault = pathFault(shard);
+    if (fault !== undefined) throw fail(`names the shard ${quoted(shard)}, which ${fault}`);
+  }
+  return [index, ...shards];
+}
+
+/** The file of a folder that holds its weights, or names those that do. */
+async function findWeights(at: ModelPath): Promise<string> {
   for (const candidate of candidates) {
-    const file = inside(at, candidate);
-    const found = await findInside(file);
-    if ("fault" in found) {
-      if (found.absent) continue;
-      throw missing(at, { ...found, fault: `${candidate} ${found.fault}` });
-    }
-    if (candidate.endsWith(".json")) return openShards(at, candidate, options);
-    return openSource(await openFile(file), options);
+    const found = await findInside(inside(at, candidate));
+    if (!("fault" in found)) return candidate;
+    if (!found.absent) throw missing(at, { ...found, fault: `${candidate} ${found.fault}` });
   }
   const hint = "Is the model's folder whole?";
   throw missing(at, { fault: `holds none of ${candidates.join(", ")}`, hint });
 }
 
-/** All shards that the index names, each opened once, as one checkpoint. */
-async function openShards(at: ModelPath, index: string, options: OpenOptions): Promise<Checkpoint> {
-  const { path: folder } = at;
+async function readIndex(at: ModelPath, index: string, options: OpenOptions) {
   const file = inside(at, index);
   const fail = (what: string, cause?: unknown) => damaged(file.path, what, cause);
   const read = await readText(file, { limit: options.limits?.headerBytes, signal: options.signal });
   if ("fault" in read) throw fail(read.fault, read.cause);
-  const shardOf = weightMapIn(read.text, file.path, fail);
+  return { shardOf: weightMapIn(read.text, file.path, fail), fail };
+}
+
+/** All shards that the index names, each opened once, as one checkpoint. */
+async function openShards(at: ModelPath, index: string, options: OpenOptions): Promise<Checkpoint> {
+  const { path: folder } = at;
+  const { shardOf, fail } = await readIndex(at, index, options);
   const shards = new Map<string, Checkpoint>();
   const close = async () => {
     for (const shard of shards.values()) await shard.close();

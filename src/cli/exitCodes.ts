@@ -17,6 +17,9 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   "image-unreadable": 3,
   "image-unsupported": 3,
   "shots-invalid": 3,
+  "run-missing": 3,
+  "run-invalid": 3,
+  "run-locked": 2,
 
   "model-missing": 4,
   "model-invalid": 4,

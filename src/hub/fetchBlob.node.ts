@@ -4,16 +4,16 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { rename, stat, statfs } from "node:fs/promises";
+import { mkdir, rename, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { OpenFlamingoError } from "../base/errors.js";
+import { withLock } from "../base/lock.node.js";
 import type { Progress } from "../base/progress.js";
 import { shownAddress } from "../base/webAddress.js";
 import type { ConnectOptions } from "../net/connect.node.js";
 import { openUrl } from "../net/openUrl.node.js";
 import { diskErrors } from "./diskErrors.node.js";
-import { withLock } from "./lock.node.js";
 import type { BlobHash } from "./names.js";
 import { openPartial, type PartialFile, removePartial } from "./parts.node.js";
 
@@ -56,6 +56,7 @@ export async function fetchBlob(wanted: Wanted, options: FetchOptions): Promise<
   const isThere = async () => (await stat(path).catch(() => undefined))?.size === size;
   if (await isThere()) return;
   const onWaiting = () => options.onNotice?.(`waiting for another process that fetches ${name}`);
+  await diskErrors(path, () => mkdir(dirname(path), { recursive: true }));
   await withLock(`${path}.openflamingo-lock`, { signal: options.signal, onWaiting }, async () => {
     if (await isThere()) return;
     const { chunk = 64 * 2 ** 20, block = 2 * 2 ** 20 } = options;

@@ -4,8 +4,8 @@
  * after a model, which is the same wherever its weights lie.
  */
 import { bytesOf, type DType, elementCount, onnxTypes } from "../base/dtypes.js";
+import { type Field, message } from "../base/protobuf.js";
 import { weightLocation } from "../runtime/runtime.js";
-import { type Field, message } from "./protobuf.js";
 
 /** Where a weight lies in a file. */
 export interface FilePlace {

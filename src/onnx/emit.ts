@@ -3,6 +3,7 @@
  * `declareWeights`.
  */
 import { type DType, onnxTypes } from "../base/dtypes.js";
+import { type Field, message } from "../base/protobuf.js";
 import {
   bytesOfConstant,
   type Graph,
@@ -15,7 +16,6 @@ import {
   showDim,
   type Tensor,
 } from "../graph/index.js";
-import { type Field, message } from "./protobuf.js";
 
 /** Opset 18 is the oldest with all that is used (reductions with axes as an input, Split with `num_outputs`). */
 const opset = 18;

@@ -3,8 +3,8 @@ import { chmod, lstat, mkdir, readdir, readFile, readlink, writeFile } from "nod
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { OpenFlamingoError } from "../../src/base/errors.js";
+import { withLock } from "../../src/base/lock.node.js";
 import { type HubOptions, hubFile } from "../../src/hub/hub.node.js";
-import { withLock } from "../../src/hub/lock.node.js";
 import { readHubSettings } from "../../src/hub/settings.node.js";
 import {
   cacheFolder,

@@ -1,6 +1,6 @@
 /** The wire format against bytes worked out by hand from the encoding's description (protobuf.dev, "Encoding"). */
 import { expect, test } from "vitest";
-import { type Field, message } from "../../src/onnx/protobuf.js";
+import { type Field, message } from "../../src/base/protobuf.js";
 
 const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 
@@ -21,6 +21,7 @@ test.each<[string, Field, string]>([
   ["a float, little-endian", [2, { float: 1 }], "15 00 00 80 3f"],
   ["a float that is a whole number in JavaScript", [2, { float: -2 }], "15 00 00 00 c0"],
   ["a float is rounded to 32 bits", [2, { float: 0.1 }], "15 cd cc cc 3d"],
+  ["a double, little-endian", [1, { double: 1 }], "09 00 00 00 00 00 00 f0 3f"],
   ["text", [2, "testing"], "12 07 74 65 73 74 69 6e 67"],
   ["empty text", [7, ""], "3a 00"],
   ["text is UTF-8", [1, "→"], "0a 03 e2 86 92"],

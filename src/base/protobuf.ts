@@ -1,14 +1,14 @@
 /**
- * The wire format of protocol buffers, as much of it as an ONNX file needs: a message is a list of fields, a field is
- * a number, a text, bytes, or another message.
+ * The wire format of protocol buffers, as much of it as files of ONNX and TensorBoard need: a message is a list of
+ * fields, a field is a number, a text, bytes, or another message.
  */
 
 const text = new TextEncoder();
 
-/** One field: its number in the schema, and a value. Integers are varints; `float` is a 32-bit field. */
+/** One field: its number in the schema, and a value. Integers are varints; `float` has 32 bits and `double` 64. */
 export type Field = readonly [
   number: number,
-  value: number | bigint | string | Uint8Array | { readonly float: number },
+  value: number | bigint | string | Uint8Array | { readonly float: number } | { readonly double: number },
 ];
 
 /** A message with these fields in this order. */
@@ -25,6 +25,10 @@ export function message(fields: readonly Field[]): Uint8Array {
       at = writeVarint(all, at, (number << 3) | 5);
       all.set(new Uint8Array(Float32Array.of(value.float).buffer), at);
       at += 4;
+    } else if ("double" in value) {
+      at = writeVarint(all, at, (number << 3) | 1);
+      all.set(new Uint8Array(Float64Array.of(value.double).buffer), at);
+      at += 8;
     } else {
       at = writeVarint(all, at, (number << 3) | 2);
       at = writeVarint(all, at, value.length);

@@ -7,8 +7,7 @@ import { mkdir, open, readFile, rename, rm, stat, utimes } from "node:fs/promise
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { isAlive } from "../base/wholeFile.node.js";
-import { diskErrors } from "./diskErrors.node.js";
+import { diskError, isAlive } from "./wholeFile.node.js";
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
@@ -16,11 +15,25 @@ export interface LockOptions {
   readonly onWaiting?: (() => void) | undefined;
 }
 
+/** A lock that this process has. */
+export interface Lock {
+  /** Whether it is still this process's: one that was suspended for a minute may have lost it. */
+  isHeld(): Promise<boolean>;
+  /** Gives it back. */
+  close(): Promise<void>;
+}
+
+/** Who has a lock, as far as its file says. */
+export interface LockOwner {
+  readonly process: number;
+  readonly host: string;
+}
+
 const touchSeconds = 5;
 const staleSeconds = 60;
 
 /**
- * Does work while this process has the lock at `path`.
+ * Does work while this process has the lock at `path`; waits for it where another has it.
  *
  * @throws OpenFlamingoError `disk` where it cannot be made; the signal's reason; what the work throws
  */
@@ -29,27 +42,52 @@ export async function withLock<T>(
   { signal, onWaiting }: LockOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  const own = JSON.stringify({ process: process.pid, host: hostname(), id: Math.random() });
-  await diskErrors(path, () => mkdir(dirname(path), { recursive: true }));
   let isWaiting = false;
-  while (!(await diskErrors(path, () => take(path, own)))) {
-    if (await removeStale(path)) continue;
+  let taken = await tryLock(path);
+  while ("owner" in taken) {
     if (!isWaiting) onWaiting?.();
     isWaiting = true;
     await wait(200, undefined, { signal }).catch(() => {
       throw signal?.reason;
     });
+    taken = await tryLock(path);
+  }
+  try {
+    return await work();
+  } finally {
+    await taken.close();
+  }
+}
+
+/**
+ * Takes the lock at `path`, or says who has it. A process that keeps it stays free to end: its lock is then taken over.
+ *
+ * @returns the lock; or its owner, undefined while that one's name is not written yet
+ * @throws OpenFlamingoError `disk` where it cannot be made
+ */
+export async function tryLock(path: string): Promise<Lock | { readonly owner: LockOwner | undefined }> {
+  const own = JSON.stringify({ process: process.pid, host: hostname(), id: Math.random() });
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    while (!(await take(path, own))) {
+      if (!(await removeStale(path))) return { owner: ownerOf((await contentOf(path)) ?? "") };
+    }
+  } catch (error) {
+    throw diskError(path, error);
   }
   const touching = setInterval(() => {
     const now = new Date();
     utimes(path, now, now).catch(() => {});
   }, 1000 * touchSeconds);
-  try {
-    return await work();
-  } finally {
-    clearInterval(touching);
-    if ((await contentOf(path)) === own) await rm(path, { force: true });
-  }
+  touching.unref();
+  const isHeld = async () => (await contentOf(path)) === own;
+  return {
+    isHeld,
+    async close() {
+      clearInterval(touching);
+      if (await isHeld()) await rm(path, { force: true });
+    },
+  };
 }
 
 async function take(path: string, own: string): Promise<boolean> {
@@ -95,9 +133,9 @@ async function isStale(path: string, content: string): Promise<boolean> {
   return owner.host === hostname() && !isAlive(owner.process);
 }
 
-function ownerOf(content: string): { process: number; host: string } | undefined {
+function ownerOf(content: string): LockOwner | undefined {
   try {
-    const { process, host } = JSON.parse(content) as { process: number; host: string };
+    const { process, host } = JSON.parse(content) as LockOwner;
     return Number.isInteger(process) && process > 0 ? { process, host } : undefined;
   } catch {
     return undefined;
