@@ -21,6 +21,8 @@ export type ErrorCode =
   | "image-unreadable" // empty, truncated, not an image
   | "image-unsupported" // an image of a format that is not read
   | "shots-invalid"
+  | "data-missing" // no shard, no file of training data
+  | "data-invalid" // a damaged shard, or too much of the data that cannot be used
   // Bad models.
   | "model-missing"
   | "model-invalid" // openflamingo.json or a configuration
