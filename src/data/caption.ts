@@ -5,12 +5,17 @@
  */
 import type { Template } from "./template.js";
 
-/** What counts as white space at the ends of a text in Python. */
-const ends =
-  /^[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
+/** Whether a character counts as white space in Python: as in JavaScript, but for the byte order mark, and five more. */
+const isSpace = (c: string) =>
+  c !== "\ufeff" && (/\s/.test(c) || (c >= "\u001c" && c <= "\u001f") || c === "\u0085");
 
 /** Python's `str.strip`. */
-export const stripped = (text: string): string => text.replace(ends, "");
+export function stripped(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isSpace(text[start]!)) start++;
+  while (end > start && isSpace(text[end - 1]!)) end--;
+  return text.slice(start, end);
+}
 
 /** The most tokens of a caption, its special ones included, unless asked otherwise. */
 export const captionTokens = 32;

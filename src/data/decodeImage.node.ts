@@ -33,12 +33,3 @@ export async function decodeForTraining(
     throw error;
   }
 }
-
-/** Pixels of an image, flipped left to right. @param pixels float32 (3, S, S) */
-export function flippedPixels(pixels: Float32Array, size: number): Float32Array {
-  const flipped = new Float32Array(pixels.length);
-  for (let row = 0; row < pixels.length; row += size) {
-    for (let x = 0; x < size; x++) flipped[row + x] = pixels[row + size - 1 - x]!;
-  }
-  return flipped;
-}

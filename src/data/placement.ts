@@ -52,7 +52,7 @@ export function placeOnPage(
   return { text: finished(marked.join(" "), template), images: kept.map(([i]) => i) };
 }
 
-const mark = /_!_IMAGE(\p{Nd}+)_!_/gu;
+const mark = /_!_IMAGE(\p{Nd}+)_!_( ?)/gu;
 
 /** Puts the images of a text in the place of its marks. */
 export function placeAtMarks(
@@ -64,12 +64,12 @@ export function placeAtMarks(
   const { image, endOfChunk, clean } = template;
   const there = document.images.length;
   const images: number[] = [];
-  let text = clean(document.text).replace(mark, (_, digits: string) => {
+  let text = clean(document.text).replace(mark, (_, digits: string, space: string) => {
     const number = Number(digits);
     const isThere = number >= 1 && number <= there;
     if (!imagesInIndexOrder && !isThere) return "";
     images.push(number - 1);
-    return `${endOfChunk}${image}`;
+    return `${endOfChunk}${image}${space}`;
   });
   text = cutAfter(text, cutBeforeLastImage ? maxImages - 1 : maxImages, maxImages, template);
   const inOrder = Array.from({ length: there }, (_, i) => i);

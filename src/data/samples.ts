@@ -26,7 +26,7 @@ export interface RawSample {
 export function sampleName(name: string): { readonly key: string; readonly field: string } | undefined {
   // Without a folder, `__meta__` and the like are about the shard.
   if (!name.includes("/") && name.startsWith("__") && name.endsWith("__")) return undefined;
-  const [, key, field] = /^((?:[^]*\/|)[^./]+)\.([^/]*)$/.exec(name) ?? [];
+  const [, key, field] = /^((?:.*\/|)[^./]+)\.([^/]*)$/.exec(name) ?? [];
   return key === undefined || field === undefined ? undefined : { key, field: field.toLowerCase() };
 }
 

@@ -23,7 +23,7 @@ export interface Share {
 const shardShuffle = { size: 2000, initial: 500 };
 
 /**
- * The items in the order of one pass over them.
+ * The items in the order of one pass.
  *
  * @param seed a whole number from 0
  * @param pass which pass it is, from 0: each has an order of its own

@@ -64,8 +64,10 @@ export interface FaultLimit {
 export const defaultFaultLimit: FaultLimit = { share: 0.1, samples: 100, shards: 3 };
 
 export interface SkipBook {
-  /** Another sample was looked at, or another shard opened. */
-  seen(what: "sample" | "shard"): void;
+  /** Another sample was looked at. */
+  sawSample(): void;
+  /** A shard was opened; again is not once more. */
+  sawShard(name: string): void;
   /** @throws OpenFlamingoError `data-invalid` when too much of the data has faults */
   skip(skip: Skip): void;
   /** Of all shards together. */
@@ -80,14 +82,17 @@ export function createSkipBook(
   {
     onSkip,
     earlier = {},
-  }: { readonly onSkip?: ((skip: Skip) => void) | undefined; readonly earlier?: SkipCounts } = {},
+  }: { readonly onSkip?: ((skip: Skip) => void) | undefined; readonly earlier?: SkipCounts | undefined } = {},
 ): SkipBook {
   const all: { [cause in SkipCause]?: number } = { ...earlier };
   const shards = new Map<string, { [cause in SkipCause]?: number }>();
-  const seen = { sample: 0, shard: 0 };
-  const faulty = { sample: 0, shard: 0 };
+  const samples = { seen: 0, faulty: 0 };
+  // A damaged shard is met again in each pass.
+  const opened = new Set<string>();
+  const faulty = new Set<string>();
   return {
-    seen: (what) => void seen[what]++,
+    sawSample: () => void samples.seen++,
+    sawShard: (name) => void opened.add(name),
     skip(skip) {
       const { cause, shard } = skip;
       const own = shards.get(shard) ?? {};
@@ -96,11 +101,14 @@ export function createSkipBook(
       all[cause] = (all[cause] ?? 0) + 1;
       onSkip?.(skip);
       if (!isFault(cause)) return;
-      const kind = isOfShard(cause) ? "shard" : "sample";
-      faulty[kind]++;
-      const least = kind === "shard" ? limit.shards : limit.samples;
-      if (faulty[kind] >= least && faulty[kind] > limit.share * seen[kind]) {
-        throw tooManyFaults(kind, faulty[kind], seen[kind], shards, skip);
+      const isShard = isOfShard(cause);
+      if (isShard) faulty.add(shard);
+      else samples.faulty++;
+      const [count, least, seen] = isShard
+        ? [faulty.size, limit.shards, opened.size]
+        : [samples.faulty, limit.samples, samples.seen];
+      if (count >= least && count > limit.share * seen) {
+        throw tooManyFaults(isShard ? "shard" : "sample", count, seen, shards, skip);
       }
     },
     counts: () => ({ ...all }),

@@ -48,7 +48,7 @@ export async function* readTar(
   });
 
   let bytes = 0;
-  for await (const piece of unpacked(source, name)) {
+  for await (const piece of inBlocks(unpacked(source, name))) {
     bytes += piece.length;
     if (bytes > maxBytes) fault ??= `it unpacks to more than ${maxBytes.toLocaleString("en-US")} bytes`;
     else parser.write(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength));
@@ -59,6 +59,22 @@ export async function* readTar(
   // What the parser makes of the end of a file that is cut off is no file.
   if (fault === undefined && !isAtEnd) fault = "it ends before the mark of its end";
   if (fault !== undefined) throw damaged(name, fault, bytes);
+}
+
+/** The parser leaves less than a block for later, also where a file is complete with it: it gets whole blocks alone. */
+async function* inBlocks(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  let rest: Uint8Array = new Uint8Array();
+  for await (const piece of pieces) {
+    const missing = rest.length === 0 ? 0 : Math.min(512 - rest.length, piece.length);
+    rest = Buffer.concat([rest, piece.subarray(0, missing)]);
+    if (rest.length === 512) {
+      yield rest;
+      rest = new Uint8Array();
+    }
+    const whole = piece.length - ((piece.length - missing) % 512);
+    if (whole > missing) yield piece.subarray(missing, whole);
+    if (whole < piece.length) rest = piece.subarray(whole);
+  }
 }
 
 /** Gives the file when all of it is there. */
