@@ -66,6 +66,7 @@ const table = {
   maxMemberBytes: optional(count(1), 2 ** 28),
   decodeAhead: optional(integer(1, 4096)),
   batchesAhead: optional(integer(0, 64), 2),
+  decodeThreads: optional(integer(0, 4)),
   position: anything,
   onSkip: optional(anyFunction<(skip: Skip) => void>()),
   network: anything,
@@ -133,6 +134,8 @@ export interface TrainingDataOptions {
   readonly maxMemberBytes?: number | undefined;
   /** Samples that are decoded at a time. Default: two batches, at least 8. */
   readonly decodeAhead?: number | undefined;
+  /** Threads that decode, at most 4; 0 decodes on the calling one. Default: one less than there are cores, 1 to 4. */
+  readonly decodeThreads?: number | undefined;
   /** Batches that are ready before they are asked for. Default: 2. */
   readonly batchesAhead?: number | undefined;
   /** Where an earlier run was: the `position` of the last batch it trained on. */

@@ -4,6 +4,7 @@
  * shards → order, share of this rank → files → samples → shuffle buffer → ids, labels and pixels → batches
  */
 import { createHash } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { OpenFlamingoError } from "../base/errors.js";
 import { mapInOrder } from "../base/mapInOrder.js";
 import { randomStream } from "../base/random.js";
@@ -17,7 +18,7 @@ import {
   type Coins,
 } from "./assemble.js";
 import { type CollatedBatch, collate, type SampleKey } from "./batch.js";
-import { decodeForTraining } from "./decodeImage.node.js";
+import { createDecodeThreads } from "./decodeThreads.node.js";
 import { openShard } from "./openShard.node.js";
 import { type CheckedOptions, parseDataOptions, type TrainingDataOptions } from "./options.js";
 import { type DataPosition, readPosition } from "./position.js";
@@ -97,17 +98,36 @@ export async function openTrainingData(
   const signal = options.signal ? AbortSignal.any([options.signal, unwanted.signal]) : unwanted.signal;
   const stream = openStream(shards, options, { state: from?.stream, signal });
   const { tokenizer, preprocessing } = model;
+  const threads = createDecodeThreads(preprocessing, {
+    count: options.decodeThreads ?? Math.min(4, Math.max(1, availableParallelism() - 1)),
+    // A limit in time would let the machine's speed decide which images are used.
+    ...{ maxSeconds: 3600, signal },
+  });
   const assembler: Assembler = {
     ...options,
     ...{ tokenizer, template },
-    // A limit in time would let the machine's speed decide which images are used.
-    decode: (file, wanted) => decodeForTraining(file, preprocessing, { wanted, signal, maxSeconds: 3600 }),
+    decode: threads.decode,
   };
-  const made = batches(stream, { assembler, options, book, of, size: preprocessing.size });
+  const made = closing(
+    batches(stream, { assembler, options, book, of, size: preprocessing.size }),
+    threads.close,
+  );
   const { items, waiting } = timed(
     readAhead(made, { count: options.batchesAhead, stop: () => unwanted.abort() }),
   );
   return { shards: names, batches: items, waiting, skips: book.counts, skipsByShard: book.byShard };
+}
+
+/** The same items; what is at work is closed behind the last one. */
+async function* closing<T>(
+  items: AsyncGenerator<T, void>,
+  close: () => Promise<void>,
+): AsyncGenerator<T, void> {
+  try {
+    yield* items;
+  } finally {
+    await close();
+  }
 }
 
 /** All that decides which sample comes when. */

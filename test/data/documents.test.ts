@@ -40,7 +40,7 @@ const cases = () => {
 };
 
 /** The file of a document, its images put in. */
-export function documentFile({ doc, raw }: Pick<Case, "doc" | "raw">): Buffer {
+function documentFile({ doc, raw }: Pick<Case, "doc" | "raw">): Buffer {
   if (raw !== undefined) return Buffer.from(raw);
   const filled = (item: Recipe & Record<string, unknown>, name: string) => {
     const { picture, bytes, zeros, base64, ...rest } = item;

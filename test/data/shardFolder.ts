@@ -56,7 +56,7 @@ export const openData = (
   options: Partial<TrainingDataOptions> & Pick<TrainingDataOptions, "shards">,
 ): Promise<TrainingData> =>
   openTrainingData(
-    { kind: "captions", batch: 4, shuffle: 8, shuffleInitial: 4, ...options },
+    { kind: "captions", batch: 4, shuffle: 8, shuffleInitial: 4, decodeThreads: 0, ...options },
     { tokenizer: dataTokenizer(), preprocessing: testPreprocessing },
   );
 
