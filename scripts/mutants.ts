@@ -11,6 +11,7 @@
 import { fileURLToPath } from "node:url";
 import { checkpoints } from "./mutants/checkpoints.js";
 import { copyRepository, type RepositoryCopy } from "./mutants/copy.js";
+import { data } from "./mutants/data.js";
 import { generate } from "./mutants/generate.js";
 import { images } from "./mutants/images.js";
 import { models } from "./mutants/models.js";
@@ -18,7 +19,7 @@ import type { Mutant } from "./mutants/mutant.js";
 import { review } from "./mutants/review.js";
 import { runner } from "./mutants/runner.js";
 
-const tables = { review, generate, runner, models, images, checkpoints };
+const tables = { review, generate, runner, models, images, checkpoints, data };
 
 /** Files of tests that have passed without any change. */
 const passed = new Set<string>();

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { checkpoints } from "../scripts/mutants/checkpoints.js";
+import { data } from "../scripts/mutants/data.js";
 import { generate } from "../scripts/mutants/generate.js";
 import { images } from "../scripts/mutants/images.js";
 import { models } from "../scripts/mutants/models.js";
@@ -11,7 +12,7 @@ import { runner } from "../scripts/mutants/runner.js";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-test.each([...review, ...generate, ...runner, ...models, ...images, ...checkpoints])(
+test.each([...review, ...generate, ...runner, ...models, ...images, ...checkpoints, ...data])(
   "$file: $what",
   ({ file, from, tests }) => {
     expect(readFileSync(at(`../src/${file}`), "utf8").split(from)).toHaveLength(2);

@@ -25,6 +25,8 @@ export type ErrorCode =
   | "run-missing" // no training run in that folder
   | "run-invalid" // its description or its checkpoints
   | "run-locked" // another trainer writes there
+  | "data-missing" // no shard, no file of training data
+  | "data-invalid" // a damaged shard, or too much of the data that cannot be used
   // Bad models.
   | "model-missing"
   | "model-invalid" // openflamingo.json or a configuration

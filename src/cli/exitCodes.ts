@@ -20,6 +20,8 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   "run-missing": 3,
   "run-invalid": 3,
   "run-locked": 2,
+  "data-missing": 3,
+  "data-invalid": 3,
 
   "model-missing": 4,
   "model-invalid": 4,
