@@ -45,6 +45,6 @@ export const modelOptions = {
     min: 1,
     max: 1024,
     mayChange: true,
-    help: "number of threads that compute; all cores if left out",
+    help: "number of threads; all cores if left out",
   },
 } as const;
