@@ -17,9 +17,10 @@ import { images } from "./mutants/images.js";
 import { models } from "./mutants/models.js";
 import type { Mutant } from "./mutants/mutant.js";
 import { review } from "./mutants/review.js";
+import { runFolder } from "./mutants/runFolder.js";
 import { runner } from "./mutants/runner.js";
 
-const tables = { review, generate, runner, models, images, checkpoints, data };
+const tables = { review, generate, runner, models, images, checkpoints, data, runFolder };
 
 /** Files of tests that have passed without any change. */
 const passed = new Set<string>();

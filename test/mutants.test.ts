@@ -8,11 +8,12 @@ import { generate } from "../scripts/mutants/generate.js";
 import { images } from "../scripts/mutants/images.js";
 import { models } from "../scripts/mutants/models.js";
 import { review } from "../scripts/mutants/review.js";
+import { runFolder } from "../scripts/mutants/runFolder.js";
 import { runner } from "../scripts/mutants/runner.js";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-test.each([...review, ...generate, ...runner, ...models, ...images, ...checkpoints, ...data])(
+test.each([...review, ...generate, ...runner, ...models, ...images, ...checkpoints, ...data, ...runFolder])(
   "$file: $what",
   ({ file, from, tests }) => {
     expect(readFileSync(at(`../src/${file}`), "utf8").split(from)).toHaveLength(2);

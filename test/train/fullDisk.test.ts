@@ -1,9 +1,10 @@
 /** A disk that fails, at each of its operations in turn, while a checkpoint is saved: nothing that was saved is lost. */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { createRun, openRun } from "../../src/train/runFolder.node.js";
+import type { TrainingState } from "../../src/train/trainingState.js";
 import { temporaryFolder } from "../checkpoints/fixtures.js";
 import { read, stateOf } from "./runs.js";
 
@@ -52,6 +53,11 @@ vi.mock("node:fs/promises", async (original) => {
         return writeFile.apply(file, given);
       };
       file.write = (async (...given: Parameters<typeof write>) => {
+        // Five bytes of a line.
+        const part = [...(given as unknown[])];
+        part[2] = 5;
+        if (disk.done >= disk.failing && disk.done < disk.until)
+          await write.apply(file, part as typeof given);
         step("write");
         return write.apply(file, given);
       }) as typeof write;
@@ -64,43 +70,46 @@ vi.mock("node:fs/promises", async (original) => {
   };
 });
 
-/** Saves step 2, then 3 with the operation of this number failing. @returns whether one failed */
-async function saveOn(failing: number, lasting: number): Promise<boolean> {
+/** Saves step 2, then another with the operation of this number failing. @returns whether one failed */
+async function saveOn(failing: number, lasting: number, next: TrainingState): Promise<boolean> {
   const folder = join(temporaryFolder(), "run");
   const run = await createRun(folder, { settings: {} });
   await run.save(stateOf(2), { keep: 1 });
   Object.assign(disk, { done: 0, failing, until: failing + lasting, what: [] });
-  const error: unknown = await run.save(stateOf(3), { keep: 1 }).then(
+  const error: unknown = await run.save(next, { keep: 1 }).then(
     () => undefined,
     (error: unknown) => error,
   );
   const failed = disk.what.length > 0;
   disk.failing = Number.POSITIVE_INFINITY;
+  // Also before anything is mended by opening the run.
+  const names = readdirSync(join(folder, "checkpoints"));
+  if (lasting === 1) expect(names.some((name) => /^step-\d+$/.test(name))).toBe(true);
   await run.close();
   if (error !== undefined) {
     expect(error).toBeInstanceOf(OpenFlamingoError);
     expect(error).toMatchObject({ code: "disk" });
     expect((error as Error).message).toContain(
-      "The checkpoint of step 3 is not saved; those before it are whole",
+      `The checkpoint of step ${next.step} is not saved; those before it are whole`,
     );
   }
   const opened = await openRun(folder);
-  const { step } = opened.latest!;
+  const found = await read(opened.latest!);
   // What was not reported may not be lost, and what was there before never.
-  expect(error === undefined ? [3] : [2, 3]).toContain(step);
-  expect(await read(opened.latest!)).toEqual(stateOf(step));
+  expect(error === undefined ? [next] : [stateOf(2), next]).toContainEqual(found);
   await opened.save(stateOf(4), { keep: 1 });
   await opened.close();
   expect(readdirSync(join(folder, "checkpoints"))).toEqual(["step-00000004"]);
   return failed;
 }
 
-test.each([
-  ["once", 1],
-  ["from then on", 1000],
-])("each operation fails in turn, %s", async (_, lasting) => {
+test.each<readonly [string, string, number, TrainingState]>([
+  ["once", "a new checkpoint", 1, stateOf(3)],
+  ["from then on", "a new checkpoint", 1000, stateOf(3)],
+  ["once", "one of the same step", 1, { ...stateOf(2), data: "again" }],
+])("each operation fails in turn, %s: %s", async (_, __, lasting, next) => {
   let operations = 0;
-  while (await saveOn(operations, lasting)) operations++;
+  while (await saveOn(operations, lasting, next)) operations++;
   console.log(`${operations} operations of saving failed in turn`);
   expect(operations).toBeGreaterThan(25);
 });
@@ -114,11 +123,10 @@ test("a log that cannot be written says so, and goes on where it was", async () 
     code: "disk",
     message: expect.stringContaining("log.jsonl"),
   });
+  const lines = () => readFileSync(join(folder, "log.jsonl"), "utf8");
+  expect(lines()).toBe('{"step":1,"loss":2}\n');
   await run.log(3, { loss: 0.5 });
   await run.save(stateOf(3));
   await run.close();
-  const { readFile } = await import("node:fs/promises");
-  expect(await readFile(join(folder, "log.jsonl"), "utf8")).toBe(
-    '{"step":1,"loss":2}\n{"step":3,"loss":0.5}\n',
-  );
+  expect(lines()).toBe('{"step":1,"loss":2}\n{"step":3,"loss":0.5}\n');
 });

@@ -69,7 +69,9 @@ test.each(["tiny-openflamingo-9b", "tiny-openflamingo-4b"])(
     // The newest is damaged: the run's model is the one before it again.
     const opened = await openRun(folder);
     await opened.save(await stateFrom(checkpoint, 3, 1), { keep: 3 });
+    expect(await captionOf(folder)).toBe(before);
     await opened.save(await stateFrom(checkpoint, 4, 5), { keep: 3 });
+    expect(await captionOf(folder)).not.toBe(before);
     await opened.close();
     unlinkSync(join(folder, "checkpoints/step-00000004/manifest.json"));
     await (await openRun(folder)).close();

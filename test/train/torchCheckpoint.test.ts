@@ -1,8 +1,17 @@
 /** Files that OpenFlamingo (Python) resumes from. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import type { TorchValue } from "../../src/checkpoints/torch/writePickle.js";
-import { inOrder, trainedPart, trainingCheckpoint } from "../../src/train/torchCheckpoint.js";
+import {
+  inOrder,
+  type TorchTraining,
+  trainedPart,
+  trainingCheckpoint,
+} from "../../src/train/torchCheckpoint.js";
+import { torchFiles } from "../../src/train/torchFiles.node.js";
+import { folderOf, read } from "../checkpoints/fixtures.js";
 import { golden, goldenTest } from "../goldens.js";
 
 type Shapes = readonly (readonly [name: string, shape: readonly number[]])[];
@@ -79,4 +88,32 @@ test("the bare form has the names alone", () => {
     "perceiver.latents",
     "perceiver.norm.bias",
   ]);
+});
+
+test("a run's checkpoint can hold either form, which our own reader reads", async () => {
+  const parameters = mixed([
+    "perceiver.latents",
+    "lang_encoder.transformer.blocks.1.gated_cross_attn_layer.ff_gate",
+  ]);
+  const training: TorchTraining = {
+    ...{ epoch: 4, parameters, expAvg: parameters, expAvgSq: parameters, steps: 7 },
+    ...{ learningRate: { initial: 1, now: 1 }, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.1 },
+  };
+  expect([...torchFiles("none", training)]).toEqual([]);
+  for (const [what, name] of [
+    ["model", "checkpoint.pt"],
+    ["training", "checkpoint_4.pt"],
+  ] as const) {
+    const [[file, bytes], ...others] = [...torchFiles(what, training)] as [
+      [string, () => Iterable<Uint8Array>],
+    ];
+    expect([file, others]).toEqual([name, []]);
+    const path = join(folderOf({ [file]: Buffer.concat([...bytes()]) }), file);
+    const checkpoint = await openCheckpoint(path);
+    expect([...checkpoint.tensors.keys()]).toEqual(inOrder(parameters).map(([name]) => name));
+    expect(await read(checkpoint, "perceiver.latents")).toEqual([
+      ...parameters.get("perceiver.latents")!.data,
+    ]);
+    await checkpoint.close();
+  }
 });
