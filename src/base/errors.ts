@@ -21,6 +21,8 @@ export type ErrorCode =
   | "image-unreadable" // empty, truncated, not an image
   | "image-unsupported" // an image of a format that is not read
   | "shots-invalid"
+  | "data-missing" // a list of training data, or one of its files
+  | "data-invalid"
   // Bad models.
   | "model-missing"
   | "model-invalid" // openflamingo.json or a configuration

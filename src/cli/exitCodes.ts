@@ -16,6 +16,8 @@ export const exitCodes: Readonly<Record<ErrorCode, number>> = {
   "image-unreadable": 3,
   "image-unsupported": 3,
   "shots-invalid": 3,
+  "data-missing": 3,
+  "data-invalid": 3,
 
   "model-missing": 4,
   "model-invalid": 4,
