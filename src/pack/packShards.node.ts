@@ -2,6 +2,7 @@
 import { rm, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { onAbort } from "../base/abort.js";
 import { isObject, type JsonObject } from "../base/json.js";
 import { mapInOrder } from "../base/mapInOrder.js";
 import type { Progress } from "../base/progress.js";
@@ -114,9 +115,9 @@ async function pack<R>(
 ) {
   const entries = [...before];
   let done = before.at(-1)?.next ?? 0;
-  const all = mapInOrder(skipping(rows, done), 2 * availableParallelism(), (row, _, unwanted) =>
-    make(row, signal ? AbortSignal.any([signal, unwanted]) : unwanted),
-  );
+  const stop = new AbortController();
+  const forget = onAbort(signal, () => stop.abort(signal?.reason));
+  const all = mapInOrder(skipping(rows, done), 2 * availableParallelism(), (row) => make(row, stop.signal));
   let tallies = createTallies();
   const next = async (): Promise<Sample | undefined> => {
     for (;;) {
@@ -148,7 +149,9 @@ async function pack<R>(
       tallies = createTallies();
     }
   } finally {
+    stop.abort();
     await all.return();
+    forget();
   }
   // Rows after the last sample.
   const rest = tallies.result();

@@ -43,13 +43,18 @@ export async function* parquetRows(
   };
   try {
     const { size } = await file.stat();
+    const slice = async (start: number, end = size) => {
+      if (!(start >= 0 && end - start <= limits.group)) throw new Error("a piece beyond the limit");
+      const bytes = new Uint8Array(Math.max(0, end - start));
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
+      return bytesRead === bytes.length ? bytes.buffer : bytes.buffer.slice(0, bytesRead);
+    };
     const source: AsyncBuffer = {
       byteLength: size,
-      async slice(start, end = size) {
-        if (!(end - start <= limits.group)) throw new Error("a piece beyond the limit");
-        const bytes = new Uint8Array(Math.max(0, end - start));
-        const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
-        return bytesRead === bytes.length ? bytes.buffer : bytes.buffer.slice(0, bytesRead);
+      slice(start, end) {
+        const piece = slice(start, end);
+        piece.catch(() => {}); // the library asks for several ahead, and waits for none after the first that fails
+        return piece;
       },
     };
     await requireFooter(source, path);
