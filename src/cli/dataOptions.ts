@@ -63,7 +63,7 @@ export function listSettings({ delimiter, header, ...flags }: ListFlags) {
 /** What was counted, a line a cause. */
 export function shownCounts(title: string, counts: Counts): string {
   const rows = Object.entries(counts)
-    .sort(([, a], [, b]) => b.count - a.count)
+    .sort(([a, { count: ofA }], [b, { count: ofB }]) => ofB - ofA || (a < b ? -1 : 1))
     .map(([cause, { count, first }]) => [`  ${cause}`, count.toLocaleString("en-US"), first[0] ?? ""]);
   return rows.length === 0 ? "" : `${title}:\n${rowsOf(rows)}`;
 }

@@ -135,7 +135,7 @@ function listsOf(flags: PackFlags): { readonly kind: PackKind; readonly lists: r
 }
 
 const shownSummary = (output: string, { pattern, samples, bytes }: PackSummary): string =>
-  `${join(output, pattern)}  ${samples.toLocaleString("en-US")} samples, ${shownBytes(bytes)}`;
+  `${join(output, pattern)}  ${samples.toLocaleString("en-US")} sample${samples === 1 ? "" : "s"}, ${shownBytes(bytes)}`;
 
 function noticesOf({ skipped, warnings }: PackSummary): readonly string[] {
   return [

@@ -104,8 +104,15 @@ describe("into shards", () => {
     }
     expect(readdirSync(output).sort()).toEqual(["00000.tar", "00001.tar", "00002.tar", "index.json"]);
     expect([...asked.values()].every((times) => times === 1)).toBe(true);
-    // Complete: nothing is asked for again.
-    expect(await fetchData({ lists: [], output } as never, world).catch(() => "rejected")).toBe("rejected");
+  });
+
+  test("what is complete is not fetched again", async () => {
+    const { world, asked } = await start();
+    const options = { lists: [listOf(thirty)], output: next("complete") };
+    const first = await fetchData(options, world);
+    asked.clear();
+    expect(await fetchData(options, world)).toEqual(first);
+    expect(asked.size).toBe(0);
   });
 
   test("what cannot be fetched is counted by cause, with the first addresses", async () => {
