@@ -6,7 +6,7 @@ export const layers = [
   { base: 1600 },
   { graph: 2700, runtime: 2000, checkpoints: 2650, text: 1400, images: 2250, net: 700 },
   { models: 2250, onnx: 700, hub: 1350, data: 2400 },
-  { weights: 1100, released: 400 },
+  { weights: 1100, released: 400, pack: 2300 },
   { runner: 1600 },
   { generate: 1400, prepare: 800 },
   { machine: 1300, quality: 400 },

@@ -25,6 +25,7 @@ export type {
 } from "./api/compat/tokenizer.js";
 // The high-level API.
 export type { EmbedInput, EmbedOptions } from "./api/embed.js";
+export { type FetchDataOptions, fetchData } from "./api/fetchData.node.js";
 export type { TooLarge } from "./api/fittingChoices.js";
 export type {
   AskOptions,
@@ -48,6 +49,7 @@ export type {
   SamplingOptions,
   SharedOptions,
 } from "./api/options.js";
+export { type PackKind, type PackOptions, packData } from "./api/packData.node.js";
 export { type Prepared, type PrepareOptions, prepare } from "./api/prepare.node.js";
 export {
   type ImagePart,
@@ -70,5 +72,9 @@ export type { LogitsProcessor, RowState } from "./generate/processors.js";
 export type { RankOptions } from "./generate/rank.js";
 export type { FinishReason, Piece } from "./generate/stream.js";
 export type { ImageLimits, ImageSource, Orientation } from "./images/index.js";
+export type { ColumnNames } from "./pack/columns.js";
+export type { FetchSummary } from "./pack/fetch.node.js";
+export type { PackSummary, Shard } from "./pack/packShards.node.js";
+export type { Count, Counts } from "./pack/tally.js";
 export type { FormatQuality, QualityReport } from "./quality/report.js";
 export type { KeptFormat, WeightFormat } from "./weights/weightFormats.js";

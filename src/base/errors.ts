@@ -27,6 +27,8 @@ export type ErrorCode =
   | "run-locked" // another trainer writes there
   | "data-missing" // no shard, no file of training data
   | "data-invalid" // a damaged shard, or too much of the data that cannot be used
+  | "data-missing" // a list of training data, or one of its files
+  | "data-invalid"
   // Bad models.
   | "model-missing"
   | "model-invalid" // openflamingo.json or a configuration

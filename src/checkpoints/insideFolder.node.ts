@@ -16,6 +16,8 @@ export interface Fault {
   readonly hint: string;
   /** There is nothing by this name, not even a link. */
   readonly absent?: true;
+  /** It is a link that leads out of the folder. */
+  readonly leaves?: true;
   readonly cause?: unknown;
 }
 
@@ -90,7 +92,7 @@ function blobsOf(folder: string): string | undefined {
 }
 
 const ownFiles = "A model's files lie in its folder: put the file itself there, or a hard link to it.";
-const leaves: Fault = { fault: "is a link that leaves the folder", hint: ownFiles };
+const leaves: Fault = { fault: "is a link that leaves the folder", hint: ownFiles, leaves: true };
 const leadsNowhere: Fault = {
   fault: "is a link to what is not there",
   hint: "Fetch the model again, or put the file itself in the link's place.",

@@ -5,6 +5,7 @@ import { ask } from "./ask.js";
 import { bench } from "./bench.js";
 import { caption } from "./caption.js";
 import { classify } from "./classify.js";
+import { data } from "./data.js";
 import { doctor } from "./doctor.js";
 import { download } from "./download.js";
 import { embed } from "./embed.js";
@@ -35,6 +36,7 @@ Examples:
   openflamingo embed photo.jpg
   openflamingo download openflamingo/OpenFlamingo-3B-vitl-mpt1b
   openflamingo prepare my-model --weights int4
+  openflamingo data pack --captions captions.csv --images photos --output shards
   openflamingo doctor
 
 Exit codes: 0 done, 1 failed inside, 2 wrong usage, 3 bad input file, 4 bad model, 5 network, 6 no memory or disk,
@@ -49,6 +51,7 @@ for (const addCommand of [
   download,
   models,
   prepare,
+  data,
   doctor,
   bench,
 ]) {

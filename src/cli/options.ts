@@ -7,7 +7,7 @@ import { type CacheFormat, cacheFormats } from "../runner/cacheFormats.js";
 import { type WeightFormat, weightFormats } from "../weights/weightFormats.js";
 
 /** A whole number from `least` on. */
-const count =
+export const count =
   (least: number) =>
   (text: string): number => {
     const value = Number(text);
@@ -15,7 +15,7 @@ const count =
     throw new InvalidArgumentError(`Not a whole number from ${least} on.`);
   };
 
-const number = (text: string): number => {
+export const number = (text: string): number => {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value)) return value;
   throw new InvalidArgumentError("Not a number.");

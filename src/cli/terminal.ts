@@ -18,8 +18,12 @@ export interface Terminal {
   line(text?: string): void;
   /** Something to know, unless `--quiet`. */
   notice(text: string): void;
-  /** How far something is, in pieces: a bar where somebody watches. */
-  progress(what: string, done: number, total: number): void;
+  /**
+   * How far something is, in pieces: a bar where somebody watches.
+   *
+   * @param more what to show beside it
+   */
+  progress(what: string, done: number, total: number, more?: () => string): void;
   /** The same in bytes, with rate and time left. */
   readonly bytes: Progress;
   /** Reports an error and returns the exit code that it asks for. */
@@ -65,7 +69,7 @@ export function createTerminal({ json, quiet }: { json: boolean; quiet: boolean 
       bar.stop();
       bar.start(total, done, { what, amount: "" });
       rate = createRate();
-    }
+    } else bar.setTotal(total); // it may become more
     shownFor = done === total ? undefined : what;
     bar.update(done, { amount: more() });
     if (done === total) bar.stop();

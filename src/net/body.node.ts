@@ -21,7 +21,8 @@ export function sizeOf(
   range: ByteRange | undefined,
   fail: Fail,
 ): number | undefined {
-  if (statusCode !== 200 && !(statusCode === 206 && range)) throw fail(`the server answers ${statusCode}`);
+  if (statusCode !== 200 && !(statusCode === 206 && range))
+    throw fail(`the server answers ${statusCode}`, { reason: "status", status: statusCode ?? 0 });
   // Nothing is unpacked, so a small answer cannot become a large one.
   const codings = `${headers["content-encoding"] ?? ""},${headers["transfer-encoding"] ?? ""}`.split(",");
   const packed = codings
@@ -30,6 +31,7 @@ export function sizeOf(
   if (packed !== undefined) {
     throw fail(
       `the server sends it as ${quoted(packed)}, though asked not to`,
+      { reason: "content" },
       "Fetch the file by other means.",
     );
   }
@@ -39,7 +41,7 @@ export function sizeOf(
   const size = Number(last) - Number(first) + 1;
   const isAsked = Number(first) === range.first && Number(last) <= (range.last ?? Infinity);
   if (!(isAsked && size > 0 && (stated ?? size) === size)) {
-    throw fail("the server answers with other bytes of the file than was asked for");
+    throw fail("the server answers with other bytes of the file than was asked for", { reason: "content" });
   }
   return size;
 }
@@ -68,7 +70,8 @@ export async function* readBody(
   },
 ): AsyncGenerator<Uint8Array, void> {
   const { signal } = deadline;
-  const brokenOff = () => (signal.aborted ? signal.reason : fail("the answer broke off"));
+  const brokenOff = () =>
+    signal.aborted ? signal.reason : fail("the answer broke off", { reason: "connection" });
   let bytes = 0;
   try {
     const parts = response[Symbol.asyncIterator]();

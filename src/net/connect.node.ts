@@ -20,8 +20,26 @@ export interface ConnectOptions {
   readonly connect?: RequestOptions["createConnection"];
 }
 
-/** Makes the error from what is wrong; a hint in place of the usual one. */
-export type Fail = (what: string, hint?: string) => Error;
+/** Why nothing was fetched, for programs: errors of code `network` have it in their data, as `reason`. */
+export type FetchReason =
+  | "address" // not of the web, or malformed
+  | "dns"
+  | "private-address"
+  | "connection" // with the system's code as `system`, where there is one
+  | "timeout"
+  | "redirect"
+  | "status" // with the number as `status`
+  | "content" // the answer is not the file as it is
+  | "too-large";
+
+export interface FetchFailure {
+  readonly reason: FetchReason;
+  readonly status?: number;
+  readonly system?: string;
+}
+
+/** Makes the error from what is wrong; a hint in place of the usual one where there is one. */
+export type Fail = (what: string, failure: FetchFailure, hint?: string) => Error;
 
 const systemResolve = async (host: string) =>
   (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
@@ -41,6 +59,7 @@ export async function addressesOf(
     if (kind === undefined || allowPrivateAddresses === true || origin === privateOrigin) return;
     throw fail(
       `the host's address is not public (${kind}), and only public ones are fetched`,
+      { reason: "private-address" },
       "Pass allowPrivateAddresses: true if you trust every address that is fetched.",
     );
   };
@@ -50,9 +69,9 @@ export async function addressesOf(
   }
   requirePublic(specialNameKind(host));
   const addresses = await resolve(host).catch((cause: unknown) => {
-    throw fail(`the host's name cannot be resolved${codeOf(cause)}`);
+    throw fail(`the host's name cannot be resolved${codeOf(cause)}`, { reason: "dns" });
   });
-  if (addresses.length === 0) throw fail("the host's name has no address");
+  if (addresses.length === 0) throw fail("the host's name has no address", { reason: "dns" });
   for (const address of addresses) requirePublic(specialKind(address));
   return addresses;
 }
@@ -109,6 +128,17 @@ const bare = (hostname: string) => hostname.replace(/^\[|\]$/g, "");
 
 /** An error's code for a message. The error itself may hold bytes of the server's answer, and is not kept. */
 export function codeOf(error: unknown): string {
+  const code = systemCode(error);
+  return code === undefined ? "" : ` (${code})`;
+}
+
+/** A connection that did not come about, or broke. */
+export function connectionFailure(error: unknown): FetchFailure {
+  const system = systemCode(error);
+  return { reason: "connection", ...(system !== undefined && { system }) };
+}
+
+function systemCode(error: unknown): string | undefined {
   const { code } = Object(error) as { code?: unknown };
-  return typeof code === "string" && /^[A-Z][A-Z\d_]*$/.test(code) ? ` (${code})` : "";
+  return typeof code === "string" && /^[A-Z][A-Z\d_]*$/.test(code) ? code : undefined;
 }

@@ -1,4 +1,5 @@
 /** Until when something is waited for: a number of seconds, or until the user gives up. */
+import { onAbort } from "../base/abort.js";
 
 export interface Deadline {
   /** Aborted, with the error to throw, when the time is over or the user gave up; also by `end`. */
@@ -22,7 +23,7 @@ export function startDeadline(
   const own = new AbortController();
   const stop = () => own.abort(signal?.reason);
   const timer = setTimeout(() => own.abort(late()), Math.min(1000 * seconds, 2 ** 31 - 1));
-  signal?.addEventListener("abort", stop);
+  const forget = onAbort(signal, stop); // many requests may share a signal
   return {
     signal: own.signal,
     wait: (work) =>
@@ -33,7 +34,7 @@ export function startDeadline(
       }),
     end() {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", stop);
+      forget();
       own.abort();
     },
   };

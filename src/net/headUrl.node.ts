@@ -3,7 +3,14 @@ import type { IncomingHttpHeaders } from "node:http";
 import { OpenFlamingoError } from "../base/errors.js";
 import { quoted } from "../base/quoted.js";
 import { shownAddress } from "../base/webAddress.js";
-import { addressesOf, type ConnectOptions, codeOf, type Fail, request } from "./connect.node.js";
+import {
+  addressesOf,
+  type ConnectOptions,
+  codeOf,
+  connectionFailure,
+  type Fail,
+  request,
+} from "./connect.node.js";
 import { startDeadline } from "./deadline.js";
 import { isRedirect, isWeb, maxRedirects, redirected } from "./redirects.js";
 
@@ -36,10 +43,12 @@ export async function headUrl(address: URL, options: HeadOptions): Promise<HeadA
   const first = shownAddress(address);
   const hint = "Does the address work in a browser?";
   let name = first;
-  const fail: Fail = (what, advice = hint) =>
-    new OpenFlamingoError("network", `${name}: ${what}`, { hint: advice });
-  if (!isWeb(address)) throw fail("only http: and https: are fetched", "Give an address of the web.");
-  const late = () => fail(`no answer within ${options.maxSeconds} seconds`, "Try again later.");
+  const fail: Fail = (what, data, advice = hint) =>
+    new OpenFlamingoError("network", `${name}: ${what}`, { hint: advice, data: { ...data } });
+  if (!isWeb(address))
+    throw fail("only http: and https: are fetched", { reason: "address" }, "Give an address of the web.");
+  const late = () =>
+    fail(`no answer within ${options.maxSeconds} seconds`, { reason: "timeout" }, "Try again later.");
   const deadline = startDeadline(options.maxSeconds, { signal: options.signal, late });
   const { signal } = deadline;
   const headers = { "user-agent": "openflamingo", "accept-encoding": "identity", ...options.headers };
@@ -49,7 +58,9 @@ export async function headUrl(address: URL, options: HeadOptions): Promise<HeadA
       const addresses = await deadline.wait(addressesOf(url, options, fail));
       const sent = request(url, addresses, { connect: options.connect, method: "HEAD", headers, signal });
       const response = await deadline.wait(sent).catch((cause: unknown) => {
-        throw signal.aborted ? signal.reason : fail(`cannot be fetched${codeOf(cause)}`);
+        throw signal.aborted
+          ? signal.reason
+          : fail(`cannot be fetched${codeOf(cause)}`, connectionFailure(cause));
       });
       response.destroy();
       const status = response.statusCode ?? 0;
@@ -57,7 +68,8 @@ export async function headUrl(address: URL, options: HeadOptions): Promise<HeadA
       if (!isRedirect(status) || options.isAnswer?.(response.headers)) return answer;
       const next = redirected(url, response.headers.location, fail);
       if (next.origin !== url.origin) return answer;
-      if (count === maxRedirects) throw fail(`redirects again, after ${maxRedirects} redirects`);
+      if (count === maxRedirects)
+        throw fail(`redirects again, after ${maxRedirects} redirects`, { reason: "redirect" });
       url = next;
       name = `${first}: redirected to ${quoted(shownAddress(url))}`;
     }

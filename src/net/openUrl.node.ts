@@ -8,7 +8,15 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { quoted } from "../base/quoted.js";
 import { shownAddress } from "../base/webAddress.js";
 import { type ByteRange, overLimit, readBody, sizeOf } from "./body.node.js";
-import { addressesOf, type ConnectOptions, codeOf, type Fail, request } from "./connect.node.js";
+import {
+  addressesOf,
+  type ConnectOptions,
+  codeOf,
+  connectionFailure,
+  type Fail,
+  type FetchFailure,
+  request,
+} from "./connect.node.js";
 import { type Deadline, startDeadline } from "./deadline.js";
 import { headersAfter, isRedirect, isWeb, maxRedirects, redirected } from "./redirects.js";
 
@@ -57,6 +65,7 @@ export async function openUrl(address: URL, options: OpenUrlOptions): Promise<An
     return failure(
       shownAddress(address),
       `was not read within ${limit}`,
+      { reason: "timeout" },
       "Raise maxSeconds, or try again later.",
     );
   };
@@ -66,7 +75,7 @@ export async function openUrl(address: URL, options: OpenUrlOptions): Promise<An
     const fail: Fail = (...found) => failure(name, ...found);
     const tooLarge = (size: number | undefined) =>
       options.tooLarge?.(name, size) ??
-      fail(overLimit(size, maxBytes), "Raise maxBytes for a server you trust.");
+      fail(overLimit(size, maxBytes), { reason: "too-large" }, "Raise maxBytes for a server you trust.");
     const size = sizeOf(response, options.range, fail);
     if (size !== undefined && !(size <= maxBytes)) throw tooLarge(size);
     return {
@@ -83,8 +92,12 @@ export async function openUrl(address: URL, options: OpenUrlOptions): Promise<An
   }
 }
 
-const failure = (name: string, what: string, hint = "Does the address work in a browser?") =>
-  new OpenFlamingoError("network", `${name}: ${what}`, { hint });
+const failure = (
+  name: string,
+  what: string,
+  data: FetchFailure,
+  hint = "Does the address work in a browser?",
+) => new OpenFlamingoError("network", `${name}: ${what}`, { hint, data: { ...data } });
 
 /** The first answer that is no redirect. */
 async function follow(
@@ -93,7 +106,13 @@ async function follow(
   deadline: Deadline,
 ): Promise<{ name: string; response: IncomingMessage }> {
   const first = shownAddress(url);
-  if (!isWeb(url)) throw failure(first, "only http: and https: are fetched", "Give an address of the web.");
+  if (!isWeb(url))
+    throw failure(
+      first,
+      "only http: and https: are fetched",
+      { reason: "address" },
+      "Give an address of the web.",
+    );
   const own = {
     "accept-encoding": "identity",
     ...(range && { range: `bytes=${range.first}-${range.last ?? ""}` }),
@@ -111,11 +130,14 @@ async function follow(
     const { signal } = deadline;
     const sent = request(url, addresses, { ...options, headers: { ...headers, ...own }, signal });
     const response = await deadline.wait(sent).catch((cause: unknown) => {
-      throw signal.aborted ? signal.reason : fail(`cannot be fetched${codeOf(cause)}`);
+      throw signal.aborted
+        ? signal.reason
+        : fail(`cannot be fetched${codeOf(cause)}`, connectionFailure(cause));
     });
     if (!isRedirect(response.statusCode)) return { name, response };
     response.destroy();
-    if (count === maxRedirects) throw fail(`redirects again, after ${maxRedirects} redirects`);
+    if (count === maxRedirects)
+      throw fail(`redirects again, after ${maxRedirects} redirects`, { reason: "redirect" });
     const next = redirected(url, response.headers.location, fail);
     headers = headersAfter(headers, { from: url, to: next });
     url = next;

@@ -1,6 +1,7 @@
 /** Where a redirect leads, and what may be taken along. Source: the Fetch standard, "HTTP-redirect fetch". */
 
 import { quoted } from "../base/quoted.js";
+import type { Fail } from "./connect.node.js";
 
 /** More redirects are not followed. */
 export const maxRedirects = 5;
@@ -21,17 +22,19 @@ export const isWeb = ({ protocol }: URL): boolean => /^https?:$/.test(protocol);
  * @param location as Node gives it, a byte a character
  * @param fail makes the error from what is wrong
  */
-export function redirected(from: URL, location: string | undefined, fail: (what: string) => Error): URL {
-  if (location === undefined) throw fail("redirects without saying where to");
+export function redirected(from: URL, location: string | undefined, fail: Fail): URL {
+  const failure = { reason: "redirect" } as const;
+  if (location === undefined) throw fail("redirects without saying where to", failure);
   const text = new TextDecoder().decode(Uint8Array.from(location, (c) => c.charCodeAt(0)));
-  if (!URL.canParse(text, from.href)) throw fail("redirects to a malformed address");
+  if (!URL.canParse(text, from.href)) throw fail("redirects to a malformed address", failure);
   const to = new URL(text, from);
-  if (!isWeb(to)) throw fail(`redirects to an address of ${quoted(to.protocol)}, which is not fetched`);
+  if (!isWeb(to))
+    throw fail(`redirects to an address of ${quoted(to.protocol)}, which is not fetched`, failure);
   if (from.protocol === "https:" && to.protocol === "http:") {
-    throw fail("redirects from https to http, which is not encrypted");
+    throw fail("redirects from https to http, which is not encrypted", failure);
   }
   if (to.username !== "" || to.password !== "")
-    throw fail("redirects to an address with a user name or password");
+    throw fail("redirects to an address with a user name or password", failure);
   return to;
 }
 
