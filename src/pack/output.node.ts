@@ -5,8 +5,8 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { OpenFlamingoError } from "../base/errors.js";
 import { isObject, type JsonObject } from "../base/json.js";
+import { withLock } from "../base/lock.node.js";
 import { diskError, writeWhole } from "../base/wholeFile.node.js";
-import { withLock } from "../hub/lock.node.js";
 import { missingData } from "./dataErrors.js";
 
 /** The file that says that a folder is complete, and what is in it. */

@@ -6,7 +6,8 @@
  * same, so that the same samples make the same bytes.
  */
 import { createHash } from "node:crypto";
-import { pack } from "tar-stream";
+import { Header } from "tar";
+import { bug } from "../base/errors.js";
 import { writeWhole } from "../base/wholeFile.node.js";
 
 /** Files of a sample, by their endings. */
@@ -39,36 +40,29 @@ export async function writeShard(
   const hash = createHash("sha256");
   let [samples, bytes] = [0, 0];
   await writeWhole(path, async (file) => {
-    const tar = pack();
-    const write = async () => {
-      for await (const chunk of tar as AsyncIterable<Uint8Array>) {
-        hash.update(chunk);
-        bytes += chunk.length;
-        await file.writeFile(chunk);
+    const write = async (...pieces: readonly Uint8Array[]) => {
+      for (const piece of pieces) {
+        hash.update(piece);
+        bytes += piece.length;
+        await file.writeFile(piece);
       }
     };
-    const written = write();
-    written.catch(() => {}); // seen below, wherever the work is by then
-    const add = (name: string, content: Uint8Array) =>
-      new Promise<void>((resolve, reject) => {
-        const header = { name, size: content.length, mode: 0o644, mtime: new Date(0) };
-        tar.entry(header, Buffer.from(content.buffer, content.byteOffset, content.length), (error) =>
-          error ? reject(error) : resolve(),
-        );
-      });
-    try {
-      for (let sample = await next(); sample !== undefined; sample = await next()) {
-        for (const [ending, content] of sample.files) {
-          await Promise.race([add(`${sample.key}.${ending}`, content), written]);
-        }
-        samples++;
+    for (let sample = await next(); sample !== undefined; sample = await next()) {
+      for (const [ending, content] of sample.files) {
+        const rest = (blockBytes - (content.length % blockBytes)) % blockBytes;
+        await write(headerOf(`${sample.key}.${ending}`, content.length), content, new Uint8Array(rest));
       }
-      tar.finalize();
-      await written;
-    } finally {
-      tar.destroy();
-      await written.catch(() => {});
+      samples++;
     }
+    await write(new Uint8Array(2 * blockBytes)); // the archive's end
   });
   return { samples, bytes, sha256: hash.digest("hex") };
+}
+
+const blockBytes = 512;
+
+function headerOf(path: string, size: number): Uint8Array {
+  const header = new Header({ ...{ path, size, type: "File" }, mode: 0o644, mtime: new Date(0) });
+  if (header.encode()) throw bug("internal", `${path}: its name or size does not fit into a tar header`);
+  return header.block!;
 }

@@ -1,9 +1,8 @@
 /** Folders of images and shards, for tests of packing: made, and read again with nothing of `src`. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Readable } from "node:stream";
 import sharp from "sharp";
-import { extract } from "tar-stream";
+import { list } from "tar";
 
 /** The files of a sample, by their endings. */
 export interface ReadSample {
@@ -14,15 +13,20 @@ export interface ReadSample {
 /** The samples of a shard, in their order: neighbours with the same name up to the first full stop. */
 export async function samplesOf(shard: string): Promise<readonly ReadSample[]> {
   const samples: { key: string; files: Record<string, Buffer> }[] = [];
-  const tar = Readable.from([readFileSync(shard)]).pipe(extract());
-  for await (const entry of tar) {
-    const [, key, ending] = /^([^.]*)\.(.*)$/.exec(entry.header.name)!;
-    if (samples.at(-1)?.key !== key || ending! in samples.at(-1)!.files)
-      samples.push({ key: key!, files: {} });
-    const chunks: Buffer[] = [];
-    for await (const chunk of entry) chunks.push(chunk as Buffer);
-    samples.at(-1)!.files[ending!] = Buffer.concat(chunks);
-  }
+  list({
+    file: shard,
+    sync: true,
+    onReadEntry: (entry) => {
+      const [, key, ending] = /^([^.]*)\.(.*)$/.exec(entry.path)!;
+      if (samples.at(-1)?.key !== key || ending! in samples.at(-1)!.files)
+        samples.push({ key: key!, files: {} });
+      const { files } = samples.at(-1)!;
+      files[ending!] = Buffer.alloc(0);
+      entry.on("data", (chunk) => {
+        files[ending!] = Buffer.concat([files[ending!]!, chunk]);
+      });
+    },
+  });
   return samples;
 }
 
