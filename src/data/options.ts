@@ -64,7 +64,7 @@ const table = {
   minFaults: optional(count(1), defaultFaultLimit.samples),
   minShardFaults: optional(count(1), defaultFaultLimit.shards),
   maxMemberBytes: optional(count(1), 2 ** 28),
-  decodeAhead: optional(integer(1, 4096)),
+  decodeAhead: optional(integer(1, 4096), 32),
   batchesAhead: optional(integer(0, 64), 2),
   decodeThreads: optional(integer(0, 4)),
   position: anything,
@@ -132,7 +132,7 @@ export interface TrainingDataOptions {
   readonly minShardFaults?: number | undefined;
   /** Bytes of a file in a shard; a larger one is left out. Default: 256 MiB. */
   readonly maxMemberBytes?: number | undefined;
-  /** Samples that are decoded at a time. Default: two batches, at least 8. */
+  /** Samples that are worked on at a time. Default: 32. */
   readonly decodeAhead?: number | undefined;
   /** Threads that decode, at most 4; 0 decodes on the calling one. Default: one less than there are cores, 1 to 4. */
   readonly decodeThreads?: number | undefined;
@@ -176,5 +176,5 @@ export function parseDataOptions(options: TrainingDataOptions): CheckedOptions {
       },
     );
   }
-  return { ...read, maxTokens, decodeAhead: read.decodeAhead ?? Math.max(8, 2 * read.batch) };
+  return { ...read, maxTokens };
 }
