@@ -147,6 +147,14 @@ export interface TrainingDataOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The habits of the published training, all on. Its batches of documents have `padImages: 6` besides. */
+export const asPublished = {
+  imagesInIndexOrder: true,
+  oneFlipCoin: true,
+  cutBeforeLastImage: true,
+  specialTokensInText: true,
+} as const satisfies Partial<TrainingDataOptions>;
+
 export type CheckedOptions = Omit<Read<typeof table>, "position" | "network" | "signal"> &
   Pick<TrainingDataOptions, "position" | "network" | "signal"> & { readonly maxTokens: number };
 

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { pythonRandom } from "../../src/base/pythonRandom.js";
 import { type AssembleOptions, assembleDocument } from "../../src/data/assemble.js";
 import { readDocument } from "../../src/data/document.js";
+import { asPublished } from "../../src/data/options.js";
 import type { SkipCause } from "../../src/data/skips.js";
 import { createTemplate } from "../../src/data/template.js";
 import { compared } from "../parity.js";
@@ -66,12 +67,6 @@ function causeOf({ type, text }: { readonly type: string; readonly text: string 
   if (text.startsWith("Fewer than")) return "too-few-images";
   return ["UnidentifiedImageError", "OSError"].includes(type) ? "image-unreadable" : "document-invalid";
 }
-
-const asPublished = {
-  imagesInIndexOrder: true,
-  oneFlipCoin: true,
-  cutBeforeLastImage: true,
-} satisfies AssembleOptions;
 
 const assemble = (each: Case, options: AssembleOptions, specialTokensInText: boolean) => {
   const tokenizer = dataTokenizer();
