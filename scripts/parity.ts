@@ -28,6 +28,7 @@ const groups: Readonly<Record<string, string>> = {
     "Every tensor of the files; names and shapes of the released models against what the graphs ask for.",
   images: "From files to normalised tensors. Whole images are compared by their SHA-256.",
   tokenizers: "Token ids one by one; a text counts as one value.",
+  "training data": "Ids one by one, images by name and flip, labels, orders, causes of rejections.",
   "high-level API": "What a user of `load` gets.",
   "compatible API": "What a user of the reference implementation's own function names gets.",
 };

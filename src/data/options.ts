@@ -64,7 +64,7 @@ const table = {
   minFaults: optional(count(1), defaultFaultLimit.samples),
   minShardFaults: optional(count(1), defaultFaultLimit.shards),
   maxMemberBytes: optional(count(1), 2 ** 28),
-  decodeAhead: optional(integer(1, 4096)),
+  decodeAhead: optional(integer(1, 4096), 32),
   batchesAhead: optional(integer(0, 64), 2),
   decodeThreads: optional(integer(0, 4)),
   position: anything,
@@ -132,7 +132,7 @@ export interface TrainingDataOptions {
   readonly minShardFaults?: number | undefined;
   /** Bytes of a file in a shard; a larger one is left out. Default: 256 MiB. */
   readonly maxMemberBytes?: number | undefined;
-  /** Samples that are decoded at a time. Default: two batches, at least 8. */
+  /** Samples that are worked on at a time. Default: 32. */
   readonly decodeAhead?: number | undefined;
   /** Threads that decode, at most 4; 0 decodes on the calling one. Default: one less than there are cores, 1 to 4. */
   readonly decodeThreads?: number | undefined;
@@ -146,6 +146,14 @@ export interface TrainingDataOptions {
   readonly network?: ConnectOptions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The habits of the published training, all on. Its batches of documents have `padImages: 6` besides. */
+export const asPublished = {
+  imagesInIndexOrder: true,
+  oneFlipCoin: true,
+  cutBeforeLastImage: true,
+  specialTokensInText: true,
+} as const satisfies Partial<TrainingDataOptions>;
 
 export type CheckedOptions = Omit<Read<typeof table>, "position" | "network" | "signal"> &
   Pick<TrainingDataOptions, "position" | "network" | "signal"> & { readonly maxTokens: number };
@@ -176,5 +184,5 @@ export function parseDataOptions(options: TrainingDataOptions): CheckedOptions {
       },
     );
   }
-  return { ...read, maxTokens, decodeAhead: read.decodeAhead ?? Math.max(8, 2 * read.batch) };
+  return { ...read, maxTokens };
 }

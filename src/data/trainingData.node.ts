@@ -19,16 +19,13 @@ import {
 } from "./assemble.js";
 import { type CollatedBatch, collate, type SampleKey } from "./batch.js";
 import { createDecodeThreads } from "./decodeThreads.node.js";
-import { openShard } from "./openShard.node.js";
 import { type CheckedOptions, parseDataOptions, type TrainingDataOptions } from "./options.js";
 import { type DataPosition, readPosition } from "./position.js";
 import { readAhead, timed, type Waiting } from "./readAhead.js";
-import { createSampleStream, type Drawn, type SampleStream } from "./sampleStream.js";
-import { groupSamples } from "./samples.js";
-import { findShards, type Shard, shardName } from "./shardList.node.js";
-import { resampledShards, shardOrder, splitShards } from "./shardOrder.js";
-import { createSkipBook, type Skip, type SkipBook, type SkipCause, type SkipCounts } from "./skips.js";
-import { readTar } from "./tar.node.js";
+import type { Drawn, SampleStream } from "./sampleStream.js";
+import { findShards, shardName } from "./shardList.node.js";
+import { openShardStream } from "./shardStream.node.js";
+import { createSkipBook, type SkipBook, type SkipCause, type SkipCounts } from "./skips.js";
 import { createTemplate } from "./template.js";
 
 /** What the model that is trained takes. */
@@ -96,7 +93,7 @@ export async function openTrainingData(
   );
   const unwanted = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, unwanted.signal]) : unwanted.signal;
-  const stream = openStream(shards, options, { state: from?.stream, signal });
+  const stream = openShardStream(shards, options, { state: from?.stream, signal });
   const { tokenizer, preprocessing } = model;
   const threads = createDecodeThreads(preprocessing, {
     count: options.decodeThreads ?? Math.min(4, Math.max(1, availableParallelism() - 1)),
@@ -160,66 +157,6 @@ function digest(
   return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 32);
 }
 
-function openStream(
-  shards: readonly Shard[],
-  options: CheckedOptions,
-  { state, signal }: { readonly state: DataPosition["stream"] | undefined; readonly signal: AbortSignal },
-): SampleStream {
-  const { kind, seed, rank, worldSize, shuffle, shuffleInitial, maxMemberBytes, network } = options;
-  const order = remembered((pass) => ordered(shards.length, pass, options));
-  const random = randomStream(seed, `data ${kind} shuffle, rank ${rank} of ${worldSize}`);
-  return createSampleStream({
-    shardAt: (pass, place) => order(pass)[place],
-    nameOf: (shard) => shardName(shards[shard]!),
-    read: (shard, signal) =>
-      groupSamples(
-        readTar(openShard(shards[shard]!, { ...network, signal }), {
-          name: shardName(shards[shard]!),
-          maxMemberBytes,
-        }),
-      ),
-    faultOf,
-    shuffle: { size: shuffle, initial: Math.min(shuffle, shuffleInitial) },
-    maxBufferBytes: options.maxBufferBytes,
-    below: (draw, count) => Math.floor(random.uniform(draw) * count),
-    passes: options.passes,
-    state,
-    signal,
-  });
-}
-
-/** The shards of this rank in a pass, by their numbers. */
-function ordered(
-  count: number,
-  pass: number,
-  { seed, rank, worldSize, resampled }: CheckedOptions,
-): number[] {
-  const all = Array.from({ length: count }, (_, i) => i);
-  if (!resampled) return splitShards(shardOrder(all, { seed, pass }), { rank, worldSize });
-  // As many as a rank's share has, so that a pass is the same amount of data. Passes count one up: ranks are far apart.
-  const drawn = resampledShards(all, { seed: seed + 2 ** 24 * rank, pass });
-  return Array.from({ length: Math.ceil(count / worldSize) }, () => drawn.next().value);
-}
-
-/** Remembers the two newest results: a buffer holds samples of the pass before. */
-function remembered(make: (pass: number) => number[]): (pass: number) => number[] {
-  const known = new Map<number, number[]>();
-  return (pass) => {
-    const found = known.get(pass) ?? make(pass);
-    known.set(pass, found);
-    if (known.size > 2) known.delete(known.keys().next().value!);
-    return found;
-  };
-}
-
-/** What an error means for a shard of which so many samples were read. */
-function faultOf(error: unknown, shard: string, samples: number): Skip | undefined {
-  if (!(error instanceof OpenFlamingoError)) return undefined;
-  if (!["data-missing", "data-invalid", "network"].includes(error.code)) return undefined;
-  const cause = error.code === "data-invalid" || samples > 0 ? "shard-damaged" : "shard-missing";
-  return { cause, shard, key: undefined, what: error.message };
-}
-
 interface Made {
   readonly drawn: Drawn;
   readonly made: AssembledSample | SkipCause;
@@ -263,7 +200,7 @@ async function* batches(
   };
 
   let last = -1;
-  for await (const { drawn, made } of mapInOrder(stream.samples, options.decodeAhead!, work)) {
+  for await (const { drawn, made } of mapInOrder(stream.samples, options.decodeAhead, work)) {
     const { sample, shard, draw } = drawn;
     last = draw;
     countShards(drawn, book);

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { captionFiles, captionIds, stripped } from "../../src/data/caption.js";
 import { createTemplate } from "../../src/data/template.js";
 import { padRows } from "../../src/text/padding.js";
+import { compared } from "../parity.js";
 import { dataTokenizer, describeWithData, readData } from "./goldenData.js";
 
 interface Batch {
@@ -21,6 +22,7 @@ describeWithData("laion_text.json", () => {
     for (const { captions, max_tokens: maxTokens, padded_length, rows } of batches) {
       const ids = captions.map((caption) => captionIds(caption, template, { maxTokens })!);
       expect(ids).toEqual(rows.map((row) => row.ids));
+      compared("training data/captions", { cases: ids.length, values: ids.flat().length });
       const padded = padRows(ids, { padding: tokenizer.special.padding, side: "right" });
       expect(padded.ids[0]).toHaveLength(padded_length);
     }

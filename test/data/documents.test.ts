@@ -4,8 +4,10 @@ import { expect, test } from "vitest";
 import { pythonRandom } from "../../src/base/pythonRandom.js";
 import { type AssembleOptions, assembleDocument } from "../../src/data/assemble.js";
 import { readDocument } from "../../src/data/document.js";
+import { asPublished } from "../../src/data/options.js";
 import type { SkipCause } from "../../src/data/skips.js";
 import { createTemplate } from "../../src/data/template.js";
+import { compared } from "../parity.js";
 import { dataFile, dataTokenizer, describeWithData } from "./goldenData.js";
 import { base64Of, decode, listed, type Recipe } from "./pictures.js";
 import { torchRand } from "./torchRandom.js";
@@ -66,12 +68,6 @@ function causeOf({ type, text }: { readonly type: string; readonly text: string 
   return ["UnidentifiedImageError", "OSError"].includes(type) ? "image-unreadable" : "document-invalid";
 }
 
-const asPublished = {
-  imagesInIndexOrder: true,
-  oneFlipCoin: true,
-  cutBeforeLastImage: true,
-} satisfies AssembleOptions;
-
 const assemble = (each: Case, options: AssembleOptions, specialTokensInText: boolean) => {
   const tokenizer = dataTokenizer();
   const python = pythonRandom(each.python_seed);
@@ -102,6 +98,7 @@ describeWithData("interleaved.json", () => {
       const name = `${each.n}: ${each.note}`;
       if (each.error) {
         expect([name, made]).toEqual([name, causeOf(each.error)]);
+        compared("training data/documents: rejected", { cases: 1, values: 1 });
         continue;
       }
       expect([name, typeof made]).toEqual([name, "object"]);
@@ -109,6 +106,7 @@ describeWithData("interleaved.json", () => {
       const { ids, images } = each.result!;
       expect([name, Array.from(made.ids)]).toEqual([name, ids]);
       expect([name, await listed(made, images.length)]).toEqual([name, images]);
+      compared("training data/documents: ids, images", { cases: 1, values: ids.length + images.length });
     }
   });
 

@@ -1,6 +1,7 @@
 /** Which tokens are learnt, compared with the reference implementation's labels. */
 import { expect, test } from "vitest";
 import { IGNORED, labelsOf } from "../../src/data/labels.js";
+import { compared } from "../parity.js";
 import { describeWithData, readData } from "./goldenData.js";
 
 interface Row {
@@ -21,6 +22,8 @@ describeWithData("labels.json", () => {
         row.ids.map((id, i) => (row.kept_positions.includes(i) ? id : IGNORED)),
       );
     }
+    const values = rows.reduce((sum, { ids }) => sum + ids.length, 0);
+    compared("training data/labels", { cases: rows.length, values });
     expect(rows.length).toBeGreaterThan(15);
   });
 });

@@ -25,9 +25,9 @@ test("the defaults are those of the publication, but for its habits and its thre
       maxImages: 6,
     },
     ...{ minImageBytes: 11_000, flip: true, imagesInIndexOrder: false, oneFlipCoin: false },
-    ...{ cutBeforeLastImage: false, specialTokensInText: false, decodeAhead: 8, batchesAhead: 2 },
+    ...{ cutBeforeLastImage: false, specialTokensInText: false, decodeAhead: 32, batchesAhead: 2 },
   });
-  expect(parse({ kind: "documents", batch: 16 })).toMatchObject({ maxTokens: 256, decodeAhead: 32 });
+  expect(parse({ kind: "documents", batch: 16 })).toMatchObject({ maxTokens: 256 });
 });
 
 test("every wrong option is named", () => {

@@ -8,8 +8,15 @@ import { dataFile } from "./goldenData.js";
 /** Small, so that many documents are quick: which image it is can still be seen. */
 export const testPreprocessing = { size: 24, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
 
-export const decode = (file: Uint8Array, wanted: boolean) =>
-  decodeForTraining(file, testPreprocessing, { wanted });
+const decoded = new Map<string, Promise<Float32Array | undefined>>();
+
+/** Decodes as training does, each file once: the documents have the same ones again and again. */
+export function decode(file: Uint8Array, wanted: boolean): Promise<Float32Array | undefined> {
+  const key = `${wanted} ${Buffer.from(file).toString("latin1")}`;
+  const pixels = decoded.get(key) ?? decodeForTraining(file, testPreprocessing, { wanted });
+  decoded.set(key, pixels);
+  return pixels;
+}
 
 /** An image of a document as the golden set describes it. */
 export interface Recipe {

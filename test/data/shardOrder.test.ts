@@ -4,6 +4,7 @@ import { pythonRandom } from "../../src/base/pythonRandom.js";
 import { expandBraces } from "../../src/data/braces.js";
 import { epochSize, resampledShards, shardOrder, splitShards } from "../../src/data/shardOrder.js";
 import { shuffled } from "../../src/data/shuffle.js";
+import { compared } from "../parity.js";
 import { describeWithData, readData } from "./goldenData.js";
 
 interface Golden {
@@ -37,6 +38,7 @@ describeWithData("shards.json", () => {
   test("a pass has the reference implementation's order for its seed and number", () => {
     for (const { shards, seed, epoch, order } of golden().detshuffle) {
       expect(shardOrder(numbers(shards), { seed, pass: epoch })).toEqual(order);
+      compared("training data/order of shards", { cases: 1, values: shards });
     }
   });
 
@@ -51,6 +53,7 @@ describeWithData("shards.json", () => {
     for (const { shards, worker_seed, epoch, first } of golden().resampled) {
       const drawn = resampledShards(numbers(shards), { seed: worker_seed, pass: epoch });
       expect(first.map(() => drawn.next().value)).toEqual(first);
+      compared("training data/shards with replacement", { cases: 1, values: first.length });
     }
   });
 

@@ -12,6 +12,7 @@ import { captionFiles } from "../../src/data/caption.js";
 import { groupSamples, type RawSample } from "../../src/data/samples.js";
 import { readTar } from "../../src/data/tar.node.js";
 import { createTemplate } from "../../src/data/template.js";
+import { compared } from "../parity.js";
 import { dataFile, dataTokenizer, describeWithData, readData } from "./goldenData.js";
 import { decode, listed } from "./pictures.js";
 import { torchRand } from "./torchRandom.js";
@@ -56,6 +57,7 @@ describeWithData("webdataset.json", () => {
     const samples = await samplesOf("laion-example.tar");
     const { laion_samples: expected } = golden();
     expect(samples.map(({ key }) => key)).toEqual(expected.map(({ key }) => key));
+    compared("training data/samples of a shard", { cases: samples.length, values: samples.length });
     for (const [i, { fields, kept_by_filter }] of expected.entries()) {
       const found = Object.fromEntries(
         [...samples[i]!.fields].map(([name, data]) => [

@@ -6,6 +6,7 @@ import { pickleKind } from "./pickle.js";
 import { safetensorsKind } from "./safetensors.js";
 import { shardIndexKind } from "./shardIndex.js";
 import { tokenizerKind } from "./tokenizer.js";
+import { trainingDocumentKind, trainingShardKind } from "./trainingData.js";
 import { zipKind } from "./zip.js";
 
 export const kinds: readonly FuzzKind[] = [
@@ -16,4 +17,6 @@ export const kinds: readonly FuzzKind[] = [
   tokenizerKind,
   configurationKind,
   imagesKind,
+  trainingShardKind,
+  trainingDocumentKind,
 ];
