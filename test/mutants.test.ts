@@ -6,12 +6,13 @@ import { checkpoints } from "../scripts/mutants/checkpoints.js";
 import { generate } from "../scripts/mutants/generate.js";
 import { images } from "../scripts/mutants/images.js";
 import { models } from "../scripts/mutants/models.js";
+import { pack } from "../scripts/mutants/pack.js";
 import { review } from "../scripts/mutants/review.js";
 import { runner } from "../scripts/mutants/runner.js";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-test.each([...review, ...generate, ...runner, ...models, ...images, ...checkpoints])(
+test.each([...review, ...generate, ...runner, ...models, ...images, ...checkpoints, ...pack])(
   "$file: $what",
   ({ file, from, tests }) => {
     expect(readFileSync(at(`../src/${file}`), "utf8").split(from)).toHaveLength(2);
