@@ -6,10 +6,10 @@ export const layers = [
   { base: 1600 },
   { graph: 2700, runtime: 2000, checkpoints: 2650, text: 1400, images: 2250, net: 700 },
   { models: 2250, onnx: 700, hub: 1350 },
-  { weights: 1100, released: 400, pack: 2300 },
+  { weights: 1100, released: 400, pack: 2450 },
   { runner: 1600 },
   { generate: 1400, prepare: 800 },
   { machine: 1300, quality: 400 },
-  { api: 4050 },
-  { cli: 1600 },
+  { api: 4350 },
+  { cli: 1950 },
 ];
