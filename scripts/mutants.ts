@@ -16,11 +16,12 @@ import { generate } from "./mutants/generate.js";
 import { images } from "./mutants/images.js";
 import { models } from "./mutants/models.js";
 import type { Mutant } from "./mutants/mutant.js";
+import { pack } from "./mutants/pack.js";
 import { review } from "./mutants/review.js";
 import { runFolder } from "./mutants/runFolder.js";
 import { runner } from "./mutants/runner.js";
 
-const tables = { review, generate, runner, models, images, checkpoints, data, runFolder };
+const tables = { review, generate, runner, models, images, checkpoints, data, pack, runFolder };
 
 /** Files of tests that have passed without any change. */
 const passed = new Set<string>();

@@ -7,13 +7,14 @@ import { data } from "../scripts/mutants/data.js";
 import { generate } from "../scripts/mutants/generate.js";
 import { images } from "../scripts/mutants/images.js";
 import { models } from "../scripts/mutants/models.js";
+import { pack } from "../scripts/mutants/pack.js";
 import { review } from "../scripts/mutants/review.js";
 import { runFolder } from "../scripts/mutants/runFolder.js";
 import { runner } from "../scripts/mutants/runner.js";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-test.each([...review, ...generate, ...runner, ...models, ...images, ...checkpoints, ...data, ...runFolder])(
+test.each([...review, ...generate, ...runner, ...models, ...images, ...checkpoints, ...data, ...pack, ...runFolder])(
   "$file: $what",
   ({ file, from, tests }) => {
     expect(readFileSync(at(`../src/${file}`), "utf8").split(from)).toHaveLength(2);

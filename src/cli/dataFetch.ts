@@ -66,7 +66,7 @@ export function dataFetch(parent: Command): void {
       `
 Interrupted or killed, it goes on where it was when it is begun again, and fetches no image twice. Names are resolved
 once, and addresses that are not public are rejected. Images that cannot be fetched are counted by cause.
-With --json, the content of index.json: as of data pack, with "skipped" by what went wrong: "dns", "refused", "timeout",
+With --json, the content of index.json: as of data pack, with "skipped" by what went wrong: "dns", "connection-rejected", "timeout",
 "private-address", "status-404", "too-large", "not-an-image", and so on.
 
 Examples:

@@ -25,7 +25,7 @@ export type Turn = <T>(work: () => Promise<T>) => Promise<T>;
 
 /**
  * @param turn decoding takes memory and all of a core: fewer images at a time than are fetched
- * @returns the image, or the cause: `dns`, `refused`, `timeout`, `status-404`, `not-an-image`, …
+ * @returns the image, or the cause: `dns`, `connection-rejected`, `timeout`, `status-404`, `not-an-image`, …
  * @throws the signal's reason
  */
 export async function fetchImage(
@@ -69,7 +69,7 @@ function mayPass({ reason, status = 0 }: FetchFailure): boolean {
 
 /** Causes of the system's own codes for connections. */
 const systemCauses: readonly (readonly [RegExp, string])[] = [
-  [/^ECONNREFUSED$/, "refused"],
+  [/^ECONNREFUSED$/, "connection-rejected"],
   [/^(ECONNRESET|EPIPE)$/, "reset"],
   [/^(ENETUNREACH|EHOSTUNREACH|ENETDOWN|EADDRNOTAVAIL)$/, "unreachable"],
   [/TIMEDOUT/, "timeout"],
@@ -79,7 +79,7 @@ const systemCauses: readonly (readonly [RegExp, string])[] = [
 
 /** Causes without an answer of any server: all of them together look like a network that is down. */
 export const unreached: ReadonlySet<string> = new Set([
-  ...["dns", "refused", "reset", "unreachable", "timeout", "connection"],
+  ...["dns", "connection-rejected", "reset", "unreachable", "timeout", "connection"],
 ]);
 
 /** The cause of a failure in a word. */

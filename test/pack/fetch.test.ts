@@ -169,7 +169,7 @@ describe("into shards", () => {
     const error = await failureOf(fetched(["/1.png", "/2.png"], world, { retries: 0 }));
     expect([error.code, error.message]).toEqual([
       "network",
-      expect.stringMatching(/^none of 2 images was fetched: refused 2 \(\d+-list\.csv:1 /),
+      expect.stringMatching(/^none of 2 images was fetched: connection-rejected 2 \(\d+-list\.csv:1 /),
     ]);
     expect(asked.size).toBe(0);
     const system = (code: string) => causeOf({ reason: "connection", system: code });

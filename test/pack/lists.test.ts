@@ -266,8 +266,15 @@ describe("Parquet, as pyarrow writes it", () => {
     expect(error.message).toMatch(/damaged/);
   });
 
-  test("a page that says it is larger than the limit is not made room for", async () => {
-    // The page header's sizes are varints; every place where one could stand is made large.
+  test("a small file with a page beyond the limit is rejected before memory is taken", async () => {
+    // A text of 300 MB in less than 2 kB.
+    const before = process.memoryUsage().arrayBuffers;
+    const error = await failureOf(read(file("bomb")));
+    expect([error.code, error.message]).toEqual(["data-invalid", expect.stringContaining("or damaged")]);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 26);
+  });
+
+  test("four bytes changed anywhere: rows or a rejection, and no more memory than the limits", async () => {
     let rejected = 0;
     const places = [
       ...Array.from({ length: 400 }, (_, i) => 4 + i),

@@ -16,3 +16,5 @@ table = pa.table(
 for codec in ["none", "snappy", "gzip", "zstd", "brotli", "lz4"]:
     pq.write_table(table, f"{codec}.parquet", compression=codec, row_group_size=3)
 pq.write_table(table.drop(["TEXT"]), "no-text.parquet")
+bomb = pa.table({"URL": ["https://example.org/"], "TEXT": ["x" * 300_000_000]})
+pq.write_table(bomb, "bomb.parquet", compression="brotli", use_dictionary=False, write_statistics=False, store_schema=False)

@@ -1,0 +1,171 @@
+/** Changes to `src/pack`. */
+import type { Mutant } from "./mutant.js";
+
+const captions = ["pack/captions.test.ts"];
+const documents = ["pack/documents.test.ts"];
+const fetching = ["pack/fetch.test.ts"];
+const lists = ["pack/lists.test.ts"];
+
+export const pack: readonly Mutant[] = [
+  {
+    what: "a path in a list may lead out of the folder of the images",
+    file: "pack/readImage.node.ts",
+    from: `if (pathFault(path) !== undefined) return "path-outside";`,
+    to: "",
+    tests: captions,
+  },
+  {
+    what: "a link may lead out of the folder of the images",
+    file: "pack/readImage.node.ts",
+    from: "openInside({ path: join(folder, name), folder })",
+    to: "openInside({ path: join(folder, name) })",
+    tests: captions,
+  },
+  {
+    what: "JPEG files are written anew",
+    file: "pack/readImage.node.ts",
+    from: `(format === "JPEG" || format === "PNG")`,
+    to: `format === "PNG"`,
+    tests: captions,
+  },
+  {
+    what: "work that was stopped begins one row too late",
+    file: "pack/packShards.node.ts",
+    from: "if (at++ >= count) yield row;",
+    to: "if (at++ > count) yield row;",
+    tests: captions,
+  },
+  {
+    what: "shards that are no longer as they were written count as complete",
+    file: "pack/packShards.node.ts",
+    from: "if (found?.size !== bytes) return entries.slice(0, i);",
+    to: "",
+    tests: captions,
+  },
+  {
+    what: "a shard has one sample more than was asked for",
+    file: "pack/packShards.node.ts",
+    from: "samples < samplesPerShard ?",
+    to: "samples <= samplesPerShard ?",
+    tests: captions,
+  },
+  {
+    what: "the times of files in shards are those of the clock",
+    file: "pack/shardFile.node.ts",
+    from: "mtime: new Date(0)",
+    to: "mtime: new Date(Date.now() + 1000 * samples * Math.random())",
+    tests: captions,
+  },
+  {
+    what: "a line of a journal that was cut off counts",
+    file: "pack/journal.node.ts",
+    from: "yield Uint8Array.of(0);",
+    to: "",
+    tests: ["pack/journal.test.ts"],
+  },
+  {
+    what: "rows that are there twice are packed twice",
+    file: "pack/captions.node.ts",
+    from: "if (known.size < mostKnown) known.add(hash);",
+    to: "",
+    tests: captions,
+  },
+  {
+    what: "a template's placeholders are looked for in captions too",
+    file: "pack/captions.node.ts",
+    from: `template.replace(/`,
+    to: `template.replace("{caption}", texts.caption ?? "").replace(/`,
+    tests: captions,
+  },
+  {
+    what: "images of 10,999 bytes count as large enough",
+    file: "pack/makeDocument.node.ts",
+    from: "leastImageBytes = 11_000",
+    to: "leastImageBytes = 10_999",
+    tests: documents,
+  },
+  {
+    what: "a similarity that is the threshold itself is too low",
+    file: "pack/documents.ts",
+    from: "similarity >= threshold",
+    to: "similarity > threshold",
+    tests: documents,
+  },
+  {
+    what: "an image of the simple form belongs to the text before it",
+    file: "pack/documents.ts",
+    from: "matched_text_index: texts,",
+    to: "matched_text_index: Math.max(0, texts - 1),",
+    tests: documents,
+  },
+  {
+    what: "MMC4's images are stored in full resolution of colours",
+    file: "images/encode.node.ts",
+    from: "image.jpeg({ quality, optimiseCoding: false })",
+    to: `image.jpeg({ quality, optimiseCoding: false, chromaSubsampling: "4:4:4" })`,
+    tests: documents,
+  },
+  {
+    what: "a fetched image that was not noted is fetched again",
+    file: "pack/fetchState.node.ts",
+    from: `for (const extension of ["jpg", "png"])`,
+    to: "for (const extension of [])",
+    tests: fetching,
+  },
+  {
+    what: "a fetched file that is no longer whole is taken",
+    file: "pack/fetchState.node.ts",
+    from: "return found?.size === noted.bytes ? noted : undefined;",
+    to: "return found ? noted : undefined;",
+    tests: fetching,
+  },
+  {
+    what: "failures of a network that was down are final",
+    file: "pack/fetchState.node.ts",
+    from: "unreached.has(outcome.failed)",
+    to: "false",
+    tests: fetching,
+  },
+  {
+    what: "an address that is there twice is fetched twice",
+    file: "pack/fetch.node.ts",
+    from: "if (known || !first) {",
+    to: "if (known || !first || true) {",
+    tests: fetching,
+  },
+  {
+    what: "shards are made in the order in which they are ready",
+    file: "pack/fetch.node.ts",
+    from: "if (!ready?.isWhole || ready.pending > 0) return;",
+    to: "if (!ready?.isWhole) return;",
+    tests: fetching,
+  },
+  {
+    what: "an answer that says 404 is tried again",
+    file: "pack/fetchImage.node.ts",
+    from: "status === 429 || status >= 500",
+    to: "status >= 400",
+    tests: fetching,
+  },
+  {
+    what: "a page of Parquet may be of any size",
+    file: "pack/parquetRows.node.ts",
+    from: `if (!(length <= limits.page)) throw new Error("a page beyond the limit");`,
+    to: "",
+    tests: lists,
+  },
+  {
+    what: "a line of JSON may be of any length",
+    file: "pack/lines.ts",
+    from: "const line = length > longest ? undefined : joined(parts, length);",
+    to: "const line = joined(parts, length);",
+    tests: lists,
+  },
+  {
+    what: "a field that is not UTF-8 is read as something else",
+    file: "pack/csvRows.node.ts",
+    from: `else if (fields.includes(undefined)) yield { ...at, fault: "not-utf8" };`,
+    to: "",
+    tests: lists,
+  },
+];
