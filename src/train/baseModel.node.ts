@@ -30,10 +30,14 @@ export async function openBaseModel(
       })
     : await readModelFolder(model, signal);
   if ("prepared" in found) {
-    throw new OpenFlamingoError("usage", `training: ${model} is a prepared folder, which has no checkpoints`, {
-      hint: "Give the model that it was prepared from.",
-      data: { options: ["model"] },
-    });
+    throw new OpenFlamingoError(
+      "usage",
+      `training: ${model} is a prepared folder, which has no checkpoints`,
+      {
+        hint: "Give the model that it was prepared from.",
+        data: { options: ["model"] },
+      },
+    );
   }
   if (every === undefined) return found;
   return { ...found, flamingo: { ...found.flamingo, crossAttentionEvery: every } };

@@ -1,4 +1,5 @@
 /** The programs of training on a runtime, with the frozen weights in them and the trained ones in a state. */
+import { elementCount } from "../base/dtypes.js";
 import { roundToBfloat16 } from "../base/halfPrecision.js";
 import type { FormatOf } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
@@ -17,8 +18,10 @@ import {
   nextGradientName,
   visionGraph,
 } from "./learnGraph.js";
+import type { WholeTensors } from "./runState.js";
 import { emptyState, requireFitting, type TrainingState, takeParameters } from "./state.js";
 import { viewOf } from "./trainedTensors.js";
+import type { FloatTensor } from "./trainingState.js";
 
 export interface ProgramOptions extends LearnOptions {
   readonly runtime: Runtime;
@@ -36,6 +39,8 @@ export interface ProgramOptions extends LearnOptions {
 
 export interface TrainingPrograms {
   readonly state: TrainingState;
+  /** The tensors of which rows are trained, whole, as the checkpoint has them. */
+  readonly whole: WholeTensors;
   /** Gradients so far, of all trained tensors, as they lie in the state. */
   readonly gradients: Float32Array;
   /** What the vision encoder makes of pixels (N, 3, S, S): tokens (N, v, d), one image after the other. */
@@ -61,9 +66,15 @@ export async function openPrograms(options: ProgramOptions): Promise<TrainingPro
   });
   const found = findWeights([...uses, ...ofTrained], checkpoints, config.language);
   const weights = new Map<string, HostTensor>();
+  const whole = new Map<string, FloatTensor>();
   for await (const { tensor, values, made } of eachTensor(uses, found, options)) {
     for (const [{ name }, weight] of made) weights.set(name, weight);
     if (!options.state) takeParameters(state, tensor, values);
+    const rows = trained.tensors.find(({ name, rows }) => rows && name === tensor);
+    if (rows) {
+      const shape = [config.language.vocabulary, config.language.hiddenSize];
+      whole.set(tensor, { shape, data: values.slice(0, elementCount(shape)) });
+    }
     for (const [{ name }] of made) {
       if (visionPart.rounded.has(name) || learnPart.rounded.has(name)) roundToBfloat16(values);
     }
@@ -121,6 +132,7 @@ export async function openPrograms(options: ProgramOptions): Promise<TrainingPro
 
     return {
       state,
+      whole,
       gradients,
       encodeImages,
       async learn({ text, needsZeroImage }, images, scale, signal) {

@@ -8,6 +8,7 @@ import { type DataKind, dataKinds, feedsOf, type TrainingBatch, type TrainingBat
 import { openOptimizer } from "./optimizer.js";
 import { openPrograms, type ProgramOptions } from "./programs.js";
 import type { Published } from "./published.js";
+import type { WholeTensors } from "./runState.js";
 import { rateAt, type Schedule } from "./schedule.js";
 import type { TrainingState } from "./state.js";
 
@@ -44,6 +45,8 @@ export interface StepResult {
 export interface TrainingStep {
   /** Its arrays are those that every step writes. Read and write them between steps only. */
   readonly state: TrainingState;
+  /** The tensors of which rows are trained, whole, as the checkpoint has them. */
+  readonly whole: WholeTensors;
   /** What the vision encoder makes of pixels (N, 3, S, S), which can be kept and given in place of them. */
   encodeImages(pixels: Float32Array, signal?: AbortSignal): Promise<Float32Array>;
   /**
@@ -54,7 +57,7 @@ export interface TrainingStep {
    */
   run(
     batches: TrainingBatches | readonly TrainingBatches[],
-    options?: { signal?: AbortSignal },
+    options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<StepResult>;
   close(): Promise<void>;
 }
@@ -137,6 +140,7 @@ export async function createStep(options: StepOptions): Promise<TrainingStep> {
 
   return {
     state,
+    whole: programs.whole,
     encodeImages: programs.encodeImages,
     async run(given, { signal } = {}) {
       signal?.throwIfAborted();

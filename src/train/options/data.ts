@@ -92,13 +92,6 @@ export const dataOptions = {
     reference: "--mmc4_min_num_images",
     help: "a document with fewer images is left out",
   },
-  singleImageProbability: {
-    kind: "number",
-    default: 0.5,
-    min: 0,
-    max: 1,
-    help: "how many of the documents with one image are taken, as a share",
-  },
   maxTokensLaion: {
     kind: "integer",
     default: 32,
@@ -113,20 +106,19 @@ export const dataOptions = {
     max: 65536,
     help: "tokens of a document, at most: the rest is cut off",
   },
-  flipProbability: {
-    kind: "number",
-    default: 0.5,
-    min: 0,
-    max: 1,
-    help: "how many images are turned left to right, as a share; 0 where texts speak of left and right",
+  flip: {
+    kind: "boolean",
+    default: true,
+    help: "half of the images are turned left to right; false where texts speak of left and right",
   },
   workers: {
     kind: "integer",
-    default: 1,
-    min: 1,
-    max: 256,
+    default: undefined as number | undefined,
+    min: 0,
+    max: 4,
     reference: "--workers",
-    help: "threads that read and decode; the order of samples depends on their number",
+    mayChange: true,
+    help: "threads that decode images, at most 4; 0 decodes on the main one; one less than there are cores if left out",
   },
   shuffleSamples: {
     kind: "integer",
@@ -137,7 +129,7 @@ export const dataOptions = {
   },
   maxSkipped: {
     kind: "number",
-    default: 0.5,
+    default: 0.1,
     min: 0,
     max: 1,
     mayChange: true,

@@ -32,6 +32,30 @@ export const publishedOptions = {
     published: true,
     help: "one coin decides for all images of a batch, or of a document, whether they are turned; otherwise one an image",
   },
+  mmc4CutBeforeLastImage: {
+    kind: "boolean",
+    default: false,
+    published: true,
+    help: "a marked text with too many images loses one more than it has to",
+  },
+  specialTokensInText: {
+    kind: "boolean",
+    default: false,
+    published: true,
+    help: "`<image>` and the like, written in a text, are special tokens; otherwise they are text",
+  },
+  divideByWholeAccumulation: {
+    kind: "boolean",
+    default: false,
+    published: true,
+    help: "an epoch's last step, where it has fewer batches than `gradientAccumulationSteps`, is divided by that number all the same",
+  },
+  dropNotFinite: {
+    kind: "boolean",
+    default: false,
+    published: true,
+    help: "where the loss of documents is not a number, what was accumulated is dropped and the run goes on; otherwise it stops",
+  },
   zeroFirstLearningRate: {
     kind: "boolean",
     default: false,

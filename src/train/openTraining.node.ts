@@ -1,0 +1,72 @@
+/** Opens what a run trains: the model and its step. */
+import { readConfigs } from "../api/configs.js";
+import { checkpointOpener } from "../api/load.js";
+import { node } from "../api/platform.node.js";
+import { withClosing } from "../base/dispose.js";
+import { type OpenableModel, pathsOf } from "../checkpoints/openableModel.js";
+import type { DataForModel } from "../data/trainingData.node.js";
+import type { VitConfig } from "../models/vit.js";
+import { initialConnectors } from "./initialConnectors.js";
+import type { TrainingOptions } from "./options/table.js";
+import { createStep, type StepOptions, type TrainingStep } from "./step.js";
+
+export interface OpenTrainingOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onNotice: (text: string) => void;
+  readonly onProgress?: ((done: number, total: number, what: string) => void) | undefined;
+}
+
+export interface ModelToTrain extends DataForModel {
+  readonly step: TrainingStep;
+  readonly vision: VitConfig;
+  close(): Promise<void>;
+}
+
+/**
+ * @param settings of the optimizer
+ * @throws OpenFlamingoError what opening a model throws; `usage`, `memory`
+ */
+export async function openModelToTrain(
+  description: OpenableModel,
+  options: TrainingOptions,
+  settings: Partial<StepOptions>,
+  { signal, onNotice, onProgress }: OpenTrainingOptions,
+): Promise<ModelToTrain> {
+  const { config, tokenizer, preprocessing } = await readConfigs(node, description, signal);
+  const at = pathsOf(description);
+  const open = checkpointOpener(node, { signal });
+  const { image, endOfChunk } = tokenizer.special;
+  const rows = [image, endOfChunk].sort((a, b) => a - b);
+  const runtime = await node.openRuntime(undefined, onNotice);
+  try {
+    const step = await withClosing(async (closing) =>
+      createStep({
+        ...{ runtime, config, imageToken: image, signal, threads: options.threads },
+        checkpoints: {
+          vision: closing(await open(at("vision", description.vision.weights))),
+          language: closing(await open(at("language", description.language.weights))),
+          flamingo: closing(
+            options.fromScratch
+              ? initialConnectors(config, options.seed)
+              : await open(at("flamingo", description.flamingo.checkpoint)),
+          ),
+        },
+        embeddingRows: options.freezeLmEmbeddings ? undefined : rows,
+        precision: options.precision,
+        recompute: options.gradientCheckpointing,
+        onProgress: (done, total) => onProgress?.(done, total, "loading the model"),
+        ...settings,
+      }),
+    );
+    return {
+      ...{ step, tokenizer, preprocessing, vision: config.vision },
+      async close() {
+        await step.close();
+        await runtime.close();
+      },
+    };
+  } catch (error) {
+    await runtime.close();
+    throw error;
+  }
+}

@@ -1,0 +1,171 @@
+/** The batches of a run: a stream of each kind of data, and the features of images where they are kept. */
+import { createHash } from "node:crypto";
+import { withClosing } from "../base/dispose.js";
+import type { JsonValue } from "../base/json.js";
+import { openFile } from "../checkpoints/file.node.js";
+import { findInside } from "../checkpoints/insideFolder.node.js";
+import { inside, type ModelPath } from "../checkpoints/modelPath.js";
+import { filesOf } from "../checkpoints/openCheckpoint.node.js";
+import type { TrainingDataOptions } from "../data/options.js";
+import type { DataPosition } from "../data/position.js";
+import {
+  type TrainingBatch as DataBatch,
+  openTrainingData,
+  type TrainingData,
+} from "../data/trainingData.node.js";
+import type { DataKind, TrainingBatches } from "./batch.js";
+import { type FeatureCache, openFeatureCache } from "./featureCache.node.js";
+import { cachedTokens, ownPixels, stepBatch } from "./imageTokens.js";
+import type { ModelToTrain } from "./openTraining.node.js";
+import type { TrainingOptions } from "./options/table.js";
+
+/** A batch of each kind, and where their data are behind them. */
+export interface NextBatches {
+  readonly batches: TrainingBatches;
+  readonly positions: { readonly [kind in DataKind]?: JsonValue };
+  /** Names of the samples, for messages. */
+  readonly keys: readonly string[];
+  readonly tokens: number;
+}
+
+export interface BatchSource {
+  next(): Promise<NextBatches>;
+  /** The share of all time in which a batch was waited for; the largest of the kinds'. */
+  waitingShare(): number;
+  /** What was left out, by cause, of all kinds together. */
+  skips(): Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+export interface BatchSourceOptions {
+  readonly kinds: readonly DataKind[];
+  /** Where an earlier run was. */
+  readonly positions: { readonly [kind in DataKind]?: JsonValue } | undefined;
+  readonly cache: FeatureCache | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** @throws OpenFlamingoError what `openTrainingData` throws */
+export async function openBatches(
+  model: ModelToTrain,
+  options: TrainingOptions,
+  { kinds, positions, cache, signal }: BatchSourceOptions,
+): Promise<BatchSource> {
+  const streams = new Map<DataKind, TrainingData>();
+  for (const kind of kinds) {
+    const position = positions?.[kind] as DataPosition | undefined; // checked where it is read
+    streams.set(kind, await openTrainingData({ ...dataOptions(kind, options), position, signal }, model));
+  }
+  const tokensOf = async (batch: DataBatch) => {
+    const pixels = ownPixels(batch);
+    if (!cache) return { pixels };
+    const encode = (image: Float32Array) => model.step.encodeImages(image, signal);
+    return { tokens: await cachedTokens(pixels, batch.sizes.S, { cache, keyOf: digestOf, encode }) };
+  };
+  return {
+    async next() {
+      const batches: { [kind in DataKind]?: ReturnType<typeof stepBatch> } = {};
+      const reached: { [kind in DataKind]?: JsonValue } = {};
+      const keys: string[] = [];
+      let tokens = 0;
+      for (const [kind, stream] of streams) {
+        const { value, done } = await stream.batches.next();
+        if (done) throw new Error(`the ${kind} data came to an end`); // passes are without number
+        batches[kind] = stepBatch(value, await tokensOf(value));
+        reached[kind] = value.position as unknown as JsonValue;
+        keys.push(...value.keys.map(({ shard, key }) => `${shard}: ${key}`));
+        tokens += value.attentionMask.reduce((sum, one) => sum + one, 0);
+      }
+      return { batches, positions: reached, keys, tokens };
+    },
+    waitingShare: () => Math.max(...[...streams.values()].map((stream) => stream.waiting().share)),
+    skips() {
+      const all: Record<string, number> = {};
+      for (const stream of streams.values()) {
+        for (const [cause, count] of Object.entries(stream.skips())) all[cause] = (all[cause] ?? 0) + count;
+      }
+      return all;
+    },
+    async close() {
+      for (const stream of streams.values()) await stream.batches.return();
+    },
+  };
+}
+
+/** What a kind of data is read as. */
+function dataOptions(kind: DataKind, options: TrainingOptions): TrainingDataOptions {
+  const common = {
+    seed: options.seed,
+    rank: options.rank,
+    worldSize: options.worldSize,
+    resampled: options.datasetResampled,
+    shuffle: options.shuffleSamples,
+    flip: options.flip,
+    oneFlipCoin: options.flipWholeBatch,
+    specialTokensInText: options.specialTokensInText,
+    maxFaultShare: options.maxSkipped,
+    decodeThreads: options.workers,
+  };
+  if (kind === "laion") {
+    return {
+      ...common,
+      ...{ kind: "captions", shards: options.laionShards, batch: options.batchSizeLaion },
+      maxTokens: options.maxTokensLaion,
+    };
+  }
+  return {
+    ...common,
+    ...{ kind: "documents", shards: options.mmc4Shards, batch: options.batchSizeMmc4 },
+    maxTokens: options.maxTokensMmc4,
+    similarityThreshold: options.mmc4TextsimThreshold,
+    minImages: options.mmc4MinNumImages,
+    maxImages: options.mmc4MaxNumImages,
+    imagesInIndexOrder: options.mmc4ImagesInIndexOrder,
+    cutBeforeLastImage: options.mmc4CutBeforeLastImage,
+  };
+}
+
+/** Bytes that features may take; nothing is kept beyond them. */
+const mostFeatureBytes = 2 ** 40;
+
+/** The features of the images of this model's vision encoder, in a folder. */
+export async function openFeatures(
+  folder: string,
+  { vision }: Pick<ModelToTrain, "vision">,
+  {
+    weights,
+    precision,
+    onNotice,
+  }: {
+    readonly weights: ModelPath;
+    readonly precision: string;
+    readonly onNotice: (text: string) => void;
+  },
+): Promise<FeatureCache> {
+  const hash = createHash("sha256").update(JSON.stringify([vision, precision]));
+  const found = await findInside(weights);
+  const isFolder = "real" in found && found.stats.isDirectory();
+  const at = { ...weights, folder: weights.folder ?? weights.path };
+  const files = isFolder ? (await filesOf(at)).map((name) => inside(at, name)) : [weights];
+  for (const file of files) await addFile(hash, file);
+  const length = (vision.imageSize / vision.patchSize) ** 2 * vision.hiddenSize;
+  return openFeatureCache(folder, {
+    ...{ madeBy: hash.digest("hex"), length, mostBytes: mostFeatureBytes, onNotice },
+  });
+}
+
+const pieceBytes = 2 ** 22;
+
+const addFile = (hash: ReturnType<typeof createHash>, path: ModelPath): Promise<void> =>
+  withClosing(async (closing) => {
+    const file = closing(await openFile(path));
+    const piece = new Uint8Array(pieceBytes);
+    for (let at = 0; at < file.size; at += pieceBytes) {
+      hash.update(await file.read(at, piece.subarray(0, Math.min(pieceBytes, file.size - at))));
+    }
+  });
+
+const digestOf = ({ buffer, byteOffset, byteLength }: Float32Array): string =>
+  createHash("sha256")
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest("hex");
