@@ -8,9 +8,9 @@ import type {
 } from "../../src/train/trainingState.js";
 
 const shapes: Readonly<Record<string, readonly number[]>> = {
-  "perceiver.latents": [64, 32],
+  "perceiver.latents": [16, 32],
   "lang_encoder.transformer.blocks.1.gated_cross_attn_layer.attn_gate": [1],
-  "lang_encoder.transformer.blocks.1.gated_cross_attn_layer.ff.1.weight": [128, 32],
+  "lang_encoder.transformer.blocks.1.gated_cross_attn_layer.ff.1.weight": [32, 32],
 };
 
 const tensors = (of: (index: number, place: number) => number): FloatTensors =>
