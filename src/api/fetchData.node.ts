@@ -14,7 +14,7 @@ import {
 import type { Progress } from "../base/progress.js";
 import type { ConnectOptions } from "../net/connect.node.js";
 import type { ColumnNames } from "../pack/columns.js";
-import { type FetchSummary, fetchList } from "../pack/fetch.node.js";
+import type { FetchSummary } from "../pack/fetch.node.js";
 import { columnNames, listReaders, storeReaders } from "./packData.node.js";
 import { readOptions, signal } from "./readOptions.js";
 
@@ -105,6 +105,8 @@ export async function fetchData(
 ): Promise<FetchSummary> {
   const read = readOptions("fetchData", readers, options);
   const { columns, delimiter, header, rowsPerShard, maxUnreached, encode, quality, maxSide, ...rest } = read;
+  // With its readers of lists: nobody else should wait for them to be loaded.
+  const { fetchList } = await import("../pack/fetch.node.js");
   return fetchList({
     ...rest,
     ...network,

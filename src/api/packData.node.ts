@@ -16,7 +16,6 @@ import {
 import type { Progress } from "../base/progress.js";
 import { quoted } from "../base/quoted.js";
 import type { ColumnNames, Role } from "../pack/columns.js";
-import { pack } from "../pack/pack.node.js";
 import type { PackSummary } from "../pack/packShards.node.js";
 import { readOptions, signal } from "./readOptions.js";
 
@@ -129,6 +128,8 @@ const templates = { captions: "{caption}", questions: "Question:{question} Short
  */
 export async function packData(options: PackOptions): Promise<PackSummary> {
   const { columns, kind, ...read } = readOptions("packData", readers, options);
+  // With its readers of CSV, Parquet and zip: nobody else should wait for them to be loaded.
+  const { pack } = await import("../pack/pack.node.js");
   const { lists, images, output, seed, similarityThreshold, onlyUsable, delimiter, header } = read;
   const isMmc4 = kind === "mmc4";
   const shared = {

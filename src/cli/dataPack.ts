@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { type PackKind, packData } from "../api/packData.node.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { badRows, type PackSummary } from "../pack/packShards.node.js";
+import type { PackSummary } from "../pack/packShards.node.js";
+import { badRows } from "../pack/tally.js";
 import {
   type ListFlags,
   listOptions,
@@ -111,7 +112,7 @@ Examples:
         });
         for (const line of noticesOf(summary)) terminal.notice(line);
         terminal.line(json ? JSON.stringify(summary) : shownSummary(output, summary));
-        const code = badRows(summary) > 0 ? exitCodes["data-invalid"] : 0;
+        const code = badRows(summary.skipped) > 0 ? exitCodes["data-invalid"] : 0;
         process.exitCode = terminal.stopped() ?? code;
       } catch (error) {
         process.exitCode = terminal.error(error);

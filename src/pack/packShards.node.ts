@@ -11,7 +11,7 @@ import { type Journal, openJournal } from "./journal.node.js";
 import { withOutput } from "./output.node.js";
 import type { Made } from "./samples.node.js";
 import { type Sample, shardName, type WrittenShard, writeShard } from "./shardFile.node.js";
-import { type Counts, createTally, sumOf, type Tally, totalOf } from "./tally.js";
+import { type Counts, createTally, sumOf, type Tally } from "./tally.js";
 
 /** A shard, as the index lists it. */
 export interface Shard extends WrittenShard {
@@ -207,7 +207,3 @@ export function patternOf(count: number): string {
   const name = (index: number) => shardName(index).replace(/\.tar$/, "");
   return count <= 1 ? shardName(0) : `{${name(0)}..${name(count - 1)}}.tar`;
 }
-
-/** Rows that were skipped though nothing is wrong with them do not count here. */
-export const badRows = ({ skipped }: Pick<PackSummary, "skipped">): number =>
-  totalOf(skipped) - (skipped.duplicate?.count ?? 0);

@@ -47,5 +47,6 @@ export function sumOf(parts: readonly Counts[]): Counts {
   return sum;
 }
 
-export const totalOf = (counts: Counts): number =>
-  Object.values(counts).reduce((sum, { count }) => sum + count, 0);
+/** Of rows that were skipped, those with which something is wrong. */
+export const badRows = (skipped: Counts): number =>
+  Object.entries(skipped).reduce((sum, [cause, { count }]) => sum + (cause === "duplicate" ? 0 : count), 0);
