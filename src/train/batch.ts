@@ -132,11 +132,6 @@ function checkBatch(batch: TrainingBatch, vocabulary: number, vision: VitConfig)
   if (id !== undefined) {
     throw wrong(`id ${id} is none of the ${vocabulary} tokens`, "Use the model's own tokenizer.");
   }
-  const at = labels.findIndex((label, i) => label !== -100 && (label !== ids[i] || attentionMask[i] !== 1));
-  if (at >= 0) {
-    const what = `row ${Math.floor(at / t)}, token ${at % t}: label ${labels[at]} of id ${ids[at]}`;
-    throw wrong(what, "The label of a token is its own id where it is to be learnt, and -100 elsewhere.");
-  }
   for (let row = 0; row < b; row++) {
     const mask = attentionMask.subarray(row * t, (row + 1) * t);
     const length = mask.lastIndexOf(1) + 1;
@@ -146,6 +141,11 @@ function checkBatch(batch: TrainingBatch, vocabulary: number, vision: VitConfig)
         "Fill rows up on the right.",
       );
     }
+  }
+  const at = labels.findIndex((label, i) => label !== -100 && (label !== ids[i] || attentionMask[i] !== 1));
+  if (at >= 0) {
+    const what = `row ${Math.floor(at / t)}, token ${at % t}: label ${labels[at]} of id ${ids[at]}`;
+    throw wrong(what, "The label of a token is its own id where it is to be learnt, and -100 elsewhere.");
   }
   const most = Math.max(...imagesOfRows);
   const total = imagesOfRows.reduce((sum, count) => sum + count, 0);

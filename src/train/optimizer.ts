@@ -17,9 +17,9 @@ export interface Optimizer {
 export type Factors = Omit<UpdateFactors, "decay"> & { readonly weightDecay: number };
 
 /**
- * Numbers of a piece: half a megabyte of each array, so that a piece and what is computed of it stay in a core's cache.
+ * Numbers of a piece: a megabyte of each array, so that a piece and what is computed of it stay in a core's cache.
  */
-export const pieceLength = 2 ** 17;
+export const pieceLength = 2 ** 18;
 
 /** @param threads how many pieces are worked on at once */
 export async function openOptimizer(runtime: Runtime, { threads }: { threads: number }): Promise<Optimizer> {

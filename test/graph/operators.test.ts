@@ -22,6 +22,7 @@ import { array, difference, dot, host, noise, type Plain, plain } from "./arrays
 import { useBackend } from "./evaluate.js";
 import { activation } from "./operators/activation.js";
 import { attention } from "./operators/attention.js";
+import { barrier } from "./operators/barrier.js";
 import type { Case, Cases } from "./operators/cases.js";
 import { elementwise } from "./operators/elementwise.js";
 import { gather } from "./operators/gather.js";
@@ -43,6 +44,7 @@ const cases: Cases = {
   ...normalize,
   ...activation,
   ...attention,
+  ...barrier,
 };
 
 const backend = useBackend();

@@ -1,8 +1,9 @@
 /** The reference implementation's training of the tiny models: goldens/README.md, `golden/training`. */
-import type { CheckpointFiles } from "../../src/weights/loadWeights.js";
-import type { TrainingBatch, TrainingBatches } from "../../src/train/batch.js";
-import { createStep, type StepOptions, type TrainingStep } from "../../src/train/step.js";
+
 import type { Runtime } from "../../src/runtime/runtime.js";
+import type { TrainingBatch } from "../../src/train/batch.js";
+import { createStep, type StepOptions, type TrainingStep } from "../../src/train/step.js";
+import type { CheckpointFiles } from "../../src/weights/loadWeights.js";
 import type { PlainTensor } from "../tensors.js";
 import type { GoldenModel } from "../tinyModel.js";
 
@@ -35,7 +36,9 @@ export interface Training {
   readonly embedding: { readonly name: string; readonly rows_with_gradient_after_mask: readonly number[] };
   readonly losses_of_the_four_batches_at_the_start: { readonly laion: number[]; readonly mmc4: number[] };
   readonly grad_norms_of_the_four_batches_at_the_start: readonly number[];
-  readonly gradient_stats: Readonly<Record<string, { readonly norm: number; readonly shape: readonly number[] }>>;
+  readonly gradient_stats: Readonly<
+    Record<string, { readonly norm: number; readonly shape: readonly number[] }>
+  >;
   readonly amp_bf16: {
     readonly loss_laion: number;
     readonly loss_mmc4: number;
@@ -65,7 +68,9 @@ export const trainingOf = (tinyModel: GoldenModel): Training =>
   tinyModel.goldenJson<Training>("training/training.json");
 
 /** The batches that the reference implementation was given. */
-export async function goldenBatches(tinyModel: GoldenModel): Promise<readonly Required<TrainingBatches>[]> {
+export async function goldenBatches(
+  tinyModel: GoldenModel,
+): Promise<readonly { readonly laion: TrainingBatch; readonly mmc4: TrainingBatch }[]> {
   const tensors = await tinyModel.goldenTensors("training/batches.safetensors");
   const inputs = await tinyModel.goldenTensors("inputs.safetensors");
   const image = 3 * tinyModel.imageSize ** 2;
@@ -88,7 +93,11 @@ export async function goldenBatches(tinyModel: GoldenModel): Promise<readonly Re
       } satisfies TrainingBatch;
     };
     return {
-      laion: batch("laion", names.laion.map((name) => [name]), 1),
+      laion: batch(
+        "laion",
+        names.laion.map((name) => [name]),
+        1,
+      ),
       mmc4: batch("mmc4", names.mmc4, names.mmc4_padded_to),
     };
   });

@@ -5,23 +5,23 @@
 import { defineOp, type Operator } from "../op.js";
 import { product, showShape } from "../size.js";
 import { shapeError } from "../tensor.js";
-import { add, mul } from "./elementwise.js";
+import { add, cast, mul } from "./elementwise.js";
 import { reshape, slice } from "./layout.js";
 
-/** x as it is, but not before `after` is known: float32 x (…), at least one axis, and `after` (any). */
+/** x as it is, but not before `after` is known: x float32, at least one axis, and `after` of any type and shape. */
 export const barrier: Operator<["x", "after"]> = defineOp({
   name: "barrier",
   inputs: ["x", "after"],
-  shape: ({ x, after }) => {
-    if (x.shape.length > 0 && [x, after].every(({ dtype }) => dtype === "float32")) return x;
-    const shown = [x, after].map(({ dtype, shape }) => `${dtype} ${showShape(shape)}`);
-    throw shapeError("barrier", `x is ${shown[0]} and after ${shown[1]}: both must be float32, x no scalar`);
+  shape: ({ x }) => {
+    if (x.shape.length > 0 && x.dtype === "float32") return x;
+    throw shapeError("barrier", `x is ${x.dtype} ${showShape(x.shape)}, and must be float32 and no scalar`);
   },
   grad: ({ dy }) => ({ x: dy }),
   // Backends know no such instruction, and leave out what has no effect. 0 times a number is one that none of them
   // leaves out: the number may be infinite. Where it is, the result is not a number, and neither would gradients be.
   decomposition: ({ x, after }) => {
     const first = slice(reshape(after, { shape: [product(after.shape)] }), { axis: 0, start: 0, end: 1 });
-    return add(x, mul(first, 0));
+    const number = first.dtype === "float32" ? first : cast(first, { to: "float32" });
+    return add(x, mul(number, 0));
   },
 });

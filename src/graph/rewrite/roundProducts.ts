@@ -1,7 +1,8 @@
 /**
- * Mixed precision: matrix products take and give bfloat16, everything else stays float32, as do the parameters
- * themselves. So it is in torch under `autocast`. The products are made by kernels for float32 between roundings, since
- * backends have none on processors that would be faster: the numbers are those of mixed precision, not the speed.
+ * Mixed precision: what matrix products take is rounded to bfloat16, everything else stays float32, as do the parameters
+ * themselves. The products are made by kernels for float32, since backends have none on processors that would be faster:
+ * the exactness is that of mixed precision, not the speed. What products give is not rounded, as torch's does under
+ * `autocast`, where a model's layers are in bfloat16 throughout: gradients are nearer to those of float32 without.
  *
  * Paper: "Mixed Precision Training" (arXiv:1710.03740); with bfloat16 no scaling of the loss is needed.
  */
@@ -52,7 +53,7 @@ export function roundProducts(
       const isLate = forward && !forward.has(node) && isSource(x.node.op) && !isSource(other.node.op);
       return round(isLate ? barrier(x, other) : x);
     });
-    return moveNode(node, rounded, next).map(round);
+    return moveNode(node, rounded, next);
   });
 }
 
