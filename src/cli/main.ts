@@ -13,6 +13,7 @@ import { exitCodes } from "./exitCodes.js";
 import { generate } from "./generate.js";
 import { models } from "./models.js";
 import { prepare } from "./prepare.js";
+import { train } from "./train.js";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 
@@ -37,6 +38,7 @@ Examples:
   openflamingo download openflamingo/OpenFlamingo-3B-vitl-mpt1b
   openflamingo prepare my-model --weights int4
   openflamingo data pack --captions captions.csv --images photos --output shards
+  openflamingo train --images photos --captions captions.csv --run my-run
   openflamingo doctor
 
 Exit codes: 0 done, 1 failed inside, 2 wrong usage, 3 bad input file, 4 bad model, 5 network, 6 no memory or disk,
@@ -52,6 +54,7 @@ for (const addCommand of [
   models,
   prepare,
   data,
+  train,
   doctor,
   bench,
 ]) {

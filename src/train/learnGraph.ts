@@ -34,6 +34,7 @@ import {
   type Tensor,
   trainRows,
   weight,
+  withoutUnused,
 } from "../graph/index.js";
 import { decode, encodeTokens, type FlamingoConfig } from "../models/flamingo.js";
 import { type ParameterSource, params } from "../models/layers.js";
@@ -87,11 +88,9 @@ export function visionGraph(
  * memory of the ones so far.
  */
 export function learnGraph(config: FlamingoConfig, options: LearnOptions = {}): LearnGraph {
-  const { embeddingRows, formatOf } = options;
-  const forward = forwardGraph(config);
-  const embedding = `lang_encoder.${config.language.embedding}`;
-  const withRows = embeddingRows ? trainRows(forward, embedding, embeddingRows) : forward;
-  const graph = formatOf ? quantize(withRows, formatOf) : withRows;
+  const { embeddingRows } = options;
+  const embedding = embeddingOf(config);
+  const graph = forwardGraph(config, options);
 
   const names = [...graph.inputs.keys()].filter(isTrained);
   const trained = placeTensors([
@@ -101,7 +100,7 @@ export function learnGraph(config: FlamingoConfig, options: LearnOptions = {}): 
       : []),
   ]);
   const count = graph.nodes.length;
-  const loss = reshape(mul(graph.outputs.get("loss")!, graph.inputs.get("scale")!), { shape: [] });
+  const loss = reshape(mul(graph.outputs.get("loss")!, input(graph, "scale", "float32", [1])), { shape: [] });
   const targets = trained.tensors.map((each) => graph.inputs.get(inputOf(each))!);
   const blocks = blocksThatLearn(takeEnds(graph), targets);
   const latents = takeOutput(graph, "latents")!;
@@ -111,6 +110,18 @@ export function learnGraph(config: FlamingoConfig, options: LearnOptions = {}): 
   giveGradients(graph, trained, found, segments);
   const kept = options.recompute ? recompute(graph, count, segments) : graph;
   return { ...inPrecision(kept, options), trained };
+}
+
+/** The output of `lossGraph`. */
+export const lossName = "loss of a batch";
+
+/** The loss alone, of data that are not trained on: the inputs of `learnGraph` but for scale and gradients. */
+export function lossGraph(config: FlamingoConfig, options: LearnOptions = {}): InPrecision {
+  const graph = forwardGraph(config, options);
+  takeEnds(graph);
+  takeOutput(graph, "latents");
+  output(graph, lossName, reshape(takeOutput(graph, "loss")!, { shape: [] }));
+  return inPrecision(withoutUnused(graph), { precision: options.precision });
 }
 
 /**
@@ -163,7 +174,15 @@ const shapeOf = ({ shape }: Tensor) => shape as readonly number[];
 /** What goes into the language model's blocks and comes out of the last, as outputs that rewrites carry along. */
 const endName = (i: number) => `end.${i}`;
 
-function forwardGraph(config: FlamingoConfig): Graph {
+const embeddingOf = ({ language }: FlamingoConfig): string => `lang_encoder.${language.embedding}`;
+
+function forwardGraph(config: FlamingoConfig, { embeddingRows, formatOf }: LearnOptions): Graph {
+  const forward = plainForwardGraph(config);
+  const withRows = embeddingRows ? trainRows(forward, embeddingOf(config), embeddingRows) : forward;
+  return formatOf ? quantize(withRows, formatOf) : withRows;
+}
+
+function plainForwardGraph(config: FlamingoConfig): Graph {
   const graph = createGraph("learn");
   const { hiddenSize, imageSize, patchSize } = config.vision;
   const ids = input(graph, "ids", "int32", ["b", "t"]);
@@ -187,7 +206,6 @@ function forwardGraph(config: FlamingoConfig): Graph {
     },
     config,
   );
-  input(graph, "scale", "float32", [1]);
   const loss = crossEntropy(logits, input(graph, "labels", "int32", ["w"]));
   output(graph, "loss", reshape(loss, { shape: [1] }));
   output(graph, "latents", latents);

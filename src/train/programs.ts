@@ -15,6 +15,8 @@ import {
   inputOf,
   type LearnOptions,
   learnGraph,
+  lossGraph,
+  lossName,
   nextGradientName,
   visionGraph,
 } from "./learnGraph.js";
@@ -47,6 +49,8 @@ export interface TrainingPrograms {
   encodeImages(pixels: Float32Array, signal?: AbortSignal): Promise<Float32Array>;
   /** The loss of a batch; its gradients, times `scale`, are added to those so far. */
   learn(batch: BatchFeeds, images: TrainingImages, scale: number, signal?: AbortSignal): Promise<number>;
+  /** The loss of a batch that is not learnt from. */
+  lossOf(batch: BatchFeeds, images: TrainingImages, signal?: AbortSignal): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -103,11 +107,12 @@ export async function openPrograms(options: ProgramOptions): Promise<TrainingPro
   };
   try {
     const [encoding, learning] = [await load(vision), await load(learn)];
+    const parameters: Record<string, BoundTensor> = {};
     const feeds: Record<string, BoundTensor> = {};
     const outputs: Record<string, BoundTensor> = {};
     for (const each of trained.tensors) {
       const gradient = bind(viewOf(gradients, each), each.shape);
-      feeds[inputOf(each)] = bind(viewOf(state.parameters, each), each.shape);
+      parameters[inputOf(each)] = bind(viewOf(state.parameters, each), each.shape);
       feeds[gradientName(each.name)] = gradient;
       outputs[nextGradientName(each.name)] = gradient;
     }
@@ -129,26 +134,41 @@ export async function openPrograms(options: ProgramOptions): Promise<TrainingPro
       return tokens;
     };
     let zeroImage: Promise<Float32Array> | undefined;
+    const tokensOf = async (
+      { needsZeroImage }: BatchFeeds,
+      images: TrainingImages,
+      signal: AbortSignal | undefined,
+    ): Promise<HostTensor> => {
+      const own = images.tokens ?? (await encodeImages(images.pixels, signal));
+      if (needsZeroImage) zeroImage ??= encodeImages(new Float32Array(perImage));
+      const data = needsZeroImage ? joined(own, await zeroImage!) : own;
+      return { dtype: "float32", shape: [data.length / (patches * hiddenSize), patches, hiddenSize], data };
+    };
+    let evaluating: Promise<Session> | undefined;
 
     return {
       state,
       whole,
       gradients,
       encodeImages,
-      async learn({ text, needsZeroImage }, images, scale, signal) {
-        const own = images.tokens ?? (await encodeImages(images.pixels, signal));
-        if (needsZeroImage) zeroImage ??= encodeImages(new Float32Array(perImage));
-        const data = needsZeroImage ? joined(own, await zeroImage!) : own;
-        const shape = [data.length / (patches * hiddenSize), patches, hiddenSize];
+      async learn(batch, images, scale, signal) {
         const { loss } = await learning.run(
           {
+            ...parameters,
             ...feeds,
-            ...text,
-            tokens: { dtype: "float32", shape, data },
+            ...batch.text,
+            tokens: await tokensOf(batch, images, signal),
             scale: { dtype: "float32", shape: [1], data: Float32Array.of(scale) },
           },
           { outputs, want: ["loss"], signal },
         );
+        return Number(loss!.data[0]);
+      },
+      async lossOf(batch, images, signal) {
+        evaluating ??= load(compile(lossGraph(config, options).graph));
+        const session = await evaluating;
+        const tokens = await tokensOf(batch, images, signal);
+        const { [lossName]: loss } = await session.run({ ...parameters, ...batch.text, tokens }, { signal });
         return Number(loss!.data[0]);
       },
       close,

@@ -15,13 +15,12 @@ const arrays = { parameters: "parameters", expAvg: "firstMoments", expAvgSq: "se
 /** The state's tensors; where all of a tensor is trained, in the memory of the state. */
 export const tensorsOf = (state: TrainingState, whole: WholeTensors): TrainedTensors =>
   eachArray((array) => {
-    const own = array === "parameters" ? whole : undefined;
     return new Map(
       state.trained.tensors.map((tensor) => {
         const data = viewOf(state[arrays[array]], tensor);
         if (!tensor.rows) return [tensor.name, { shape: tensor.shape, data }];
-        const { shape } = whole.get(tensor.name)!;
-        const all = own?.get(tensor.name)!.data.slice() ?? new Float32Array(elementCount(shape));
+        const { shape, data: numbers } = whole.get(tensor.name)!;
+        const all = array === "parameters" ? numbers.slice() : new Float32Array(elementCount(shape));
         copyRows(tensor, (row, i, width) => all.set(data.subarray(i, i + width), row));
         return [tensor.name, { shape, data: all }];
       }),

@@ -49,6 +49,8 @@ export interface TrainingStep {
   readonly whole: WholeTensors;
   /** What the vision encoder makes of pixels (N, 3, S, S), which can be kept and given in place of them. */
   encodeImages(pixels: Float32Array, signal?: AbortSignal): Promise<Float32Array>;
+  /** The loss of a batch that is not learnt from. @throws OpenFlamingoError `usage`, `memory`, `backend` */
+  lossOf(batch: TrainingBatch, signal?: AbortSignal): Promise<number>;
   /**
    * Learns from one batch of each kind, or from several that are one step together.
    *
@@ -142,6 +144,10 @@ export async function createStep(options: StepOptions): Promise<TrainingStep> {
     state,
     whole: programs.whole,
     encodeImages: programs.encodeImages,
+    async lossOf(batch, signal) {
+      const [[, , feeds]] = feedAll({ laion: batch }, options) as [Fed[number]];
+      return feeds.learnt === 0 ? Number.NaN : programs.lossOf(feeds, batch.images, signal);
+    },
     async run(given, { signal } = {}) {
       signal?.throwIfAborted();
       if (running)

@@ -13,7 +13,7 @@ import {
   openTrainingData,
   type TrainingData,
 } from "../data/trainingData.node.js";
-import type { DataKind, TrainingBatches } from "./batch.js";
+import type { DataKind, TrainingBatches, TrainingImages } from "./batch.js";
 import { type FeatureCache, openFeatureCache } from "./featureCache.node.js";
 import { cachedTokens, ownPixels, stepBatch } from "./imageTokens.js";
 import type { ModelToTrain } from "./openTraining.node.js";
@@ -56,12 +56,7 @@ export async function openBatches(
     const position = positions?.[kind] as DataPosition | undefined; // checked where it is read
     streams.set(kind, await openTrainingData({ ...dataOptions(kind, options), position, signal }, model));
   }
-  const tokensOf = async (batch: DataBatch) => {
-    const pixels = ownPixels(batch);
-    if (!cache) return { pixels };
-    const encode = (image: Float32Array) => model.step.encodeImages(image, signal);
-    return { tokens: await cachedTokens(pixels, batch.sizes.S, { cache, keyOf: digestOf, encode }) };
-  };
+  const imagesOf = (batch: DataBatch) => imagesFor(batch, model, { cache, signal });
   return {
     async next() {
       const batches: { [kind in DataKind]?: ReturnType<typeof stepBatch> } = {};
@@ -71,7 +66,7 @@ export async function openBatches(
       for (const [kind, stream] of streams) {
         const { value, done } = await stream.batches.next();
         if (done) throw new Error(`the ${kind} data came to an end`); // passes are without number
-        batches[kind] = stepBatch(value, await tokensOf(value));
+        batches[kind] = stepBatch(value, await imagesOf(value));
         reached[kind] = value.position as unknown as JsonValue;
         keys.push(...value.keys.map(({ shard, key }) => `${shard}: ${key}`));
         tokens += value.attentionMask.reduce((sum, one) => sum + one, 0);
@@ -90,6 +85,42 @@ export async function openBatches(
       for (const stream of streams.values()) await stream.batches.return();
     },
   };
+}
+
+/** What a step takes of a batch's images. */
+async function imagesFor(
+  batch: DataBatch,
+  { step }: ModelToTrain,
+  { cache, signal }: Pick<BatchSourceOptions, "cache"> & { readonly signal: AbortSignal | undefined },
+): Promise<TrainingImages> {
+  const pixels = ownPixels(batch);
+  if (!cache) return { pixels };
+  const encode = (image: Float32Array) => step.encodeImages(image, signal);
+  return { tokens: await cachedTokens(pixels, batch.sizes.S, { cache, keyOf: digestOf, encode }) };
+}
+
+/**
+ * The loss of the validation shards, all of them: a mean over samples.
+ *
+ * @throws OpenFlamingoError what `openTrainingData` throws
+ */
+export async function validationLoss(
+  model: ModelToTrain,
+  options: TrainingOptions,
+  how: Pick<BatchSourceOptions, "cache"> & { readonly signal: AbortSignal | undefined },
+): Promise<number> {
+  const { signal } = how;
+  const plain = { shuffle: 1, flip: false, passes: 1, keepLast: true, resampled: false, batchesAhead: 1 };
+  const read = { ...dataOptions("laion", options), ...plain, shards: options.validationShards };
+  const data = await openTrainingData({ ...read, rank: 0, worldSize: 1, signal }, model);
+  let [sum, samples] = [0, 0];
+  for await (const batch of data.batches) {
+    const loss = await model.step.lossOf(stepBatch(batch, await imagesFor(batch, model, how)), signal);
+    if (Number.isNaN(loss)) continue; // nothing to be learnt
+    sum += batch.sizes.b * loss;
+    samples += batch.sizes.b;
+  }
+  return sum / samples;
 }
 
 /** What a kind of data is read as. */
@@ -120,6 +151,7 @@ function dataOptions(kind: DataKind, options: TrainingOptions): TrainingDataOpti
     similarityThreshold: options.mmc4TextsimThreshold,
     minImages: options.mmc4MinNumImages,
     maxImages: options.mmc4MaxNumImages,
+    padImages: options.asPublished ? options.mmc4MaxNumImages : undefined,
     imagesInIndexOrder: options.mmc4ImagesInIndexOrder,
     cutBeforeLastImage: options.mmc4CutBeforeLastImage,
   };

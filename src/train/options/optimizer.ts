@@ -34,28 +34,6 @@ export const optimizerOptions = {
     reference: "--weight_decay",
     help: "decoupled weight decay of the gated blocks; Perceiver and embeddings have none",
   },
-  adamBeta1: {
-    kind: "number",
-    default: 0.9,
-    min: 0,
-    max: 0.999999,
-    help: "how slowly AdamW's mean of gradients changes",
-  },
-  adamBeta2: {
-    kind: "number",
-    default: 0.999,
-    min: 0,
-    max: 0.9999999,
-    help: "how slowly AdamW's mean of squared gradients changes",
-  },
-  adamEps: {
-    kind: "number",
-    default: 1e-8,
-    min: 0,
-    max: 1,
-    above: true,
-    help: "AdamW's term below the fraction",
-  },
   maxGradNorm: {
     kind: "number",
     default: 1,

@@ -79,11 +79,4 @@ export const runOptions = {
     mayChange: true,
     help: "captions of `captionImages` after so many optimizer steps",
   },
-  offline: {
-    kind: "boolean",
-    default: false,
-    mayChange: true,
-    reference: "--offline",
-    help: "nothing is fetched from the hub",
-  },
 } as const;

@@ -31,6 +31,7 @@ export type TrainingOptions = ValuesOf<typeof table>;
 
 /** Flags of OpenFlamingo (Python) that no option stands for, with the reason. */
 export const flagsWithoutOption: Readonly<Record<string, string>> = {
+  "--offline": "`HF_HUB_OFFLINE=1` in the environment",
   "--vision_encoder_pretrained": "a model's folder names its vision encoder's weights: `model`",
   "--lm_path": "a model's folder names its language model: `model`",
   "--tokenizer_path": "a model's folder names its tokenizer: `model`",

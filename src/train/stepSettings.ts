@@ -1,0 +1,40 @@
+/** What of the training's options is the step's. */
+import { OpenFlamingoError } from "../base/errors.js";
+import { type DataKind, dataKinds } from "./batch.js";
+import type { Epochs } from "./epochs.js";
+import type { TrainingOptions } from "./options/table.js";
+import { totalSteps } from "./schedule.js";
+import type { StepOptions } from "./step.js";
+
+/** Of optimizer and schedule. */
+export function stepSettings(options: TrainingOptions, { batches }: Epochs): Partial<StepOptions> {
+  const published = {
+    clipEveryBatch: options.clipEveryMicroBatch,
+    firstRateZero: options.zeroFirstLearningRate,
+    scheduleCountsBatches: options.scheduleIgnoresAccumulation,
+    divideByWholeAccumulation: options.divideByWholeAccumulation,
+    dropNotFinite: options.dropNotFinite,
+  };
+  const accumulation = options.gradientAccumulationSteps;
+  return {
+    ...{ published, accumulation, learningRate: options.learningRate, weightDecay: options.weightDecay },
+    schedule: {
+      kind: options.lrScheduler,
+      warmupSteps: options.warmupSteps,
+      totalSteps: totalSteps({ batches, epochs: options.numEpochs, accumulation }, published),
+    },
+    clipNorm: options.maxGradNorm,
+    lossWeights: { laion: options.lossMultiplierLaion, mmc4: options.lossMultiplierMmc4 },
+  };
+}
+
+/** The kinds of data that are trained on. @throws OpenFlamingoError `usage` where there are none */
+export function kindsOf({ laionShards, mmc4Shards }: TrainingOptions): readonly DataKind[] {
+  const shards = { laion: laionShards, mmc4: mmc4Shards };
+  const kinds = dataKinds.filter((kind) => shards[kind].length > 0);
+  if (kinds.length > 0) return kinds;
+  throw new OpenFlamingoError("usage", "training: there is nothing to train on", {
+    hint: "Name a folder of images and their captions, or shards (laionShards, mmc4Shards).",
+    data: { options: ["laionShards", "mmc4Shards"] },
+  });
+}
