@@ -85,15 +85,15 @@ export async function* makeSteps({
         learningRate: result.learningRate,
         samples: keys.reduce((sum, names) => sum + names.length, 0),
         waitingShare: source.waitingShare(),
-        validationLoss: validate && isDue(options.validationSteps) ? await validate() : undefined,
       };
-      const isLogged = isDue(options.loggingSteps) || report.validationLoss !== undefined;
-      if (isLogged) await run.log(done, logged(report));
+      if (isDue(options.loggingSteps)) await run.log(done, logged(report));
+      const validationLoss = validate && isDue(options.validationSteps) ? await validate() : undefined;
+      if (validationLoss !== undefined) await run.log(done, { loss_validation: validationLoss });
       const isWatched = caption !== undefined && isDue(options.captionSteps);
       const checkpoint = isWatched || isDue(options.checkpointSteps) ? await save() : undefined;
       const captions = isWatched ? await caption() : undefined;
       if (captions) await run.log(done, named(captions));
-      yield { ...report, checkpoint, captions };
+      yield { ...report, validationLoss, checkpoint, captions };
     }
   } finally {
     // Whatever ended the run, the state is that of the last step that was whole.
@@ -117,10 +117,9 @@ async function nextStep(source: BatchSource, count: number) {
 }
 
 /** The values of a step in the log. */
-const logged = ({ loss, gradientNorm, learningRate, validationLoss, ...report }: StepReport) => ({
+const logged = ({ loss, gradientNorm, learningRate, ...report }: StepReport) => ({
   ...(loss.laion !== undefined && { loss_laion: loss.laion }),
   ...(loss.mmc4 !== undefined && { loss_mmc4: loss.mmc4 }),
-  ...(validationLoss !== undefined && { loss_validation: validationLoss }),
   ...{ gradient_norm: gradientNorm, lr: learningRate, step_time: report.seconds },
   samples_per_second: report.samples / report.seconds,
   tokens_per_second: report.tokens / report.seconds,
