@@ -4,8 +4,8 @@
  */
 export const layers = [
   { base: 2000 },
-  { graph: 2700, runtime: 2000, checkpoints: 3100, text: 1400, images: 2250, net: 700 },
-  { models: 2250, onnx: 700, hub: 1350, data: 2700 },
+  { graph: 3050, runtime: 2000, checkpoints: 3100, text: 1400, images: 2250, net: 700 },
+  { models: 2300, onnx: 700, hub: 1350, data: 2700 },
   { weights: 1100, released: 400, pack: 2450 },
   { runner: 1600 },
   { generate: 1400, prepare: 800 },

@@ -19,6 +19,8 @@ const groups: Readonly<Record<string, string>> = {
   logits:
     "After every token of a prompt read at once; and after its last three, each read alone, by the cache.",
   gradients: "Of the training loss, relative to the largest value of each parameter; and the loss itself.",
+  training:
+    "Steps of the reference implementation's own training: gradients, losses, norms, rates, and parameters afterwards.",
   greedy: "Every token of every answer of both generation files, and its log-probability after all rules.",
   beams: "Every token of every returned sequence of both generation files, and the sequences' scores.",
   ranking: "Log-probabilities of answers, as means and as sums; and their order.",

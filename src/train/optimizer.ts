@@ -8,7 +8,7 @@ import type { TrainingState } from "./state.js";
 export interface Optimizer {
   /** The norm of all gradients together. */
   norm(gradients: Float32Array): Promise<number>;
-  /** One step, of which the state is told by its caller. */
+  /** One step. The caller counts it. */
   update(state: TrainingState, gradients: Float32Array, factors: Factors): Promise<void>;
   close(): Promise<void>;
 }

@@ -97,6 +97,10 @@ test.each(runs)(
   },
 );
 
+/** Whether two arrays hold the same bits; for large ones many times as fast as `toEqual`. */
+const isSame = (a: Float32Array, b: Float32Array): boolean =>
+  Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength));
+
 describe.each(nineB)("a step of $name", (model) => {
   const open = async (options: Partial<StepOptions> = {}) => {
     const runtime = await model.openRuntime();
@@ -167,7 +171,10 @@ describe.each(nineB)("a step of $name", (model) => {
     const second = await open({ accumulation: 2, state });
     const again = await second.step.run(batches.slice(1));
     expect({ ...again, seconds: 0 }).toEqual({ ...results[1], seconds: 0 });
-    expect(second.step.state).toEqual(first.step.state);
+    for (const array of ["parameters", "firstMoments", "secondMoments"] as const) {
+      expect(isSame(second.step.state[array], first.step.state[array]), array).toBe(true);
+    }
+    expect(second.step.state.step).toBe(2);
     await first.close();
     await second.close();
   });
@@ -199,7 +206,7 @@ describe.each(nineB)("a step of $name", (model) => {
       message: expect.stringContaining("the loss of mmc4 in batch 1"),
       data: { batch: 1 },
     });
-    expect(step.state.parameters).toEqual(before);
+    expect(isSame(step.state.parameters, before)).toBe(true);
     expect(step.state.step).toBe(steps);
 
     const published = await open({ published: asPublished, lossWeights: { laion: 1e38 } });
@@ -213,7 +220,7 @@ describe.each(nineB)("a step of $name", (model) => {
       code: "loss-not-finite",
       message: expect.stringContaining("the gradients"),
     });
-    expect(published.step.state.parameters).toEqual(before);
+    expect(isSame(published.step.state.parameters, before)).toBe(true);
     await published.close();
   });
 
