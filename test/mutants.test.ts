@@ -14,10 +14,17 @@ import { runner } from "../scripts/mutants/runner.js";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-test.each([...review, ...generate, ...runner, ...models, ...images, ...checkpoints, ...data, ...pack, ...runFolder])(
-  "$file: $what",
-  ({ file, from, tests }) => {
-    expect(readFileSync(at(`../src/${file}`), "utf8").split(from)).toHaveLength(2);
-    expect(tests.filter((path) => !existsSync(at(path)))).toEqual([]);
-  },
-);
+test.each([
+  ...review,
+  ...generate,
+  ...runner,
+  ...models,
+  ...images,
+  ...checkpoints,
+  ...data,
+  ...pack,
+  ...runFolder,
+])("$file: $what", ({ file, from, tests }) => {
+  expect(readFileSync(at(`../src/${file}`), "utf8").split(from)).toHaveLength(2);
+  expect(tests.filter((path) => !existsSync(at(path)))).toEqual([]);
+});
