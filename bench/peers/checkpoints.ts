@@ -14,8 +14,8 @@ import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { writeSafetensors } from "../../src/checkpoints/writeSafetensors.node.js";
 import { writeTorch } from "../../src/checkpoints/writeTorch.node.js";
 import type { WrittenTensor } from "../../src/checkpoints/writtenTensor.js";
-import { openLogs } from "../../src/train/logs.node.js";
-import { trainedPart, trainingCheckpoint } from "../../src/train/torchCheckpoint.js";
+import { openLogs } from "../../src/runs/logs.node.js";
+import { trainedPart, trainingCheckpoint } from "../../src/runs/torchCheckpoint.js";
 import { golden } from "../../test/goldens.js";
 
 const [folder, option] = process.argv.slice(2);

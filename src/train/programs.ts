@@ -4,6 +4,7 @@ import { roundToBfloat16 } from "../base/halfPrecision.js";
 import type { FormatOf } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
+import type { FloatTensor } from "../runs/runState.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
 import type { BoundTensor, Runtime, Session } from "../runtime/runtime.js";
 import type { KernelPool } from "../weights/kernelPool.js";
@@ -20,10 +21,9 @@ import {
   nextGradientName,
   visionGraph,
 } from "./learnGraph.js";
-import type { WholeTensors } from "./runState.js";
 import { emptyState, requireFitting, type TrainingState, takeParameters } from "./state.js";
+import type { WholeTensors } from "./stateTensors.js";
 import { viewOf } from "./trainedTensors.js";
-import type { FloatTensor } from "./trainingState.js";
 
 export interface ProgramOptions extends LearnOptions {
   readonly runtime: Runtime;

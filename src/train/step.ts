@@ -8,9 +8,9 @@ import { type DataKind, dataKinds, feedsOf, type TrainingBatch, type TrainingBat
 import { openOptimizer } from "./optimizer.js";
 import { openPrograms, type ProgramOptions } from "./programs.js";
 import type { Published } from "./published.js";
-import type { WholeTensors } from "./runState.js";
 import { rateAt, type Schedule } from "./schedule.js";
 import type { TrainingState } from "./state.js";
+import type { WholeTensors } from "./stateTensors.js";
 
 export interface StepOptions extends ProgramOptions {
   /** The id of `<image>`. */

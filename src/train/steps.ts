@@ -1,11 +1,11 @@
 /** The steps of a run that are left, and what is kept of them. */
 import { OpenFlamingoError } from "../base/errors.js";
 import type { JsonValue } from "../base/json.js";
+import type { Run } from "../runs/runFolder.node.js";
 import type { DataKind, TrainingBatches } from "./batch.js";
 import type { Epochs } from "./epochs.js";
 import type { TrainingOptions } from "./options/table.js";
-import type { Run } from "./runFolder.node.js";
-import { tensorsOf } from "./runState.js";
+import { tensorsOf } from "./stateTensors.js";
 import type { StepResult, TrainingStep } from "./step.js";
 import type { BatchSource } from "./trainingBatches.node.js";
 

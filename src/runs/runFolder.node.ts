@@ -27,8 +27,8 @@ import { checkpointName, stepOf, superseded } from "./manifest.js";
 import { type OpenCheckpointOptions, openSaved } from "./openCheckpoint.node.js";
 import { findRun, readDescription, runFile } from "./runDescription.node.js";
 import { baseFolder, describeRunModel, linkBaseModel, showRunModel } from "./runModel.node.js";
+import type { RunState, SavedCheckpoint } from "./runState.js";
 import { modelFile, replacedOf, type SaveOptions, saveCheckpoint } from "./saveCheckpoint.node.js";
-import type { SavedCheckpoint, TrainingState } from "./trainingState.js";
 
 const checkpointsFolder = "checkpoints";
 const lockFile = "lock";
@@ -70,7 +70,7 @@ export interface Run extends AsyncDisposable {
    * @throws OpenFlamingoError `disk`, with all that was saved before as it was; `run-locked` where another process has
    *   taken the run over; `internal` for a state that cannot be saved; the signal's reason
    */
-  save(state: TrainingState, options?: SaveRunOptions): Promise<string>;
+  save(state: RunState, options?: SaveRunOptions): Promise<string>;
   close(): Promise<void>;
 }
 

@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createRun, openRun } from "../../src/train/runFolder.node.js";
+import { createRun, openRun } from "../../src/runs/runFolder.node.js";
 import { read, stateOf } from "./runs.js";
 
 const [folder = ""] = process.argv.slice(2);

@@ -9,8 +9,8 @@ import {
   type TorchTraining,
   trainedPart,
   trainingCheckpoint,
-} from "../../src/train/torchCheckpoint.js";
-import { torchFiles } from "../../src/train/torchFiles.node.js";
+} from "../../src/runs/torchCheckpoint.js";
+import { torchFiles } from "../../src/runs/torchFiles.node.js";
 import { folderOf, read } from "../checkpoints/fixtures.js";
 import { golden, goldenTest } from "../goldens.js";
 

@@ -3,9 +3,9 @@
  * it is kept, as the model's file holds it whole.
  */
 import { elementCount } from "../base/dtypes.js";
+import type { FloatTensor, TrainedTensors } from "../runs/runState.js";
 import type { TrainingState } from "./state.js";
 import { type TrainedTensor, viewOf } from "./trainedTensors.js";
-import type { FloatTensor, TrainedTensors } from "./trainingState.js";
 
 /** Numbers of the model's own tensors of which rows are trained, by name: float32, whole. */
 export type WholeTensors = ReadonlyMap<string, FloatTensor>;

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
-import { createRun, openRun } from "../../src/train/runFolder.node.js";
-import type { TrainingState } from "../../src/train/trainingState.js";
+import { createRun, openRun } from "../../src/runs/runFolder.node.js";
+import type { RunState } from "../../src/runs/runState.js";
 import { temporaryFolder } from "../checkpoints/fixtures.js";
 import { read, stateOf } from "./runs.js";
 
@@ -71,7 +71,7 @@ vi.mock("node:fs/promises", async (original) => {
 });
 
 /** Saves step 2, then another with the operation of this number failing. @returns whether one failed */
-async function saveOn(failing: number, lasting: number, next: TrainingState): Promise<boolean> {
+async function saveOn(failing: number, lasting: number, next: RunState): Promise<boolean> {
   const folder = join(temporaryFolder(), "run");
   const run = await createRun(folder, { settings: {} });
   await run.save(stateOf(2), { keep: 1 });
@@ -103,7 +103,7 @@ async function saveOn(failing: number, lasting: number, next: TrainingState): Pr
   return failed;
 }
 
-test.each<readonly [string, string, number, TrainingState]>([
+test.each<readonly [string, string, number, RunState]>([
   ["once", "a new checkpoint", 1, stateOf(3)],
   ["from then on", "a new checkpoint", 1000, stateOf(3)],
   ["once", "one of the same step", 1, { ...stateOf(2), data: "again" }],

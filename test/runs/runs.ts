@@ -1,11 +1,6 @@
 /** Runs for tests: a small state that follows from its step. */
 import { randomStream } from "../../src/base/random.js";
-import type {
-  FloatTensors,
-  SavedCheckpoint,
-  TrainedTensors,
-  TrainingState,
-} from "../../src/train/trainingState.js";
+import type { FloatTensors, RunState, SavedCheckpoint, TrainedTensors } from "../../src/runs/runState.js";
 
 const shapes: Readonly<Record<string, readonly number[]>> = {
   "perceiver.latents": [16, 32],
@@ -23,16 +18,16 @@ const tensors = (of: (index: number, place: number) => number): FloatTensors =>
 
 const noise = randomStream(3, "states of runs");
 
-const made = new Map<number, TrainingState>();
+const made = new Map<number, RunState>();
 
 /** All of a state that a step has, other than that of any other step. */
-export function stateOf(step: number): TrainingState {
+export function stateOf(step: number): RunState {
   const state = made.get(step) ?? makeState(step);
   made.set(step, state);
   return state;
 }
 
-const makeState = (step: number): TrainingState => ({
+const makeState = (step: number): RunState => ({
   step,
   parameters: tensors((index, i) => noise.normal(step, 3 * (10_000 * index + i))),
   expAvg: tensors((index, i) => noise.normal(step, 3 * (10_000 * index + i) + 1)),
@@ -50,7 +45,7 @@ export const emptyTensors = (): TrainedTensors => ({
 });
 
 /** What a checkpoint holds, in the form of `stateOf`. */
-export async function read(saved: SavedCheckpoint): Promise<TrainingState> {
+export async function read(saved: SavedCheckpoint): Promise<RunState> {
   const into = emptyTensors();
   await saved.load(into);
   const { step, schedule, random, data } = saved;

@@ -15,8 +15,8 @@ import { inside, type ModelPath } from "../checkpoints/modelPath.js";
 import { openCheckpoint } from "../checkpoints/openCheckpoint.node.js";
 import { parseChecked } from "./checkedJson.node.js";
 import { longestManifest, type ManifestEntry, manifestFile, readManifest, stepOf } from "./manifest.js";
+import type { FloatTensors, SavedCheckpoint, TrainedTensors } from "./runState.js";
 import { modelFile, momentNames, optimizerFile, stateFile } from "./saveCheckpoint.node.js";
-import type { FloatTensors, SavedCheckpoint, TrainedTensors } from "./trainingState.js";
 
 export interface OpenCheckpointOptions {
   readonly signal?: AbortSignal | undefined;

@@ -9,7 +9,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import ts from "typescript";
 import { expect, test } from "vitest";
 import { randomStream } from "../../src/base/random.js";
-import { openRun } from "../../src/train/runFolder.node.js";
+import { openRun } from "../../src/runs/runFolder.node.js";
 import { temporaryFolder } from "../checkpoints/fixtures.js";
 import { read, stateOf } from "./runs.js";
 

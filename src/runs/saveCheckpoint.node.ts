@@ -10,7 +10,7 @@ import { syncFolder } from "../base/wholeFile.node.js";
 import { safetensorsFile } from "../checkpoints/writeSafetensors.node.js";
 import { showChecked } from "./checkedJson.node.js";
 import { checkpointName, isFileName, type ManifestEntry, manifestFile, showManifest } from "./manifest.js";
-import type { FloatTensors, TrainedTensors, TrainingState, TrainingValues } from "./trainingState.js";
+import type { FloatTensors, RunState, RunValues, TrainedTensors } from "./runState.js";
 
 export const modelFile = "model.safetensors";
 export const optimizerFile = "optimizer.safetensors";
@@ -36,7 +36,7 @@ export interface SaveOptions {
  */
 export async function saveCheckpoint(
   folder: string,
-  state: TrainingState,
+  state: RunState,
   { files = new Map(), signal }: SaveOptions = {},
 ): Promise<string> {
   const contents = new Map([...contentsOf(state), ...files]);
@@ -106,10 +106,10 @@ async function writeSynced(
   return { bytes, sha256: hash.digest("hex") };
 }
 
-function contentsOf(state: TrainingState): ReadonlyMap<string, () => Iterable<Uint8Array>> {
+function contentsOf(state: RunState): ReadonlyMap<string, () => Iterable<Uint8Array>> {
   requireSame(state);
   const { step, schedule, random, data, parameters, frozen = new Map() } = state;
-  const values: TrainingValues = { step, schedule, random, data };
+  const values: RunValues = { step, schedule, random, data };
   const moments = (["expAvg", "expAvgSq"] as const).flatMap((moment) =>
     [...state[moment]].map(([name, tensor]) => [momentNames[moment] + name, tensor] as const),
   );
@@ -136,7 +136,7 @@ function requireJson(key: string, value: unknown): unknown {
   );
 }
 
-function requireSame({ parameters, expAvg, expAvgSq, frozen = new Map() }: TrainingState): void {
+function requireSame({ parameters, expAvg, expAvgSq, frozen = new Map() }: RunState): void {
   for (const [name, { shape }] of parameters) {
     const isSame = (of: FloatTensors) => String(of.get(name)?.shape) === String(shape);
     if (!isSame(expAvg) || !isSame(expAvgSq) || frozen.has(name)) throw unlike(name);

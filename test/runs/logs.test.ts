@@ -10,8 +10,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { crc32c, recordIn } from "../../src/train/eventFile.js";
-import { openLogs } from "../../src/train/logs.node.js";
+import { crc32c, recordIn } from "../../src/runs/eventFile.js";
+import { openLogs } from "../../src/runs/logs.node.js";
 import { expectError, temporaryFolder } from "../checkpoints/fixtures.js";
 
 const bytes = (text: string) => new TextEncoder().encode(text);

@@ -7,9 +7,9 @@ import { elementCount } from "../../src/base/dtypes.js";
 import { readModelFolder, requireCheckpoints } from "../../src/checkpoints/modelFolder.node.js";
 import type { OpenableModel } from "../../src/checkpoints/openableModel.js";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
-import { createRun, openRun } from "../../src/train/runFolder.node.js";
-import { describeRunModel, linkBaseModel } from "../../src/train/runModel.node.js";
-import type { FloatTensor, TrainingState } from "../../src/train/trainingState.js";
+import { createRun, openRun } from "../../src/runs/runFolder.node.js";
+import { describeRunModel, linkBaseModel } from "../../src/runs/runModel.node.js";
+import type { FloatTensor, RunState } from "../../src/runs/runState.js";
 import { expectError, temporaryFolder } from "../checkpoints/fixtures.js";
 import { goldenModel } from "../goldens.js";
 import { stateOf } from "./runs.js";
@@ -26,7 +26,7 @@ vi.mock("node:fs/promises", async (original) => {
 });
 
 /** The state of a model whose trained part is that of a checkpoint, numbers times `scale`. */
-async function stateFrom(path: string, step: number, scale: number): Promise<TrainingState> {
+async function stateFrom(path: string, step: number, scale: number): Promise<RunState> {
   const checkpoint = await openCheckpoint(path);
   const parameters = new Map<string, FloatTensor>();
   for (const [name, { shape }] of checkpoint.tensors) {

@@ -15,10 +15,10 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { parseChecked, showChecked } from "../../src/train/checkedJson.node.js";
-import { superseded } from "../../src/train/manifest.js";
-import { createRun, openRun } from "../../src/train/runFolder.node.js";
-import type { FloatTensor, TrainingState } from "../../src/train/trainingState.js";
+import { parseChecked, showChecked } from "../../src/runs/checkedJson.node.js";
+import { superseded } from "../../src/runs/manifest.js";
+import { createRun, openRun } from "../../src/runs/runFolder.node.js";
+import type { FloatTensor, RunState } from "../../src/runs/runState.js";
 import { expectError, temporaryFolder } from "../checkpoints/fixtures.js";
 import { emptyTensors, read, stateOf } from "./runs.js";
 
@@ -307,12 +307,12 @@ test("frozen tensors are in the model's file and in no moment", async () => {
   await opened.close();
 });
 
-const withData = (data: unknown) => ({ ...stateOf(2), data }) as TrainingState;
-const more = (moment: "expAvg" | "expAvgSq"): TrainingState => ({
+const withData = (data: unknown) => ({ ...stateOf(2), data }) as RunState;
+const more = (moment: "expAvg" | "expAvgSq"): RunState => ({
   ...stateOf(2),
   [moment]: new Map([...stateOf(2)[moment], ["other", { shape: [1], data: new Float32Array(1) }]]),
 });
-test.each<readonly [string, TrainingState, string]>([
+test.each<readonly [string, RunState, string]>([
   ["a number that is none", withData({ at: Number.NaN }), '"at"'],
   ["a value that JSON leaves out", withData({ at: undefined }), '"at"'],
   ["an array of numbers", withData({ at: new Float32Array(2) }), '"at"'],

@@ -20,7 +20,7 @@ export interface TrainedTensors {
 }
 
 /** What of it is values. Each must be JSON: a number that is not finite is a bug. */
-export interface TrainingValues {
+export interface RunValues {
   /** Optimizer steps done. */
   readonly step: number;
   /** State of the learning rate's schedule. */
@@ -31,13 +31,13 @@ export interface TrainingValues {
   readonly data: JsonValue;
 }
 
-export interface TrainingState extends TrainedTensors, TrainingValues {
+export interface RunState extends TrainedTensors, RunValues {
   /** Tensors that belong to the model's file and are not trained, such as a frozen embedding. */
   readonly frozen?: FloatTensors | undefined;
 }
 
 /** A checkpoint that was found whole. */
-export interface SavedCheckpoint extends TrainingValues {
+export interface SavedCheckpoint extends RunValues {
   /** Absolute. */
   readonly folder: string;
   /** What its tensors are, by the parameters' names. */
