@@ -1,6 +1,6 @@
 /**
- * The gradient of the training loss with respect to every trainable parameter of the tiny models, beside the reference
- * implementation's: goldens/README.md, `golden/training`. The loss is that of batch 0: LAION's and MMC4's
+ * The gradient of the training loss, written with the models' own functions, with respect to every trainable parameter of
+ * the 9b tiny model, beside the reference implementation's: goldens/README.md, `golden/training`. The loss is that of batch 0: LAION's and MMC4's
  * cross-entropy, added.
  */
 import { describe, expect, test } from "vitest";
@@ -24,7 +24,7 @@ import { loadWeights } from "../../src/weights/loadWeights.js";
 import { hasGolden } from "../goldens.js";
 import { compared } from "../parity.js";
 import type { PlainTensor } from "../tensors.js";
-import { type GoldenModel, largestDifference, onBackends, tinyModelsWith } from "../tinyModel.js";
+import { type GoldenModel, largestDifference, tinyModel9bWith } from "../tinyModel.js";
 
 interface Training {
   readonly trainable_parameters: readonly string[];
@@ -163,8 +163,8 @@ function programOf(tinyModel: GoldenModel): ReturnType<typeof makeProgram> {
   return known;
 }
 
-const tinyModels = onBackends(tinyModelsWith("training/training.json", "gradients"));
-describe.each(tinyModels)("$name on $backend", (tinyModel) => {
+// The step's own program is compared for all tiny models, on both backends: train/gradients.test.ts.
+describe.each(tinyModel9bWith("training/training.json", "gradients"))("$name on $backend", (tinyModel) => {
   const { backend } = tinyModel;
   test("every gradient is the reference implementation's, relative to the largest value of each", async () => {
     const { program, feeds, names, training, gradients, isWhole, width } = await programOf(tinyModel);

@@ -84,8 +84,8 @@ test("all that is wrong is in one error, with its line, and what was meant", asy
     "precision: fp16",
     "laionShards: [a.tar, 7]",
     "warmupSteps:",
-    "offline: yes",
-    "adamEps: .nan",
+    "resume: yes",
+    "weightDecay: .nan",
     "frobnicate: {a: 1}",
     "__proto__: 1",
   ].join("\n");
@@ -100,8 +100,8 @@ test("all that is wrong is in one error, with its line, and what was meant", asy
     'line 6 of /x/train.yaml: precision is "fp16"; it must be "fp32" or "amp_bf16"',
     "line 7 of /x/train.yaml: laionShards[1] is 7; it must be a string that is not empty",
     "line 8 of /x/train.yaml: warmupSteps is null",
-    'line 9 of /x/train.yaml: offline is "yes"; it must be true or false',
-    "line 10 of /x/train.yaml: adamEps is NaN",
+    'line 9 of /x/train.yaml: resume is "yes"; it must be true or false',
+    "line 10 of /x/train.yaml: weightDecay is NaN",
     'line 11 of /x/train.yaml: "frobnicate" is no option of the training;',
     'line 12 of /x/train.yaml: "__proto__" is no option',
   );
