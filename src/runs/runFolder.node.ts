@@ -13,7 +13,7 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { asyncDispose } from "../base/dispose.js";
-import { OpenFlamingoError } from "../base/errors.js";
+import { bug, OpenFlamingoError } from "../base/errors.js";
 import type { JsonObject, JsonValue } from "../base/json.js";
 import { type Lock, tryLock } from "../base/lock.node.js";
 import { quoted } from "../base/quoted.js";
@@ -22,7 +22,7 @@ import type { ModelDescription } from "../checkpoints/modelFolder.js";
 import type { OpenableModel } from "../checkpoints/openableModel.js";
 import { showChecked } from "./checkedJson.node.js";
 import type { EventValues } from "./eventFile.js";
-import { type Logs, openLogs } from "./logs.node.js";
+import { eventFolder, type Logs, logFile, openLogs } from "./logs.node.js";
 import { checkpointName, stepOf, superseded } from "./manifest.js";
 import { type OpenCheckpointOptions, openSaved } from "./openCheckpoint.node.js";
 import { findRun, readDescription, runFile } from "./runDescription.node.js";
@@ -32,6 +32,8 @@ import { modelFile, replacedOf, type SaveOptions, saveCheckpoint } from "./saveC
 
 const checkpointsFolder = "checkpoints";
 const lockFile = "lock";
+/** What a run has in its folder beside its description and its lock. */
+const runParts = [checkpointsFolder, baseFolder, eventFolder, logFile];
 
 export interface OpenRunOptions extends OpenCheckpointOptions {
   /** Called once for each thing that a user should know, such as a damaged checkpoint. */
@@ -72,6 +74,13 @@ export interface Run extends AsyncDisposable {
    */
   save(state: RunState, options?: SaveRunOptions): Promise<string>;
   close(): Promise<void>;
+  /**
+   * Closes a run that has no checkpoint, and removes it; the folder stays.
+   *
+   * @param others names of what else in the folder belongs to it
+   * @throws OpenFlamingoError `disk`; `internal` for a run that has one
+   */
+  discard(others: readonly string[]): Promise<void>;
 }
 
 /**
@@ -166,6 +175,15 @@ function runOf({ root, settings, model, lock, logs, latest, onNotice }: RunParts
       }
     },
     close,
+    async discard(others) {
+      if (latest) throw bug("internal", `the run in ${root} has a checkpoint, and was to be removed`);
+      await logs.close();
+      // What makes it a run goes first: what a kill leaves of the rest is then no run that lacks a part.
+      for (const name of [runFile, ...runParts, ...others]) {
+        await atDisk(root, () => rm(join(root, name), { recursive: true, force: true }));
+      }
+      await lock.close();
+    },
     [asyncDispose]: close,
   };
 }

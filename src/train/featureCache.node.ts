@@ -1,7 +1,7 @@
 /**
  * Features of images on disk: what a frozen encoder makes of an image is computed once, however often the image is read.
  *
- * A folder with three files: `header.json` says what made the features; `features.bin` holds one record after the other,
+ * A folder with three files, and a `lock` while a process uses it: `header.json` says what made the features; `features.bin` holds one record after the other,
  * float32; `keys.bin` a key and a checksum for each, written after its record, so that what a kill cut off is no entry.
  */
 import { type FileHandle, mkdir, open, readFile } from "node:fs/promises";
@@ -10,6 +10,8 @@ import { crc32 } from "node:zlib";
 import { asyncDispose } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import { isObject } from "../base/json.js";
+import { tryLock } from "../base/lock.node.js";
+import { quoted } from "../base/quoted.js";
 import { diskError, writeWhole } from "../base/wholeFile.node.js";
 
 export interface FeatureCache extends AsyncDisposable {
@@ -29,7 +31,7 @@ export interface FeatureCacheOptions {
   readonly length: number;
   /** In all; nothing is kept beyond it. */
   readonly mostBytes: number;
-  /** Told once of damaged entries, and once that there is no more room. */
+  /** Told once of damaged entries, once that there is no more room, and that another process has the folder. */
   readonly onNotice: (notice: string) => void;
 }
 
@@ -37,12 +39,47 @@ const keyBytes = 32;
 const entryBytes = keyBytes + 4; // a CRC-32 of the record
 
 /**
+ * Opens the features in a folder, for one process at a time: while another has it, nothing is found in it and nothing is
+ * kept. Features are then computed as those that are kept were, so that a run's numbers are the same.
+ *
  * @throws OpenFlamingoError `usage` where the folder holds features of another encoder; `disk`
  */
-export async function openFeatureCache(
+export async function openFeatureCache(folder: string, options: FeatureCacheOptions): Promise<FeatureCache> {
+  const lock = await tryLock(join(folder, "lock"));
+  if ("owner" in lock) {
+    const { owner } = lock;
+    const who = owner ? `process ${owner.process} on ${quoted(owner.host)}` : "another process";
+    options.onNotice(`${folder}: ${who} uses these features: they are computed, and not kept, in this run`);
+    return noCache;
+  }
+  try {
+    const cache = await openAlone(folder, options);
+    const close = async () => {
+      await cache.close();
+      await lock.close();
+    };
+    return Object.defineProperty({ ...cache, close, [asyncDispose]: close }, "count", {
+      get: () => cache.count,
+    });
+  } catch (error) {
+    await lock.close();
+    throw error;
+  }
+}
+
+/** Holds nothing. */
+const noCache: FeatureCache = {
+  count: 0,
+  get: async () => undefined,
+  put: async () => {},
+  close: async () => {},
+  [asyncDispose]: async () => {},
+};
+
+async function openAlone(
   folder: string,
   { madeBy, length, mostBytes, onNotice }: FeatureCacheOptions,
-): Promise<FeatureCache> {
+): Promise<Omit<FeatureCache, typeof asyncDispose>> {
   const header = { format: "openflamingo-features", version: 1, madeBy, length };
   await onDisk(folder, () => requireHeader(folder, header));
   const recordBytes = 4 * length;
@@ -88,8 +125,8 @@ export async function openFeatureCache(
     const crc = crc32(record);
     entry.writeUInt32LE(crc, keyBytes);
     try {
-      await features.write(record, 0, recordBytes, index * recordBytes);
-      await keys.write(entry, 0, entryBytes, index * entryBytes);
+      await writeFully(features, record, index * recordBytes);
+      await writeFully(keys, entry, index * entryBytes);
     } catch (error) {
       isFull = true;
       onNotice(`${(diskError(folder, error) as Error).message}: features are computed when they are needed`);
@@ -112,7 +149,10 @@ export async function openFeatureCache(
       const place = places.get(key);
       if (!place) return undefined;
       const values = new Float32Array(length);
-      const isWhole = await readFully(features, bytesOf(values), place.index * recordBytes);
+      // What the disk does not give back is damaged too.
+      const isWhole = await readFully(features, bytesOf(values), place.index * recordBytes).catch(
+        () => false,
+      );
       if (isWhole && crc32(bytesOf(values)) === place.crc) return values;
       places.delete(key);
       if (!isNoticed) onNotice(`${folder}: features in it are damaged, and are computed anew`);
@@ -124,7 +164,6 @@ export async function openFeatureCache(
       return writing;
     },
     close,
-    [asyncDispose]: close,
   };
 }
 
@@ -146,6 +185,13 @@ async function readFully(file: FileHandle, into: Uint8Array, position: number): 
     done += bytesRead;
   }
   return true;
+}
+
+/** A disk that is nearly full takes part of what it is given, and says so in the number alone. */
+async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
 }
 
 interface Header {

@@ -6,6 +6,10 @@ import type { TrainingOptions } from "./options/table.js";
 /** What `caption` asks with: captions are learnt behind it, so that they are what it answers. */
 const template = "Output:{caption}";
 
+/** Folders in a run's folder, beside those of the run. */
+const [shardFolder, featureFolder] = ["data", "features"] as const;
+export const ownFolders: readonly string[] = [shardFolder, featureFolder];
+
 /**
  * Packs `images` and `captions`, and names the shards in the options; a run that goes on finds them packed.
  *
@@ -23,7 +27,7 @@ export async function withOwnImages(
   const { images, captions, seed } = options;
   if (images === undefined || captions === undefined) return options;
   const { onNotice, ...others } = how;
-  const shards = join(run, "data");
+  const shards = join(run, shardFolder);
   const { samples, skipped } = await packData({
     ...{ kind: "captions", lists: [captions], images, output: shards, template, seed: seed % 2 ** 32 },
     ...others,
@@ -36,6 +40,6 @@ export async function withOwnImages(
     laionShards: [shards],
     trainNumSamplesLaion: samples,
     batchSizeLaion: Math.min(options.batchSizeLaion, samples),
-    cacheFeatures: options.cacheFeatures ?? join(run, "features"),
+    cacheFeatures: options.cacheFeatures ?? join(run, featureFolder),
   };
 }

@@ -41,7 +41,7 @@ export interface ProgramOptions extends LearnOptions {
 
 export interface TrainingPrograms {
   readonly state: TrainingState;
-  /** The tensors of which rows are trained, whole, as the checkpoint has them. */
+  /** The embedding, of which rows are trained or nothing is, whole, as the checkpoint has it. */
   readonly whole: WholeTensors;
   /** Gradients so far, of all trained tensors, as they lie in the state. */
   readonly gradients: Float32Array;
@@ -74,8 +74,8 @@ export async function openPrograms(options: ProgramOptions): Promise<TrainingPro
   for await (const { tensor, values, made } of eachTensor(uses, found, options)) {
     for (const [{ name }, weight] of made) weights.set(name, weight);
     if (!options.state) takeParameters(state, tensor, values);
-    const rows = trained.tensors.find(({ name, rows }) => rows && name === tensor);
-    if (rows) {
+    // Also where none of its rows is trained: a model's file has it.
+    if (tensor === `lang_encoder.${config.language.embedding}`) {
       const shape = [config.language.vocabulary, config.language.hiddenSize];
       whole.set(tensor, { shape, data: values.slice(0, elementCount(shape)) });
     }

@@ -7,7 +7,7 @@ import type { FloatTensor, TrainedTensors } from "../runs/runState.js";
 import type { TrainingState } from "./state.js";
 import { type TrainedTensor, viewOf } from "./trainedTensors.js";
 
-/** Numbers of the model's own tensors of which rows are trained, by name: float32, whole. */
+/** Numbers of the model's own embedding, of which rows are trained or nothing is, by its name: float32, whole. */
 export type WholeTensors = ReadonlyMap<string, FloatTensor>;
 
 const arrays = { parameters: "parameters", expAvg: "firstMoments", expAvgSq: "secondMoments" } as const;
@@ -26,6 +26,10 @@ export const tensorsOf = (state: TrainingState, whole: WholeTensors): TrainedTen
       }),
     );
   });
+
+/** Tensors that belong to the model's file and are not trained. */
+export const frozenOf = ({ trained }: TrainingState, whole: WholeTensors): WholeTensors =>
+  new Map([...whole].filter(([name]) => !trained.tensors.some((each) => each.name === name)));
 
 /** Takes tensors that a run kept into the state. */
 export function takeTensors(state: TrainingState, tensors: TrainedTensors): void {

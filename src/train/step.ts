@@ -45,7 +45,7 @@ export interface StepResult {
 export interface TrainingStep {
   /** Its arrays are those that every step writes. Read and write them between steps only. */
   readonly state: TrainingState;
-  /** The tensors of which rows are trained, whole, as the checkpoint has them. */
+  /** The embedding, of which rows are trained or nothing is, whole, as the checkpoint has it. */
   readonly whole: WholeTensors;
   /** What the vision encoder makes of pixels (N, 3, S, S), which can be kept and given in place of them. */
   encodeImages(pixels: Float32Array, signal?: AbortSignal): Promise<Float32Array>;
@@ -55,12 +55,14 @@ export interface TrainingStep {
    * Learns from one batch of each kind, or from several that are one step together.
    *
    * @throws OpenFlamingoError `usage` for batches that are not what they should be; `loss-not-finite`; `memory`,
-   *   `backend`; `signal.reason`. Parameters, moments and counter are then what they were.
+   *   `backend`; `signal.reason`. Parameters, moments and counter are then what they were, unless `isDamaged`.
    */
   run(
     batches: TrainingBatches | readonly TrainingBatches[],
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<StepResult>;
+  /** Whether the optimizer failed on its way through the state, which is then of no use. */
+  isDamaged(): boolean;
   close(): Promise<void>;
 }
 
@@ -80,6 +82,7 @@ export async function createStep(options: StepOptions): Promise<TrainingStep> {
   );
   const { state, gradients } = programs;
   let running = false;
+  let damaged = false;
 
   async function step(
     batches: readonly TrainingBatches[],
@@ -128,12 +131,14 @@ export async function createStep(options: StepOptions): Promise<TrainingStep> {
     const rate = learningRate * rateAt(state.step, settings.schedule, published);
     if (!dropped) {
       // Not to be stopped on the way: half of a step would be none.
+      damaged = true;
       await optimizer.update(state, gradients, {
         clip,
         learningRate: rate,
         weightDecay,
         step: state.step + 1,
       });
+      damaged = false;
       state.step++;
     }
     count(dropped ? "learning" : "optimizer");
@@ -164,6 +169,7 @@ export async function createStep(options: StepOptions): Promise<TrainingStep> {
         running = false;
       }
     },
+    isDamaged: () => damaged,
     async close() {
       await optimizer.close();
       await programs.close();

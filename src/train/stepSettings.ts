@@ -3,11 +3,15 @@ import { OpenFlamingoError } from "../base/errors.js";
 import { type DataKind, dataKinds } from "./batch.js";
 import type { Epochs } from "./epochs.js";
 import type { TrainingOptions } from "./options/table.js";
-import { totalSteps } from "./schedule.js";
+import type { Published } from "./published.js";
+import { type Schedule, totalSteps } from "./schedule.js";
 import type { StepOptions } from "./step.js";
 
 /** Of optimizer and schedule. */
-export function stepSettings(options: TrainingOptions, { batches }: Epochs): Partial<StepOptions> {
+export function stepSettings(
+  options: TrainingOptions,
+  { batches }: Pick<Epochs, "batches">,
+): Partial<StepOptions> & { readonly schedule: Schedule; readonly published: Published } {
   const published = {
     clipEveryBatch: options.clipEveryMicroBatch,
     firstRateZero: options.zeroFirstLearningRate,

@@ -3,11 +3,13 @@
  *
  * Reference: open_flamingo/train/train.py and train_utils.py.
  */
+import { stat } from "node:fs/promises";
 import { load } from "../api/load.node.js";
 import { asyncDispose } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import type { JsonObject } from "../base/json.js";
 import { type OpenableModel, pathsOf } from "../checkpoints/openableModel.js";
+import { findShards } from "../data/shardList.node.js";
 import { findRun } from "../runs/runDescription.node.js";
 import { createRun, openRun, type Run } from "../runs/runFolder.node.js";
 import { openBaseModel } from "./baseModel.node.js";
@@ -16,7 +18,8 @@ import type { FeatureCache } from "./featureCache.node.js";
 import { type ModelToTrain, openModelToTrain } from "./openTraining.node.js";
 import { changedOptions } from "./options/readOptions.js";
 import type { TrainingOptions } from "./options/table.js";
-import { withOwnImages } from "./ownImages.node.js";
+import { ownFolders, withOwnImages } from "./ownImages.node.js";
+import { createSkipReport } from "./skipReport.js";
 import { takeTensors, tensorsOf } from "./stateTensors.js";
 import type { TrainingStep } from "./step.js";
 import { kindsOf, stepSettings } from "./stepSettings.js";
@@ -38,10 +41,11 @@ export interface Trainer extends AsyncDisposable {
   readonly totalSteps: number;
   readonly stepsDone: number;
   /**
-   * Makes the steps that are left. A reader that stops, and a signal, end the run with a checkpoint of what was reached.
+   * Makes the steps that are left; to be read once. A reader that stops, a signal and `close` end the run with a checkpoint
+   * of what was reached.
    *
    * @throws OpenFlamingoError `loss-not-finite` with the samples' names, after a checkpoint of the step before;
-   *   `data-…`, `disk`, `memory`, `backend`; `signal.reason`
+   *   `data-…`, `disk`, `memory`, `backend`; `signal.reason`. `usage` where they were asked for before
    */
   steps(): AsyncGenerator<StepReport, void>;
   close(): Promise<void>;
@@ -67,13 +71,22 @@ export async function createTrainer(
       data: { options: ["run"] },
     });
   }
-  if (options.images === undefined) kindsOf(options); // before a folder is made
+  // Before a folder is made, and not when the step has come.
+  if (options.images === undefined) kindsOf(options);
+  for (const shards of [options.laionShards, options.mmc4Shards, options.validationShards]) {
+    if (shards.length > 0) await findShards(shards);
+  }
+  for (const image of options.captionImages) await requireImage(image);
   const how = { signal, onNotice, onProgress };
   const base = await openBaseModel(options.model, options.crossAttnEveryNLayers, how);
   const run = await openOrCreate(options.run, options, base, how);
   const opened: { close(): Promise<void> }[] = [run];
   const close = async () => {
-    for (let latest = opened.pop(); latest; latest = opened.pop()) await latest.close();
+    const failures: unknown[] = [];
+    for (let latest = opened.pop(); latest; latest = opened.pop()) {
+      await latest.close().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   };
   try {
     const all = await withOwnImages(options, run.folder, how);
@@ -85,29 +98,54 @@ export async function createTrainer(
     if (cache) opened.push(cache);
     if (run.latest) await takeCheckpoint(run.latest, step, signal);
     const stop = new AbortController();
+    const skips = createSkipReport(onNotice);
     const source = await openBatches(model, all, {
       ...{ kinds: epochs.kinds, cache, positions: run.latest?.data as Positions | undefined },
+      ...{ onSkip: skips.saw, onNotice },
       signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
     });
     opened.push(source, { close: async () => stop.abort() });
     const { validationShards, captionImages } = all;
     const parts = {
-      ...{ run, step, source, options: all, epochs, signal },
+      ...{ run, step, source, options: all, epochs, skips, onNotice, signal },
       validate: validationShards.length > 0 ? () => validationLoss(model, all, { cache, signal }) : undefined,
-      caption: captionImages.length > 0 ? () => captionsOf(run.folder, captionImages, signal) : undefined,
+      caption: captionImages.length > 0 ? () => captionsOf(run.folder, captionImages, how) : undefined,
     };
+    let isRead = false;
     return {
       folder: run.folder,
       totalSteps: epochs.steps,
       stepsDone: run.latest?.step ?? 0,
-      steps: () => makeSteps(parts),
+      steps() {
+        // The data have gone on: where a second reader would begin is nowhere.
+        if (isRead || opened.length === 0) throw stepsAreOver(opened.length === 0);
+        isRead = true;
+        const steps = makeSteps(parts);
+        opened.push({ close: async () => void (await steps.return()) });
+        return steps;
+      },
       close,
       [asyncDispose]: close,
     };
   } catch (error) {
-    await close();
+    await close().catch(() => {}); // the other error came first
     throw error;
   }
+}
+
+const stepsAreOver = (isClosed: boolean) =>
+  isClosed
+    ? new OpenFlamingoError("closed", "training: the trainer is closed", { hint: "Open the run again." })
+    : new OpenFlamingoError("usage", "training: the steps were asked for before", {
+        hint: "They are read once. Close the trainer and open the run again to go on.",
+      });
+
+async function requireImage(image: string): Promise<void> {
+  if (/^https?:/i.test(image) || (await stat(image).catch(() => undefined))?.isFile()) return;
+  throw new OpenFlamingoError("image-missing", `captionImages: ${image}: there is no such file`, {
+    hint: "Name images that can be captioned from time to time, or none.",
+    data: { options: ["captionImages"] },
+  });
 }
 
 type Positions = NonNullable<Parameters<typeof openBatches>[2]["positions"]>;
@@ -123,19 +161,24 @@ async function takeCheckpoint(
   state.step = (latest.schedule as { readonly steps: number }).steps;
 }
 
-/** What the model in a run's folder says of images. */
+/** What the model in a run's folder says of images; where it cannot, that is told, and no reason to stop training. */
 async function captionsOf(
   folder: string,
   images: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<readonly string[]> {
-  const flamingo = await load(folder, { signal, onNotice: () => {} });
+  {
+    signal,
+    onNotice,
+  }: { readonly signal: AbortSignal | undefined; readonly onNotice: (text: string) => void },
+): Promise<readonly string[] | undefined> {
   try {
+    await using flamingo = await load(folder, { signal, onNotice: () => {} });
     const captions: string[] = [];
     for (const image of images) captions.push((await flamingo.caption(image, { signal })).text);
     return captions;
-  } finally {
-    await flamingo.close();
+  } catch (error) {
+    if (!(error instanceof OpenFlamingoError)) throw error;
+    onNotice(`no captions this time: ${error.message}`);
+    return undefined;
   }
 }
 
@@ -143,7 +186,7 @@ async function openOrCreate(
   folder: string,
   options: TrainingOptions,
   base: OpenableModel,
-  how: Pick<TrainerOptions, "signal" | "onNotice">,
+  how: { readonly signal: AbortSignal | undefined; readonly onNotice: (text: string) => void },
 ): Promise<Run> {
   const isThere = await findRun(folder).then(
     () => true,
@@ -155,6 +198,13 @@ async function openOrCreate(
   const run = await openRun(folder, how);
   const changed = changedOptions(run.settings, options);
   if (changed.length === 0) return run;
+  if (run.latest === undefined) {
+    how.onNotice(
+      `${folder}: no step of the run was kept: it begins anew with ${changed.join(", ")} as given now`,
+    );
+    await run.discard(ownFolders);
+    return createRun(folder, { ...how, settings, base });
+  }
   await run.close();
   const what = `${folder}: the run was begun with other options: ${changed.join(", ")}`;
   throw new OpenFlamingoError("usage", what, {

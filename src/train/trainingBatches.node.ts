@@ -8,6 +8,7 @@ import { inside, type ModelPath } from "../checkpoints/modelPath.js";
 import { filesOf } from "../checkpoints/openCheckpoint.node.js";
 import type { TrainingDataOptions } from "../data/options.js";
 import type { DataPosition } from "../data/position.js";
+import type { Skip, SkipCause, SkipCounts } from "../data/skips.js";
 import {
   type TrainingBatch as DataBatch,
   openTrainingData,
@@ -18,6 +19,7 @@ import { type FeatureCache, openFeatureCache } from "./featureCache.node.js";
 import { cachedTokens, ownPixels, stepBatch } from "./imageTokens.js";
 import type { ModelToTrain } from "./openTraining.node.js";
 import type { TrainingOptions } from "./options/table.js";
+import { dataAt, positionIn, shardsOfRun } from "./shardsOfRun.node.js";
 
 /** A batch of each kind, and where their data are behind them. */
 export interface NextBatches {
@@ -26,14 +28,14 @@ export interface NextBatches {
   /** Names of the samples, for messages. */
   readonly keys: readonly string[];
   readonly tokens: number;
+  /** What was left out up to these batches, by cause, since the run began. */
+  readonly skipped: SkipCounts;
 }
 
 export interface BatchSource {
   next(): Promise<NextBatches>;
   /** The share of all time in which a batch was waited for; the largest of the kinds'. */
   waitingShare(): number;
-  /** What was left out, by cause, of all kinds together. */
-  skips(): Readonly<Record<string, number>>;
   close(): Promise<void>;
 }
 
@@ -42,6 +44,9 @@ export interface BatchSourceOptions {
   /** Where an earlier run was. */
   readonly positions: { readonly [kind in DataKind]?: JsonValue } | undefined;
   readonly cache: FeatureCache | undefined;
+  /** Called for all that is left out, which may be ahead of the batches that were asked for. */
+  readonly onSkip: (skip: Skip) => void;
+  readonly onNotice: (text: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -49,12 +54,15 @@ export interface BatchSourceOptions {
 export async function openBatches(
   model: ModelToTrain,
   options: TrainingOptions,
-  { kinds, positions, cache, signal }: BatchSourceOptions,
+  { kinds, positions, cache, onSkip, onNotice, signal }: BatchSourceOptions,
 ): Promise<BatchSource> {
   const streams = new Map<DataKind, TrainingData>();
   for (const kind of kinds) {
-    const position = positions?.[kind] as DataPosition | undefined; // checked where it is read
-    streams.set(kind, await openTrainingData({ ...dataOptions(kind, options), position, signal }, model));
+    const saved = positions?.[kind];
+    const read = { ...dataOptions(kind, options), onSkip, signal };
+    const shards = await shardsOfRun(read.shards, saved, onNotice);
+    const position = positionIn(saved) as DataPosition | undefined; // checked where it is read
+    streams.set(kind, await openTrainingData({ ...read, shards, position }, model));
   }
   const imagesOf = (batch: DataBatch) => imagesFor(batch, model, { cache, signal });
   return {
@@ -63,24 +71,21 @@ export async function openBatches(
       const reached: { [kind in DataKind]?: JsonValue } = {};
       const keys: string[] = [];
       let tokens = 0;
+      const skipped: { [cause in SkipCause]?: number } = {};
       for (const [kind, stream] of streams) {
         const { value, done } = await stream.batches.next();
         if (done) throw new Error(`the ${kind} data came to an end`); // passes are without number
         batches[kind] = stepBatch(value, await imagesOf(value));
-        reached[kind] = value.position as unknown as JsonValue;
+        reached[kind] = dataAt(value.position, stream.shards);
+        for (const [cause, count] of Object.entries(value.position.skips) as [SkipCause, number][]) {
+          skipped[cause] = (skipped[cause] ?? 0) + count;
+        }
         keys.push(...value.keys.map(({ shard, key }) => `${shard}: ${key}`));
         tokens += value.attentionMask.reduce((sum, one) => sum + one, 0);
       }
-      return { batches, positions: reached, keys, tokens };
+      return { batches, positions: reached, keys, tokens, skipped };
     },
     waitingShare: () => Math.max(...[...streams.values()].map((stream) => stream.waiting().share)),
-    skips() {
-      const all: Record<string, number> = {};
-      for (const stream of streams.values()) {
-        for (const [cause, count] of Object.entries(stream.skips())) all[cause] = (all[cause] ?? 0) + count;
-      }
-      return all;
-    },
     async close() {
       for (const stream of streams.values()) await stream.batches.return();
     },
