@@ -2,11 +2,13 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import type { JsonValue } from "../base/json.js";
 import type { Run } from "../runs/runFolder.node.js";
+import { torchFiles } from "../runs/torchFiles.node.js";
 import type { DataKind, TrainingBatches } from "./batch.js";
 import type { Epochs } from "./epochs.js";
 import type { TrainingOptions } from "./options/table.js";
 import { tensorsOf } from "./stateTensors.js";
 import type { StepResult, TrainingStep } from "./step.js";
+import { torchTraining } from "./torchTraining.js";
 import type { BatchSource } from "./trainingBatches.node.js";
 
 /** A step that was made. */
@@ -59,12 +61,17 @@ export async function* makeSteps({
   let saved = done;
   let data: JsonValue = run.latest?.data ?? {};
   const save = async () => {
+    const tensors = tensorsOf(step.state, step.whole);
+    const training = torchTraining(tensors, { done, updates: step.state.step }, options, epochs);
     const folder = await run.save(
       {
         ...{ step: done, data, schedule: { steps: step.state.step }, random: { seed: options.seed } },
-        ...tensorsOf(step.state, step.whole),
+        ...tensors,
       },
-      { keep: options.keepCheckpoints, keepEvery: options.keepCheckpointEvery },
+      {
+        ...{ keep: options.keepCheckpoints, keepEvery: options.keepCheckpointEvery },
+        files: torchFiles(options.writeTorch, training),
+      },
     );
     saved = done;
     return folder;
