@@ -34,7 +34,7 @@ export * from "./ops/layout.js";
 export * from "./ops/linear.js";
 export { layerNorm, logSoftmax, softmax } from "./ops/normalize.js";
 export { dequantize, quantizedGather, quantizedLinear } from "./ops/quantized.js";
-export { broadcastTo, max, mean, sum } from "./ops/reduce.js";
+export { broadcastTo, max, mean, sum, sumOfSquares } from "./ops/reduce.js";
 export { rowQuantizedLinear } from "./ops/rowQuantized.js";
 export { dimensions, iota } from "./ops/sources.js";
 export { print } from "./print.js";

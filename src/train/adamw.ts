@@ -11,10 +11,9 @@ import {
   input,
   mul,
   output,
-  reshape,
   sqrt,
   sub,
-  sum,
+  sumOfSquares,
   type Tensor,
 } from "../graph/index.js";
 
@@ -77,6 +76,6 @@ export function factorsOf({ clip, learningRate, decay, step }: UpdateFactors): R
 export function squaresGraph(): Graph {
   const graph = createGraph("squares");
   const g = input(graph, "gradients", "float32", ["n"]);
-  output(graph, "squares", reshape(sum(mul(g, g), { axes: [0] }), { shape: [1] }));
+  output(graph, "squares", sumOfSquares(g, { axes: [0], keep: true }));
   return graph;
 }

@@ -19,7 +19,7 @@ export type Factors = Omit<UpdateFactors, "decay"> & { readonly weightDecay: num
 /**
  * Numbers of a piece: a megabyte of each array, so that a piece and what is computed of it stay in a core's cache.
  */
-export const pieceLength = 2 ** 18;
+const pieceLength = 2 ** 18;
 
 /** @param threads how many pieces are worked on at once */
 export async function openOptimizer(runtime: Runtime, { threads }: { threads: number }): Promise<Optimizer> {

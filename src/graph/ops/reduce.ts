@@ -56,6 +56,19 @@ export const sum: Operator<["x"], Reduction> = defineOp({
   onnx: ({ x }, attributes, y) => reduction("ReduceSum", x, attributes, y),
 });
 
+/** One pass over x, where a sum of products would be two. */
+export const sumOfSquares: Operator<["x"], Reduction> = defineOp({
+  name: "sumOfSquares",
+  inputs: ["x"],
+  shape: reduced("sumOfSquares"),
+  grad: ({ x, dy }, { axes }) => ({
+    x: mul(mul(x, 2), broadcastTo(restored(dy, x, axes), { shape: x.shape })),
+  }),
+  onnx: ({ x }, attributes, y) =>
+    attributes.axes.length === 0 ? mul(x, x) : reduction("ReduceSumSquare", x, attributes, y),
+  decomposition: ({ x }, { axes, keep = false }) => sum(mul(x, x), { axes, keep }),
+});
+
 export const mean: Operator<["x"], Reduction> = defineOp({
   name: "mean",
   inputs: ["x"],

@@ -1,5 +1,13 @@
 /** Cases of sums, means, maxima and repetition. */
-import { broadcastTo, max, mean, namedSize, sum, type Tensor } from "../../../src/graph/index.js";
+import {
+  broadcastTo,
+  max,
+  mean,
+  namedSize,
+  sum,
+  sumOfSquares,
+  type Tensor,
+} from "../../../src/graph/index.js";
 import { array, at, type Plain, sumOf } from "../arrays.js";
 import { type Case, type Cases, floats, type Given, ints, testCase } from "./cases.js";
 
@@ -42,6 +50,7 @@ const reduction = (
     (given) => reduced(given.x, axes, attributes.keep ?? false, f),
   );
 
+const squaresOf = (values: readonly number[]) => sumOf(values.map((value) => value ** 2));
 const averageOf = (values: readonly number[]) => sumOf(values) / values.length;
 const largestOf = (values: readonly number[]) => Math.max(...values);
 
@@ -54,6 +63,12 @@ export const reduce: Cases = {
     reduction("no axis", floats(["b", 2]), sum, { axes: [] }, sumOf),
     reduction("an axis of size 1", floats(["b", 1]), sum, { axes: [1] }, sumOf),
     reduction("whole numbers", ints(["b", "t"], [-9, 9]), sum, { axes: [1] }, sumOf),
+  ],
+  sumOfSquares: [
+    reduction("the only axis", floats(["b"]), sumOfSquares, { axes: [0] }, squaresOf),
+    reduction("the last, kept", floats(["b", 3]), sumOfSquares, { axes: [-1], keep: true }, squaresOf, [1]),
+    reduction("axes that do not touch", floats(["b", 2, "t"]), sumOfSquares, { axes: [0, 2] }, squaresOf),
+    reduction("no axis", floats(["b", 2]), sumOfSquares, { axes: [] }, squaresOf),
   ],
   mean: [
     reduction("the last axis", floats(["b", "t", 4]), mean, { axes: [-1] }, averageOf, [2]),
