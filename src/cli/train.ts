@@ -72,7 +72,7 @@ function commandOption(name: string, { kind, help, ...option }: TrainingOption):
   const flag = flagOf(name);
   const shown =
     kind === "choice" ? `${(option as { choices?: readonly string[] }).choices?.join("|")}` : kind;
-  const text = `${help.replaceAll("`", "")}${defaultText(option.default)}`;
+  const text = `${help.replaceAll("`", "")}${defaultText(option)}`;
   if (kind === "boolean") {
     return new Option(`${flag} [true|false]`, text).preset("true").argParser(plainValue);
   }
@@ -81,8 +81,10 @@ function commandOption(name: string, { kind, help, ...option }: TrainingOption):
   return kind === "integer" || kind === "number" || kind === "choice" ? made.argParser(plainValue) : made;
 }
 
-const defaultText = (value: TrainingOption["default"]): string =>
-  value === undefined || Array.isArray(value) ? "" : ` (default: ${String(value)})`;
+function defaultText({ default: value, ownDefault }: Pick<TrainingOption, "default" | "ownDefault">): string {
+  if (value === undefined || Array.isArray(value)) return "";
+  return ` (default: ${String(value)}${ownDefault === undefined ? "" : `; with images ${String(ownDefault)}`})`;
+}
 
 /** A number or a boolean where the text is one: what is neither is reported as it was given. */
 function plainValue(text: string): unknown {
