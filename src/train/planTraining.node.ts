@@ -97,7 +97,11 @@ async function measureSteps(
     const sizes: { [kind in DataKind]?: BatchSizes } = {};
     let encoding = 0;
     const began = performance.now();
-    for (let i = 0; i < leastSteps || (i < mostSteps && performance.now() - began < 1000 * enoughSeconds); i++) {
+    for (
+      let i = 0;
+      i < leastSteps || (i < mostSteps && performance.now() - began < 1000 * enoughSeconds);
+      i++
+    ) {
       const start = performance.now();
       const { batches } = await source.next();
       const { seconds: parts } = await step.run(batches, { signal });
