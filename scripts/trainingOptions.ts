@@ -10,10 +10,13 @@ import { flagsWithoutOption, optionGroups } from "../src/train/options/table.js"
 const shown = (value: unknown): string =>
   value === undefined || (Array.isArray(value) && value.length === 0) ? "" : `\`${String(value)}\``;
 
+const shownDefaults = ({ default: usual, ownDefault }: TrainingOption): string =>
+  ownDefault === undefined ? shown(usual) : `${shown(usual)}; with \`images\` ${shown(ownDefault)}`;
+
 function rowOf([name, option]: readonly [string, TrainingOption]): string {
   const { reference, mayChange = false, help } = option;
   const flag = reference === undefined ? "" : `\`${reference}\``;
-  const cells = [`\`${name}\``, `\`${flagOf(name)}\``, allowedValues(option), shown(option.default), flag];
+  const cells = [`\`${name}\``, `\`${flagOf(name)}\``, allowedValues(option), shownDefaults(option), flag];
   return `| ${[...cells, mayChange ? "yes" : "", help].map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }
 
@@ -27,7 +30,7 @@ export function trainingOptionsPage(): string {
   const others = Object.entries(flagsWithoutOption).map(([flag, why]) => `| \`${flag}\` | ${why} |`);
   return `# Options of the training
 
-Printed from the table in \`src/train/options\` by \`npx tsx scripts/trainingOptions.ts\`. A settings file has a line \`name: value\` for each option, in YAML or JSON; a flag of the command line counts more. Relative paths in a file are relative to its folder. Every fault is reported at once, with its line. "May change": a run may be resumed with another value.
+Printed from the table in \`src/train/options\` by \`npx tsx scripts/trainingOptions.ts\`. A settings file has a line \`name: value\` for each option, in YAML or JSON; a flag of the command line counts more. Relative paths in a file are relative to its folder. Every fault is reported at once, with its line. "May change": a run may be resumed with another value. Some defaults are others where training is on a folder of one's own images (\`images\`).
 
 \`\`\`yaml
 # train.yaml: the published recipe

@@ -5,12 +5,15 @@ import { flagOf, type TrainingOption } from "../train/options/kinds.js";
 import { readTrainingOptions } from "../train/options/readOptions.js";
 import { readSettings } from "../train/options/settingsFile.node.js";
 import { optionGroups } from "../train/options/table.js";
+import { planTraining } from "../train/planTraining.node.js";
 import type { StepReport } from "../train/steps.js";
 import { createTrainer } from "../train/trainer.node.js";
 import { createTerminal, type Terminal } from "./terminal.js";
+import { planTable } from "./trainingPlan.js";
 
 interface TrainFlags extends Readonly<Record<string, unknown>> {
   readonly settings?: string;
+  readonly plan?: true;
   readonly json?: true;
   readonly quiet?: true;
 }
@@ -28,7 +31,8 @@ export function train(program: Command): void {
     .option("--settings <file>", "options from a YAML or JSON file; those of the command line count more");
   for (const [name, option] of options) command.addOption(commandOption(name, option));
   command
-    .option("--json", "one JSON object a step")
+    .option("--plan", "print what the run needs, from a few of its steps, and make no folder")
+    .option("--json", "one JSON object a step; with --plan one in all")
     .option("--quiet", "no progress and no notices")
     .addHelpText(
       "after",
@@ -36,14 +40,16 @@ export function train(program: Command): void {
 The run's folder is a model's folder from the first checkpoint on. A run that was ended, or killed, goes on from its
 newest checkpoint when the same command is given again. docs/training-options.md says what is in a settings file.
 With --json: {"step", "loss": {"laion", "mmc4"}, "gradientNorm", "learningRate", "seconds", "samples", "tokens",
-"waitingShare", "validationLoss", "checkpoint", "captions"} for each step.
+"waitingShare", "validationLoss", "checkpoint", "captions"} for each step; with --plan {"trained", "batches",
+"memory", "seconds", "steps", "hours", "checkpoint", "disk"}, sizes in bytes.
 
 Examples:
   openflamingo train --images photos --captions captions.csv --run my-run
+  openflamingo train --images photos --captions captions.csv --plan
   openflamingo caption --model my-run photo.jpg
   openflamingo train --settings train.yaml --run runs/3b --precision amp_bf16`,
     )
-    .action(async ({ settings, json, quiet, ...flags }: TrainFlags) => {
+    .action(async ({ settings, plan, json, quiet, ...flags }: TrainFlags) => {
       const terminal = createTerminal({ json: json ?? false, quiet: quiet ?? false });
       const { signal } = terminal;
       try {
@@ -51,8 +57,17 @@ Examples:
         const read =
           settings === undefined ? readTrainingOptions(given) : await readSettings(settings, given, signal);
         const onProgress = (done: number, total: number, what: string) =>
-          what === "packing" ? terminal.progress(what, done, total) : terminal.bytes(done, total, what);
-        const trainer = await createTrainer(read, { signal, onNotice: terminal.notice, onProgress });
+          what === "packing" || what === "measuring"
+            ? terminal.progress(what, done, total)
+            : terminal.bytes(done, total, what);
+        const how = { signal, onNotice: terminal.notice, onProgress };
+        if (plan) {
+          const planned = await planTraining(read, how);
+          terminal.line(json ? JSON.stringify(planned) : planTable(planned));
+          process.exitCode = terminal.stopped() ?? 0;
+          return;
+        }
+        const trainer = await createTrainer(read, how);
         try {
           if (trainer.stepsDone > 0) terminal.notice(`going on from step ${trainer.stepsDone}`);
           for await (const report of trainer.steps()) show(terminal, report, trainer.totalSteps);
@@ -72,7 +87,7 @@ function commandOption(name: string, { kind, help, ...option }: TrainingOption):
   const flag = flagOf(name);
   const shown =
     kind === "choice" ? `${(option as { choices?: readonly string[] }).choices?.join("|")}` : kind;
-  const text = `${help.replaceAll("`", "")}${defaultText(option.default)}`;
+  const text = `${help.replaceAll("`", "")}${defaultText(option)}`;
   if (kind === "boolean") {
     return new Option(`${flag} [true|false]`, text).preset("true").argParser(plainValue);
   }
@@ -81,8 +96,10 @@ function commandOption(name: string, { kind, help, ...option }: TrainingOption):
   return kind === "integer" || kind === "number" || kind === "choice" ? made.argParser(plainValue) : made;
 }
 
-const defaultText = (value: TrainingOption["default"]): string =>
-  value === undefined || Array.isArray(value) ? "" : ` (default: ${String(value)})`;
+function defaultText({ default: value, ownDefault }: Pick<TrainingOption, "default" | "ownDefault">): string {
+  if (value === undefined || Array.isArray(value)) return "";
+  return ` (default: ${String(value)}${ownDefault === undefined ? "" : `; with images ${String(ownDefault)}`})`;
+}
 
 /** A number or a boolean where the text is one: what is neither is reported as it was given. */
 function plainValue(text: string): unknown {

@@ -27,3 +27,6 @@ export const readProcessMemory = (): ProcessMemory => ({
   ...readMemory(),
   buffers: process.memoryUsage().arrayBuffers,
 });
+
+/** Bytes that this process has had in memory at most, since it began. */
+export const highestMemory = (): number => 1024 * process.resourceUsage().maxRSS;

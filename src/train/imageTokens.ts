@@ -3,8 +3,15 @@ import type { CollatedBatch } from "../data/batch.js";
 import type { TrainingBatch, TrainingImages } from "./batch.js";
 import type { FeatureCache } from "./featureCache.node.js";
 
-/** Of the rows' own images, without what rows are filled up with. */
-export const stepBatch = (batch: CollatedBatch, images: TrainingImages): TrainingBatch => ({
+/**
+ * A batch of the data as a step takes it.
+ *
+ * @param images what the vision encoder made of them; their own pixels when left out
+ */
+export const stepBatch = (
+  batch: CollatedBatch,
+  images: TrainingImages = { pixels: ownPixels(batch) },
+): TrainingBatch => ({
   ids: batch.ids,
   shape: [batch.sizes.b, batch.sizes.t],
   attentionMask: batch.attentionMask,

@@ -22,6 +22,10 @@ export interface ModelToTrain extends DataForModel {
   close(): Promise<void>;
 }
 
+/** Said once a run. */
+export const notFaster =
+  "amp_bf16: this machine's backend has no bfloat16 arithmetic. What products take is rounded, so that the numbers are those of mixed precision, but it is not faster than fp32, and takes no less memory.";
+
 /**
  * @param settings of the optimizer
  * @throws OpenFlamingoError what opening a model throws; `usage`, `memory`
@@ -38,6 +42,8 @@ export async function openModelToTrain(
   const { image, endOfChunk } = tokenizer.special;
   const rows = [image, endOfChunk].sort((a, b) => a - b);
   const runtime = await node.openRuntime(undefined, onNotice);
+  // No backend that there is has products in bfloat16.
+  if (options.precision === "amp_bf16") onNotice(notFaster);
   try {
     const step = await withClosing(async (closing) =>
       createStep({

@@ -33,6 +33,7 @@ export const dataOptions = {
   batchSizeLaion: {
     kind: "integer",
     default: 128,
+    ownDefault: 8,
     min: 1,
     max: 65536,
     reference: "--batch_size_laion",
@@ -109,6 +110,7 @@ export const dataOptions = {
   flip: {
     kind: "boolean",
     default: true,
+    ownDefault: false,
     help: "half of the images are turned left to right; false where texts speak of left and right",
   },
   workers: {

@@ -12,6 +12,11 @@ interface Common {
   readonly reference?: string | undefined;
   /** Whether a run may be resumed with another value: it changes no number of what is trained. Default: false. */
   readonly mayChange?: boolean | undefined;
+  /**
+   * The default with `images`: tens to thousands of one's own images want other numbers than shards of millions.
+   * Undefined: `default`.
+   */
+  readonly ownDefault?: number | string | boolean | undefined;
 }
 
 interface NumberOption<Kind extends "integer" | "number", Default> extends Common {
@@ -69,6 +74,10 @@ export type ValuesOf<Table extends OptionTable> = { readonly [Name in keyof Tabl
 
 /** The largest number of steps, samples or tokens that is read. */
 export const most = 2 ** 40;
+
+/** What an option is when it is not given. @param own whether `images` is */
+export const defaultOf = (option: TrainingOption, own: boolean): TrainingOption["default"] =>
+  own && option.ownDefault !== undefined ? option.ownDefault : option.default;
 
 /** What reads a value of the option, from a file or from a program. */
 export function readerOf(option: TrainingOption): Reader<unknown> {

@@ -14,6 +14,7 @@ export const optimizerOptions = {
   lrScheduler: {
     kind: "choice",
     default: "constant",
+    ownDefault: "cosine",
     choices: ["constant", "linear", "cosine"],
     reference: "--lr_scheduler",
     help: "how the learning rate goes on after warm-up: `linear` and `cosine` end at 0",
@@ -21,6 +22,7 @@ export const optimizerOptions = {
   warmupSteps: {
     kind: "integer",
     default: 5000,
+    ownDefault: 10,
     min: 0,
     max: most,
     reference: "--warmup_steps",
@@ -69,6 +71,7 @@ export const optimizerOptions = {
   numEpochs: {
     kind: "integer",
     default: 1,
+    ownDefault: 10,
     min: 1,
     max: 1_000_000,
     reference: "--num_epochs",

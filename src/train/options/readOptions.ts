@@ -4,7 +4,7 @@ import type { Fault } from "../../base/fields.js";
 import type { JsonObject } from "../../base/json.js";
 import { nearest } from "../../base/nearest.js";
 import { quoted } from "../../base/quoted.js";
-import { readerOf, type TrainingOption } from "./kinds.js";
+import { defaultOf, readerOf, type TrainingOption } from "./kinds.js";
 import { type TrainingOptions, trainingOptions } from "./table.js";
 
 /** Where messages say that an option was given: `line 3 of train.yaml`; undefined: as an option of the call. */
@@ -33,7 +33,7 @@ export function readTrainingOptions(given: JsonObject, placeOf: PlaceOf = () => 
   for (const [name, option] of Object.entries(trainingOptions)) {
     if (Object.hasOwn(values, name)) continue;
     const isFlaw = option.kind === "boolean" && option.published;
-    values[name] = isFlaw ? asPublished : option.default;
+    values[name] = isFlaw ? asPublished : defaultOf(option, values.images !== undefined);
   }
   // Each option has been read by its own reader, or has its default.
   const options = values as unknown as TrainingOptions;

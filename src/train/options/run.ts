@@ -19,6 +19,7 @@ export const runOptions = {
   checkpointSteps: {
     kind: "integer",
     default: 1000,
+    ownDefault: 100,
     min: 1,
     max: most,
     mayChange: true,
@@ -60,6 +61,7 @@ export const runOptions = {
   validationSteps: {
     kind: "integer",
     default: 1000,
+    ownDefault: 100,
     min: 1,
     max: most,
     mayChange: true,
@@ -74,6 +76,7 @@ export const runOptions = {
   captionSteps: {
     kind: "integer",
     default: 1000,
+    ownDefault: 100,
     min: 1,
     max: most,
     mayChange: true,

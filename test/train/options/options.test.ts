@@ -34,14 +34,30 @@ test("every flag of the reference implementation has an option, or the reason wh
 test("every default is a value that may be given", () => {
   for (const [name, option] of Object.entries(trainingOptions)) {
     expect(allowedValues(option)).toBeTruthy();
-    if (option.default === undefined) continue;
-    readerOf(option)(option.default, name, ({ at, what }) => expect.unreachable(`${at} ${what}`));
+    for (const value of [option.default, option.ownDefault]) {
+      if (value === undefined) continue;
+      readerOf(option)(value, name, ({ at, what }) => expect.unreachable(`${at} ${what}`));
+    }
   }
   expect(readTrainingOptions({})).toMatchObject({
     learningRate: 1e-4,
     laionShards: [],
     run: undefined,
     resume: true,
+  });
+});
+
+test("one's own images have defaults of their own, which a value that is given replaces", () => {
+  const own = { images: "photos", captions: "captions.csv" };
+  expect(readTrainingOptions(own)).toMatchObject({
+    ...{ batchSizeLaion: 8, numEpochs: 10, warmupSteps: 10, lrScheduler: "cosine", flip: false },
+    ...{ checkpointSteps: 100, learningRate: 1e-4 },
+  });
+  expect(readTrainingOptions({ ...own, warmupSteps: 5000, flip: true })).toMatchObject({
+    ...{ warmupSteps: 5000, flip: true, numEpochs: 10 },
+  });
+  expect(readTrainingOptions({ laionShards: ["shards"] })).toMatchObject({
+    ...{ batchSizeLaion: 128, numEpochs: 1, warmupSteps: 5000, lrScheduler: "constant", flip: true },
   });
 });
 
