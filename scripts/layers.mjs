@@ -11,6 +11,6 @@ export const layers = [
   { generate: 1400, prepare: 800 },
   { machine: 1300, quality: 400 },
   { api: 4350 },
-  { train: 3400 },
-  { cli: 2100 },
+  { train: 3900 },
+  { cli: 2200 },
 ];

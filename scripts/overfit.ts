@@ -68,7 +68,6 @@ try {
   const began = performance.now();
   const settings = {
     ...{ numEpochs: 60, learningRate: 5e-3, weightDecay: 0, checkpointSteps: 1000, seed: 1 },
-    ...JSON.parse(process.env.OVERFIT ?? "{}"),
   };
   writeFileSync(join(folder, "settings.json"), JSON.stringify(settings));
   const own = ["--images", "images", "--captions", "captions.csv", "--run", "run"];
@@ -82,10 +81,6 @@ try {
   console.log(
     `${steps.length} steps in ${trained.toFixed(1)} s: loss ${steps[0]!.loss.laion.toFixed(3)} → ${loss.toFixed(4)} (the last epoch's mean)`,
   );
-  if (process.env.OVERFIT_CURVE) {
-    for (let at = 0; at < steps.length; at += 10 * epoch)
-      console.log(at, steps.slice(at, at + epoch).reduce((sum, { loss }) => sum + loss.laion, 0) / epoch);
-  }
 
   const answers = linesOf<{ image: string; text: string }>(
     openflamingo(["caption", "--model", "run", "--json", "images"]),

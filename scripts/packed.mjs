@@ -3,7 +3,15 @@
  * examples typed in as they stand, under both ways in which TypeScript finds modules.
  */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -59,6 +67,11 @@ function checkFiles(tarball) {
 }
 const rejectedFlag = "--onnxruntime-node-install";
 
+/** Types in all commands of a page, one a line. */
+const typeIn = (commands) => {
+  for (const line of commands.join("").trim().split("\n")) console.log(run(`npx ${line}`));
+};
+
 try {
   const tarball = run(`npm pack --silent --pack-destination "${folder}"`, root).trim();
   run(`npx publint --pack false --strict`, root);
@@ -75,21 +88,34 @@ try {
 
   copyFileSync(join(root, "assets/photos/coffee.png"), join(folder, "sink.jpg"));
 
-  const examples = ["Library", "The compatible API"].map((title) => blocks(section(title), "ts")[0]);
+  mkdirSync(join(folder, "photos"));
+  copyFileSync(join(root, "assets/photos/rocket.jpg"), join(folder, "photos/1.jpg"));
+  copyFileSync(join(root, "assets/photos/chelsea.png"), join(folder, "photos/2.png"));
+  writeFileSync(join(folder, "captions.csv"), "image,text\n1.jpg,a rocket\n2.png,a cat\n");
+
+  const examples = [
+    ...["Library", "The compatible API"].map((title) => blocks(section(title), "ts")[0]),
+    blocks(readFileSync(join(root, "docs/training.md"), "utf8"), "ts")[0].replace("my-run", "by-program"),
+  ];
   for (const [i, example] of examples.entries()) writeFileSync(join(folder, `example${i + 1}.ts`), example);
   for (const [module, resolution] of [
     ["nodenext", "nodenext"],
     ["esnext", "bundler"],
   ]) {
     run(
-      `npx tsc --strict --target es2022 --module ${module} --moduleResolution ${resolution} --types node example1.ts example2.ts`,
+      `npx tsc --strict --target es2022 --module ${module} --moduleResolution ${resolution} --types node example1.ts example2.ts example3.ts`,
     );
     console.log(run("node example1.js"));
     console.log(run("node example2.js"));
+    console.log(run("node example3.js"));
   }
-  const [commands] = blocks(section("Command line"), "sh");
-  for (const line of commands.trim().split("\n")) console.log(run(`npx ${line}`));
+  for (const title of ["Command line", "Train on your own images"]) typeIn(blocks(section(title), "sh"));
   console.log(run("npx openflamingo caption --quiet --shots shots.json photo.jpg"));
+  // The page on training begins like the README.
+  rmSync(join(folder, "my-run"), { recursive: true });
+  const training = readFileSync(join(root, "docs/training.md"), "utf8");
+  writeFileSync(join(folder, "train.yaml"), blocks(training, "yaml")[0]);
+  typeIn(blocks(training, "sh"));
   console.log("the packed package works as the README says");
 } finally {
   rmSync(folder, { recursive: true, force: true });

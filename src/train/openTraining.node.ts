@@ -8,6 +8,7 @@ import type { DataForModel } from "../data/trainingData.node.js";
 import type { VitConfig } from "../models/vit.js";
 import { initialConnectors } from "./initialConnectors.js";
 import type { TrainingOptions } from "./options/table.js";
+import { requireTrainingMemory } from "./requireMemory.js";
 import { createStep, type StepOptions, type TrainingStep } from "./step.js";
 
 export interface OpenTrainingOptions {
@@ -37,6 +38,7 @@ export async function openModelToTrain(
   { signal, onNotice, onProgress }: OpenTrainingOptions,
 ): Promise<ModelToTrain> {
   const { config, tokenizer, preprocessing } = await readConfigs(node, description, signal);
+  if (options.memoryCheck) requireTrainingMemory(node.memory(), config, options);
   const at = pathsOf(description);
   const open = checkpointOpener(node, { signal });
   const { image, endOfChunk } = tokenizer.special;

@@ -73,6 +73,9 @@ export interface PlannedRun {
 
 const bytes = 4;
 
+/** Parameters and two moments; of files for OpenFlamingo (Python), parameters or all of it once more. */
+const arraysSaved = { none: 3, model: 4, training: 6 } as const;
+
 /** Puts together what a run needs. */
 export function planOf(measured: MeasuredSteps, run: PlannedRun): TrainingPlan {
   const { options, epochs, state, whole, frozen } = run;
@@ -84,7 +87,7 @@ export function planOf(measured: MeasuredSteps, run: PlannedRun): TrainingPlan {
   // An epoch's last step may be of fewer batches than others.
   const batchesOfStep = epochs.batches / epochs.epochSteps;
   const step = batchesOfStep * each + optimizer;
-  const checkpoint = 3 * bytes * savedNumbers(state, whole);
+  const checkpoint = arraysSaved[options.writeTorch] * bytes * savedNumbers(state, whole);
   return {
     ...{ trained, batches, steps: epochs.steps, hours: (epochs.steps * step) / 3600 },
     memory: {

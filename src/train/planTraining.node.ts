@@ -78,7 +78,7 @@ const temporaryFolder = (): Promise<string> =>
 /** Steps that are made: the first one, which makes memory ready, and more until they are many or took long enough. */
 const leastSteps = 3;
 const mostSteps = 20;
-const enoughSeconds = 5;
+const enoughSeconds = 3;
 
 async function measureSteps(
   { step }: ModelToTrain,

@@ -39,6 +39,12 @@ export const modelOptions = {
     reference: "--gradient_checkpointing",
     help: "blocks are computed again for the gradients, which takes less memory and more time",
   },
+  memoryCheck: {
+    kind: "boolean",
+    default: true,
+    mayChange: true,
+    help: "a run that needs more memory than is free is an error before it is begun",
+  },
   threads: {
     kind: "integer",
     default: undefined,
