@@ -36,7 +36,7 @@ export function train(program: Command): void {
 The run's folder is a model's folder from the first checkpoint on. A run that was ended, or killed, goes on from its
 newest checkpoint when the same command is given again. docs/training-options.md says what is in a settings file.
 With --json: {"step", "loss": {"laion", "mmc4"}, "gradientNorm", "learningRate", "seconds", "samples", "tokens",
-"waitingShare", "validationLoss", "checkpoint", "captions"} for each step.
+"waitingShare", "skipped", "validationLoss", "checkpoint", "captions"} for each step.
 
 Examples:
   openflamingo train --images photos --captions captions.csv --run my-run
@@ -55,7 +55,20 @@ Examples:
         const trainer = await createTrainer(read, { signal, onNotice: terminal.notice, onProgress });
         try {
           if (trainer.stepsDone > 0) terminal.notice(`going on from step ${trainer.stepsDone}`);
-          for await (const report of trainer.steps()) show(terminal, report, trainer.totalSteps);
+          let step = trainer.stepsDone;
+          try {
+            for await (const report of trainer.steps()) {
+              step = report.step;
+              show(terminal, report, trainer.totalSteps);
+            }
+          } catch (error) {
+            if (terminal.stopped() !== undefined) {
+              terminal.notice(
+                `stopped after step ${step} of ${trainer.totalSteps}: the same command goes on`,
+              );
+            }
+            throw error;
+          }
         } finally {
           await trainer.close();
         }
