@@ -52,6 +52,20 @@ test("a run without checkpoints begins", async () => {
   await run.close();
 });
 
+test("a run without checkpoints can be removed, with what belongs to it; one that has some cannot", async () => {
+  const folder = await runWith();
+  const run = await openRun(folder);
+  for (const name of ["mine", "data"]) mkdirSync(join(folder, name));
+  await run.discard(["data"]);
+  expect(readdirSync(folder)).toEqual(["mine"]);
+  rmSync(join(folder, "mine"), { recursive: true });
+  const again = await createRun(folder, { settings });
+  await again.save(stateOf(1));
+  await expect(again.discard([])).rejects.toMatchObject({ code: "internal" });
+  await again.close();
+  expect(checkpoints(folder)).toEqual(["step-00000001"]);
+});
+
 test("old checkpoints go when the new one is complete, those of every n-th step never", async () => {
   const folder = await runWith();
   const run = await openRun(folder);

@@ -90,8 +90,8 @@ describe("damaged data", () => {
     });
     const last = notices.at(-1)!;
     expect(last).toMatch(/^left out of the data(?: so far)?: /);
-    expect(last).toMatch(/\d+ times an image cannot be decoded \([^)]*b\.tar: \d+\)/);
-    expect(last).toMatch(/\d+ times the shard is cut off or corrupt \([^)]*\)/);
+    expect(last).toMatch(/\d+ × an image cannot be decoded \([^)]*b\.tar: \d+\)/);
+    expect(last).toMatch(/\d+ × the shard is cut off or corrupt \([^)]*\)/);
     for (const shard of ["c.tar", "d.tar"]) expect(last).toContain(join(folder, shard));
     expect(last).not.toContain("a.tar");
 
@@ -119,7 +119,7 @@ describe("damaged data", () => {
       code: "data-invalid",
       message: expect.stringMatching(/3 of \d shards cannot be used .*x\d\.tar/),
     });
-    expect(notices.at(-1)).toMatch(/3 times the shard is cut off or corrupt/);
+    expect(notices.at(-1)).toMatch(/3 × the shard is cut off or corrupt/);
     expect(checkpoints(run)).toHaveLength(1);
   });
 
@@ -152,7 +152,7 @@ describe("damaged data", () => {
     expect(rest.map(({ step }) => step)).toEqual(Array.from({ length: 15 }, (_, i) => 4 + i));
     expect(counted(rest)).toBeGreaterThanOrEqual(1);
     expect(notices[0]).toMatch(/^1 shards have come since the run began, and are not read: .*later\.tar$/);
-    expect(notices.at(-1)).toContain("times the shard cannot be read");
+    expect(notices.at(-1)).toContain("× the shard cannot be read");
     // Shards of the folder that it was not begun with are other data.
     for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
     writeFileSync(join(folder, "other.tar"), await shardOf("o", 4));
