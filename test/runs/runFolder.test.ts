@@ -15,6 +15,7 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { preparedVersion } from "../../src/checkpoints/modelFolder.js";
 import { parseChecked, showChecked } from "../../src/runs/checkedJson.node.js";
 import { superseded } from "../../src/runs/manifest.js";
 import { createRun, openRun } from "../../src/runs/runFolder.node.js";
@@ -270,7 +271,7 @@ test("a folder that is no run, and one whose description was changed", async () 
   await expectError(() => openRun(folder), "run-invalid", "run.json", "SHA-256");
   writeFileSync(path, showChecked({ ...document, version: 2, extra: 1 } as never));
   await expectError(() => openRun(folder), "run-invalid", "version is 2", '"extra"');
-  const prepared = { prepared: { version: 2, weights: "int4", block: 128, sha256: "x" } };
+  const prepared = { prepared: { version: preparedVersion, weights: "int4", block: 128, sha256: "x" } };
   const described = {
     ...{ format: "openflamingo-model", version: 1, name: "x", words: "random", vision: { config: "a" } },
     ...{ language: { config: "a", tokenizer: "b" }, flamingo: { crossAttentionEvery: 1 }, ...prepared },
