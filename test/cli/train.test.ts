@@ -19,7 +19,8 @@ const newRun = () => join(temporaryFolder(), "run");
 
 let shards: string;
 const alone = newRun();
-let seconds: { readonly opening: number; readonly all: number };
+/** Seconds from the start of the program to the first step. */
+let opening = 0;
 
 const argsOf = (run: string): readonly string[] => [
   ...["train", "--run", run, "--laion-shards", shards, "--batch-size-laion", "2", "--workers", "1"],
@@ -32,28 +33,36 @@ interface Ended extends Finished {
 }
 
 /**
- * Runs it; `onLine` is called with each line of output, and may end the process.
- *
- * @param killAfter milliseconds
+ * Runs it; `onLine` is called with the number of lines so far, and may end the process; `kill` does so many milliseconds
+ * after so many lines.
  */
 function trainIn(
   run: string,
   {
     onLine,
-    killAfter,
-  }: { onLine?: (lines: number, end: (signal: NodeJS.Signals) => void) => void; killAfter?: number } = {},
+    kill,
+  }: {
+    onLine?: (lines: number, end: (signal: NodeJS.Signals) => void) => void;
+    kill?: { readonly lines: number; readonly wait: number };
+  } = {},
   command: readonly string[] = [process.execPath, main],
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const [program, ...first] = command as [string, ...string[]];
     const child = spawn(program, [...first, ...argsOf(run)], { stdio: ["ignore", "pipe", "pipe"] });
     let [stdout, stderr] = ["", ""];
+    let timer: NodeJS.Timeout | undefined;
+    const reached = (lines: number) => {
+      if (kill && lines >= kill.lines) timer ??= setTimeout(() => child.kill("SIGKILL"), kill.wait);
+    };
+    reached(0);
     child.stdout.on("data", (data) => {
       stdout += data;
-      onLine?.(stdout.split("\n").length - 1, (signal) => child.kill(signal));
+      const lines = stdout.split("\n").length - 1;
+      onLine?.(lines, (signal) => child.kill(signal));
+      reached(lines);
     });
     child.stderr.on("data", (data) => (stderr += data));
-    const timer = killAfter === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfter);
     child.once("close", (code, signal) => {
       clearTimeout(timer);
       resolve({ code, stdout, stderr, signal });
@@ -70,14 +79,12 @@ function expectSame(run: string): void {
 beforeAll(async () => {
   shards = await captionShards(3, 4);
   const start = performance.now();
-  let opening = 0;
   const { code, stderr } = await trainIn(alone, {
     onLine: () => {
       opening ||= (performance.now() - start) / 1000;
     },
   });
   expect([code, stderr]).toEqual([0, ""]);
-  seconds = { opening, all: (performance.now() - start) / 1000 };
 });
 
 test(
@@ -89,14 +96,10 @@ test(
     let kept = 0;
     for (let i = 0; seen.kills < kills || existsSync(run); i++) {
       const isKilled = seen.kills < kills;
-      // One in three while it is opened, which may be a kill right after a kill; the others up to its end.
-      const { opening, all } = seconds;
-      const after =
-        i % 3 === 2 ? opening * random.uniform(i) : 0.8 * opening + (all - 0.8 * opening) * random.uniform(i);
-      const { code, stdout, stderr, signal } = await trainIn(
-        run,
-        isKilled ? { killAfter: 1000 * after } : {},
-      );
+      // One in three while it is opened, which may be a kill right after a kill; the others a little behind some step.
+      const lines = i % 3 === 2 ? 0 : 1 + Math.floor(9 * random.uniform(i, 1));
+      const wait = 1000 * random.uniform(i) * (lines === 0 ? opening : 0.1);
+      const { code, stdout, stderr, signal } = await trainIn(run, isKilled ? { kill: { lines, wait } } : {});
       const reached = stdout.split("\n").filter((line) => line !== "");
       if (signal === "SIGKILL") {
         seen.kills++;
