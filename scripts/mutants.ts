@@ -20,8 +20,9 @@ import { pack } from "./mutants/pack.js";
 import { review } from "./mutants/review.js";
 import { runFolder } from "./mutants/runFolder.js";
 import { runner } from "./mutants/runner.js";
+import { training } from "./mutants/training.js";
 
-const tables = { review, generate, runner, models, images, checkpoints, data, pack, runFolder };
+const tables = { review, generate, runner, models, images, checkpoints, data, pack, runFolder, training };
 
 /** Files of tests that have passed without any change. */
 const passed = new Set<string>();

@@ -11,6 +11,7 @@ import { pack } from "../scripts/mutants/pack.js";
 import { review } from "../scripts/mutants/review.js";
 import { runFolder } from "../scripts/mutants/runFolder.js";
 import { runner } from "../scripts/mutants/runner.js";
+import { training } from "../scripts/mutants/training.js";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -24,6 +25,7 @@ test.each([
   ...data,
   ...pack,
   ...runFolder,
+  ...training,
 ])("$file: $what", ({ file, from, tests }) => {
   expect(readFileSync(at(`../src/${file}`), "utf8").split(from)).toHaveLength(2);
   expect(tests.filter((path) => !existsSync(at(path)))).toEqual([]);

@@ -40,7 +40,7 @@ export function train(program: Command): void {
 The run's folder is a model's folder from the first checkpoint on. A run that was ended, or killed, goes on from its
 newest checkpoint when the same command is given again. docs/training-options.md says what is in a settings file.
 With --json: {"step", "loss": {"laion", "mmc4"}, "gradientNorm", "learningRate", "seconds", "samples", "tokens",
-"waitingShare", "validationLoss", "checkpoint", "captions"} for each step; with --plan {"trained", "batches",
+"waitingShare", "skipped", "validationLoss", "checkpoint", "captions"} for each step; with --plan {"trained", "batches",
 "memory", "seconds", "steps", "hours", "checkpoint", "disk"}, sizes in bytes.
 
 Examples:
@@ -70,7 +70,20 @@ Examples:
         const trainer = await createTrainer(read, how);
         try {
           if (trainer.stepsDone > 0) terminal.notice(`going on from step ${trainer.stepsDone}`);
-          for await (const report of trainer.steps()) show(terminal, report, trainer.totalSteps);
+          let step = trainer.stepsDone;
+          try {
+            for await (const report of trainer.steps()) {
+              step = report.step;
+              show(terminal, report, trainer.totalSteps);
+            }
+          } catch (error) {
+            if (terminal.stopped() !== undefined) {
+              terminal.notice(
+                `stopped after step ${step} of ${trainer.totalSteps}: the same command goes on`,
+              );
+            }
+            throw error;
+          }
         } finally {
           await trainer.close();
         }

@@ -176,7 +176,8 @@ function runOf({ root, settings, model, lock, logs, latest, onNotice }: RunParts
     },
     close,
     async discard(others) {
-      if (latest) throw bug("internal", `the run in ${root} has a checkpoint, and was to be removed`);
+      const isKept = (await atDisk(checkpoints, () => stepsIn(checkpoints))).length > 0;
+      if (isKept) throw bug("internal", `the run in ${root} has a checkpoint, and was to be removed`);
       await logs.close();
       // What makes it a run goes first: what a kill leaves of the rest is then no run that lacks a part.
       for (const name of [runFile, ...runParts, ...others]) {

@@ -50,5 +50,5 @@ function ofCause(cause: SkipCause, shards: ReadonlyMap<string, number>): string 
   const shown = most.slice(0, shownShards).map(([shard, count]) => `${shard}: ${count}`);
   const more = most.length > shownShards ? ` and ${most.length - shownShards} more shards` : "";
   const all = most.reduce((sum, [, count]) => sum + count, 0);
-  return `${all} times ${described(cause)} (${shown.join(", ")}${more})`;
+  return `${all} × ${described(cause)} (${shown.join(", ")}${more})`;
 }

@@ -161,7 +161,7 @@ async function takeCheckpoint(
   state.step = (latest.schedule as { readonly steps: number }).steps;
 }
 
-/** What the model in a run's folder says of images; where it cannot, that is told, and no reason to stop training. */
+/** What the model in a run's folder says of images; where it cannot, it is a notice, and no reason to stop training. */
 async function captionsOf(
   folder: string,
   images: readonly string[],

@@ -15,6 +15,7 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { preparedVersion } from "../../src/checkpoints/modelFolder.js";
 import { parseChecked, showChecked } from "../../src/runs/checkedJson.node.js";
 import { superseded } from "../../src/runs/manifest.js";
 import { createRun, openRun } from "../../src/runs/runFolder.node.js";
@@ -50,6 +51,20 @@ test("a run without checkpoints begins", async () => {
   const run = await openRun(await runWith());
   expect(run.latest).toBeUndefined();
   await run.close();
+});
+
+test("a run without checkpoints can be removed, with what belongs to it; one that has some cannot", async () => {
+  const folder = await runWith();
+  const run = await openRun(folder);
+  for (const name of ["mine", "data"]) mkdirSync(join(folder, name));
+  await run.discard(["data"]);
+  expect(readdirSync(folder)).toEqual(["mine"]);
+  rmSync(join(folder, "mine"), { recursive: true });
+  const again = await createRun(folder, { settings });
+  await again.save(stateOf(1));
+  await expect(again.discard([])).rejects.toMatchObject({ code: "internal" });
+  await again.close();
+  expect(checkpoints(folder)).toEqual(["step-00000001"]);
 });
 
 test("old checkpoints go when the new one is complete, those of every n-th step never", async () => {
@@ -256,7 +271,7 @@ test("a folder that is no run, and one whose description was changed", async () 
   await expectError(() => openRun(folder), "run-invalid", "run.json", "SHA-256");
   writeFileSync(path, showChecked({ ...document, version: 2, extra: 1 } as never));
   await expectError(() => openRun(folder), "run-invalid", "version is 2", '"extra"');
-  const prepared = { prepared: { version: 3, weights: "int4", block: 128, sha256: "x" } };
+  const prepared = { prepared: { version: preparedVersion, weights: "int4", block: 128, sha256: "x" } };
   const described = {
     ...{ format: "openflamingo-model", version: 1, name: "x", words: "random", vision: { config: "a" } },
     ...{ language: { config: "a", tokenizer: "b" }, flamingo: { crossAttentionEvery: 1 }, ...prepared },

@@ -90,13 +90,13 @@ describe("damaged data", () => {
     });
     const last = notices.at(-1)!;
     expect(last).toMatch(/^left out of the data(?: so far)?: /);
-    expect(last).toMatch(/\d+ times an image cannot be decoded \([^)]*b\.tar: \d+\)/);
-    expect(last).toMatch(/\d+ times the shard is cut off or corrupt \([^)]*\)/);
+    expect(last).toMatch(/\d+ × an image cannot be decoded \([^)]*b\.tar: \d+\)/);
+    expect(last).toMatch(/\d+ × the shard is cut off or corrupt \([^)]*\)/);
     for (const shard of ["c.tar", "d.tar"]) expect(last).toContain(join(folder, shard));
     expect(last).not.toContain("a.tar");
 
     const parts: StepReport[] = [];
-    for (let i = 0; i < 5; i++) parts.push(...(await train({ ...options, run: resumed }, { steps: 1 })));
+    for (const steps of [2, 3]) parts.push(...(await train({ ...options, run: resumed }, { steps })));
     expect(lossesOf(parts)).toEqual(lossesOf(whole));
     expect(parts.map((each) => each.skipped)).toEqual(whole.map((each) => each.skipped));
     expect(stateOf(resumed, 5)).toEqual(stateOf(alone, 5));
@@ -119,14 +119,16 @@ describe("damaged data", () => {
       code: "data-invalid",
       message: expect.stringMatching(/3 of \d shards cannot be used .*x\d\.tar/),
     });
-    expect(notices.at(-1)).toMatch(/3 times the shard is cut off or corrupt/);
+    expect(notices.at(-1)).toMatch(/3 × the shard is cut off or corrupt/);
     expect(checkpoints(run)).toHaveLength(1);
   });
 
   test("a shard that vanishes between epochs is missing, in the run and after it is resumed; later ones are not read", async () => {
-    const folder = await captionShards(3, 2);
+    const folder = await captionShards(3, 8);
     const names = readdirSync(folder).filter((name) => name.endsWith(".tar"));
-    const options = { laionShards: [folder], trainNumSamplesLaion: 6, numEpochs: 4, shuffleSamples: 1 };
+    // More than is read ahead: 2 batches and 32 samples.
+    const sizes = { batchSizeLaion: 8, trainNumSamplesLaion: 24, numEpochs: 6, shuffleSamples: 1 };
+    const options = { laionShards: [folder], ...sizes };
     const [alone, resumed] = [newRun(), newRun()];
     const aside = join(temporaryFolder(), names[0]!);
     const vanish = (report: StepReport) => {
@@ -135,7 +137,7 @@ describe("damaged data", () => {
     copyFileSync(join(folder, names[0]!), aside);
     const counted = (reports: readonly StepReport[]) => reports.at(-1)!.skipped["shard-missing"];
     const whole = await train({ ...options, run: alone, maxSkipped: 1 }, { onStep: vanish });
-    expect(whole).toHaveLength(12);
+    expect(whole).toHaveLength(18);
     expect(counted(whole)).toBeGreaterThanOrEqual(1);
 
     copyFileSync(aside, join(folder, names[0]!));
@@ -147,10 +149,10 @@ describe("damaged data", () => {
       { ...options, run: resumed, maxSkipped: 1 },
       { onNotice: (text) => notices.push(text) },
     );
-    expect(rest.map(({ step }) => step)).toEqual([4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    expect(rest.map(({ step }) => step)).toEqual(Array.from({ length: 15 }, (_, i) => 4 + i));
     expect(counted(rest)).toBeGreaterThanOrEqual(1);
     expect(notices[0]).toMatch(/^1 shards have come since the run began, and are not read: .*later\.tar$/);
-    expect(notices.at(-1)).toContain("times the shard cannot be read");
+    expect(notices.at(-1)).toContain("× the shard cannot be read");
     // Shards of the folder that it was not begun with are other data.
     for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
     writeFileSync(join(folder, "other.tar"), await shardOf("o", 4));

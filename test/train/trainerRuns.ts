@@ -96,7 +96,7 @@ export const logOf = (run: string): readonly Readonly<Record<string, number | st
 /** The log without what the clock says. */
 export const valuesOf = (run: string) =>
   logOf(run).map((line) =>
-    Object.fromEntries(Object.entries(line).filter(([name]) => !/_time|_per_second/.test(name))),
+    Object.fromEntries(Object.entries(line).filter(([name]) => !/_time|_per_second|^data_time/.test(name))),
   );
 
 const checkpointOf = (run: string, step: number) =>
