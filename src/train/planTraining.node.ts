@@ -52,6 +52,7 @@ export async function planTraining(
     const stop = new AbortController();
     const source = await openBatches(model, all, {
       ...{ kinds: epochs.kinds, cache: undefined, positions: undefined },
+      ...{ onSkip: () => {}, onNotice },
       signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
     });
     opened.push(source, { close: async () => stop.abort() });
