@@ -6,8 +6,8 @@
  * encoder that were kept.
  *
  *     npx tsx bench/syntheticModel.ts 4B-vitl-rpj3b FOLDER --blocks 4 --float32
- *     npx tsx bench/peers/training.ts FOLDER --python PATH [--threads 2] [--steps 5] [--pairs 4] [--pair-tokens 32]
- *         [--documents 1] [--document-tokens 256] [--document-images 3] [--recompute]
+ *     npx tsx bench/peers/training.ts FOLDER --python PATH [--threads 2] [--steps 5] [--pairs 2] [--pair-tokens 32]
+ *         [--documents 1] [--document-tokens 256] [--document-images 5] [--recompute]
  *
  * FOLDER is a model with a language model of type `mpt` or `gpt_neox`: those of the 1B form are in no package. The
  * environment of PATH: see `training.py`. Both models are in memory at once: 8 GB each with the folder above.
@@ -30,11 +30,11 @@ const { values: given, positionals } = parseArgs({
     python: { type: "string" },
     threads: { type: "string", default: "2" },
     steps: { type: "string", default: "5" },
-    pairs: { type: "string", default: "4" },
+    pairs: { type: "string", default: "2" },
     "pair-tokens": { type: "string", default: "32" },
     documents: { type: "string", default: "1" },
     "document-tokens": { type: "string", default: "256" },
-    "document-images": { type: "string", default: "3" },
+    "document-images": { type: "string", default: "5" },
     recompute: { type: "boolean", default: false },
   },
   allowPositionals: true,

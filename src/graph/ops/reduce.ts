@@ -56,7 +56,7 @@ export const sum: Operator<["x"], Reduction> = defineOp({
   onnx: ({ x }, attributes, y) => reduction("ReduceSum", x, attributes, y),
 });
 
-/** One pass over x, where a sum of products would be two. */
+/** x is read once, where a product and its sum would write and read another tensor of its size. */
 export const sumOfSquares: Operator<["x"], Reduction> = defineOp({
   name: "sumOfSquares",
   inputs: ["x"],

@@ -9,6 +9,7 @@
 import { attention } from "../ops/attention.js";
 import { barrier } from "../ops/barrier.js";
 import { cast } from "../ops/elementwise.js";
+import { reshape, transpose } from "../ops/layout.js";
 import { linear, matmul } from "../ops/linear.js";
 import { quantizedLinear } from "../ops/quantized.js";
 import { rowQuantizedLinear } from "../ops/rowQuantized.js";
@@ -71,8 +72,18 @@ export function multipliedOnly(graph: Graph): ReadonlySet<string> {
   return names;
 }
 
-const round = (x: Tensor): Tensor =>
-  x.dtype === "float32" ? cast(cast(x, { to: "bfloat16" }), { to: "float32" }) : x;
+/**
+ * Numbers that were only moved are rounded before: a product and its gradients take the same tensor in different orders,
+ * and need it rounded once. Not so parameters, which would be kept a second time from the first product to the last.
+ */
+function round(x: Tensor): Tensor {
+  if (x.dtype !== "float32") return x;
+  const { node } = x;
+  const [from] = node.inputs;
+  const isMoved = node.op === transpose.op || node.op === reshape.op;
+  if (from && isMoved && !isSource(from.node.op)) return moveNode(node, [round(from)], node.graph)[0]!;
+  return cast(cast(x, { to: "bfloat16" }), { to: "float32" });
+}
 
 function nodesBefore({ outputs }: Graph, end: string): ReadonlySet<Node> {
   const before = new Set([outputs.get(end)!.node]);
