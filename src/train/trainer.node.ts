@@ -5,7 +5,7 @@
  */
 import { stat } from "node:fs/promises";
 import { load } from "../api/load.node.js";
-import { asyncDispose } from "../base/dispose.js";
+import { asyncDispose, withClosing } from "../base/dispose.js";
 import { OpenFlamingoError } from "../base/errors.js";
 import type { JsonObject } from "../base/json.js";
 import { type OpenableModel, pathsOf } from "../checkpoints/openableModel.js";
@@ -171,10 +171,12 @@ async function captionsOf(
   }: { readonly signal: AbortSignal | undefined; readonly onNotice: (text: string) => void },
 ): Promise<readonly string[] | undefined> {
   try {
-    await using flamingo = await load(folder, { signal, onNotice: () => {} });
-    const captions: string[] = [];
-    for (const image of images) captions.push((await flamingo.caption(image, { signal })).text);
-    return captions;
+    return await withClosing(async (closing) => {
+      const flamingo = closing(await load(folder, { signal, onNotice: () => {} }));
+      const captions: string[] = [];
+      for (const image of images) captions.push((await flamingo.caption(image, { signal })).text);
+      return captions;
+    });
   } catch (error) {
     if (!(error instanceof OpenFlamingoError)) throw error;
     onNotice(`no captions this time: ${error.message}`);
