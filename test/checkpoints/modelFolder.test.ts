@@ -89,8 +89,8 @@ const bad: [what: string, description: object | string, message: string, code?: 
   ["a prepared folder that has checkpoints", { ...whole, prepared: {} }, '"vision.weights" is no key'],
   [
     "a prepared folder of another version",
-    { ...whole, prepared: { version: 3 } },
-    "was prepared in version 3",
+    { ...whole, prepared: { version: 2 } },
+    "was prepared in version 2",
     "model-unsupported",
   ],
   ["an unknown key", { ...whole, visoin: {} }, '"visoin" is no key of this file'],
