@@ -44,7 +44,7 @@ import { shotsReader } from "./shots.js";
 export interface PrepareOptions {
   /** `int4` (the default), `int8`, `fp16` or `fp32`. */
   readonly weights?: WeightFormat | undefined;
-  /** How many numbers share a scale: 128 (the default) is the fastest, 32 the most exact. */
+  /** How many numbers share a scale: 256 is the fastest, 32 the most exact. Default: 128. */
   readonly block?: number | undefined;
   /**
    * Tensors that are kept in a more exact format than `weights`: parts of their names, with `int8` or `fp32`, the first

@@ -44,7 +44,7 @@ export function prepare(program: Command): void {
     .argument("<model>", "a model's folder, with its checkpoints, or a released model's name");
   addOptions(command, [
     new Option("--weights <format>", "the format").choices(weightFormats).default("int4"),
-    new Option("--block <n>", "how many numbers share a scale; fewer are more exact, and slower")
+    new Option("--block <n>", "how many numbers share a scale, 16 to 256; fewer are more exact, and slower")
       .argParser(blockOf)
       .default(128),
     new Option(

@@ -19,7 +19,7 @@ export type Kept = ReadonlyMap<string, KeptFormat>;
 /** What is to be known of a prepared folder for its programs to be made. */
 export interface FormatSettings {
   readonly weights: WeightFormat;
-  /** How many numbers share a scale: 128 is the fastest, 32 the most exact. */
+  /** How many numbers share a scale: 256 is the fastest, 32 the most exact. */
   readonly block: number;
   readonly keep: Kept;
 }
