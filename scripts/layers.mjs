@@ -11,6 +11,6 @@ export const layers = [
   { generate: 1400, prepare: 800 },
   { machine: 1300, quality: 400 },
   { api: 4350 },
-  { train: 3900 },
+  { train: 4200 },
   { cli: 2200 },
 ];

@@ -79,6 +79,7 @@ function runTests(tests: readonly string[], copy: string): string | undefined {
   const args = [vitest, "run", ...tests.map((test) => `test/${test}`), ...options, ...report];
   const { status, signal, stderr } = spawnSync(process.execPath, args, {
     cwd: copy,
+    env: { ...process.env, OPENFLAMINGO_SLOW: "1" },
     timeout: 1000 * mostSeconds,
     encoding: "utf8",
   });

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { beforeAll, expect, test } from "vitest";
 import { randomStream } from "../../src/base/random.js";
 import { temporaryFolder } from "../checkpoints/fixtures.js";
+import { slowTest } from "../slow.js";
 import { captionShards, stateOf, valuesOf } from "../train/trainerRuns.js";
 import type { Finished } from "./run.js";
 
@@ -139,27 +140,30 @@ test(
   60_000 + 15_000 * kills,
 );
 
-test("interrupted, it ends with 130 and a checkpoint of what it reached, says so, and goes on", async () => {
-  const run = newRun();
-  let isAsked = false;
-  const { code, stdout, stderr } = await trainIn(run, {
-    onLine: (lines, end) => {
-      if (lines >= 4 && !isAsked) end("SIGINT");
-      isAsked ||= lines >= 4;
-    },
-  });
-  const reached = stdout.split("\n").length - 1;
-  expect(code).toBe(130);
-  expect(stderr).toBe(`stopped after step ${reached} of ${steps}: the same command goes on\n`);
-  const newest = readdirSync(join(run, "checkpoints")).sort().at(-1)!;
-  expect(Number(/\d+/.exec(newest)![0])).toBeGreaterThanOrEqual(reached);
-  expect(existsSync(join(run, "lock"))).toBe(false);
-  const again = await trainIn(run);
-  expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^going on from step \d+\n$/)]);
-  expectSame(run);
-});
+slowTest(
+  "interrupted, it ends with 130 and a checkpoint of what it reached, says so, and goes on",
+  async () => {
+    const run = newRun();
+    let isAsked = false;
+    const { code, stdout, stderr } = await trainIn(run, {
+      onLine: (lines, end) => {
+        if (lines >= 4 && !isAsked) end("SIGINT");
+        isAsked ||= lines >= 4;
+      },
+    });
+    const reached = stdout.split("\n").length - 1;
+    expect(code).toBe(130);
+    expect(stderr).toBe(`stopped after step ${reached} of ${steps}: the same command goes on\n`);
+    const newest = readdirSync(join(run, "checkpoints")).sort().at(-1)!;
+    expect(Number(/\d+/.exec(newest)![0])).toBeGreaterThanOrEqual(reached);
+    expect(existsSync(join(run, "lock"))).toBe(false);
+    const again = await trainIn(run);
+    expect([again.code, again.stderr]).toEqual([0, expect.stringMatching(/^going on from step \d+\n$/)]);
+    expectSame(run);
+  },
+);
 
-test.skipIf(process.platform === "win32")(
+(process.platform === "win32" ? test.skip : slowTest)(
   "where files may not be as large as a checkpoint's, it ends with the disk's code, and goes on elsewhere as it was",
   async () => {
     const run = newRun();

@@ -11,6 +11,7 @@ import type { StepReport } from "../../src/train/steps.js";
 import { temporaryFolder } from "../checkpoints/fixtures.js";
 import { type File, tar } from "../data/makeTar.js";
 import { imageFile } from "../pack/shards.js";
+import { slowTest } from "../slow.js";
 import { captionShards, documentShards, logOf, lossesOf, stateOf, train, valuesOf } from "./trainerRuns.js";
 
 /** What is done to a step, or to the saving of one, by its number in the process of the test. */
@@ -123,50 +124,53 @@ describe("damaged data", () => {
     expect(checkpoints(run)).toHaveLength(1);
   });
 
-  test("a shard that vanishes between epochs is missing, in the run and after it is resumed; later ones are not read", async () => {
-    const folder = await captionShards(3, 8);
-    const names = readdirSync(folder).filter((name) => name.endsWith(".tar"));
-    // More than is read ahead: 2 batches and 32 samples.
-    const sizes = { batchSizeLaion: 8, trainNumSamplesLaion: 24, numEpochs: 6, shuffleSamples: 1 };
-    const options = { laionShards: [folder], ...sizes };
-    const [alone, resumed] = [newRun(), newRun()];
-    const aside = join(temporaryFolder(), names[0]!);
-    const vanish = (report: StepReport) => {
-      if (report.step === 3) rmSync(join(folder, names[0]!), { force: true });
-    };
-    copyFileSync(join(folder, names[0]!), aside);
-    const counted = (reports: readonly StepReport[]) => reports.at(-1)!.skipped["shard-missing"];
-    const whole = await train({ ...options, run: alone, maxSkipped: 1 }, { onStep: vanish });
-    expect(whole).toHaveLength(18);
-    expect(counted(whole)).toBeGreaterThanOrEqual(1);
+  slowTest(
+    "a shard that vanishes between epochs is missing, in the run and after it is resumed; later ones are not read",
+    async () => {
+      const folder = await captionShards(3, 8);
+      const names = readdirSync(folder).filter((name) => name.endsWith(".tar"));
+      // More than is read ahead: 2 batches and 32 samples.
+      const sizes = { batchSizeLaion: 8, trainNumSamplesLaion: 24, numEpochs: 6, shuffleSamples: 1 };
+      const options = { laionShards: [folder], ...sizes };
+      const [alone, resumed] = [newRun(), newRun()];
+      const aside = join(temporaryFolder(), names[0]!);
+      const vanish = (report: StepReport) => {
+        if (report.step === 3) rmSync(join(folder, names[0]!), { force: true });
+      };
+      copyFileSync(join(folder, names[0]!), aside);
+      const counted = (reports: readonly StepReport[]) => reports.at(-1)!.skipped["shard-missing"];
+      const whole = await train({ ...options, run: alone, maxSkipped: 1 }, { onStep: vanish });
+      expect(whole).toHaveLength(18);
+      expect(counted(whole)).toBeGreaterThanOrEqual(1);
 
-    copyFileSync(aside, join(folder, names[0]!));
-    await train({ ...options, run: resumed, maxSkipped: 1 }, { steps: 3 });
-    rmSync(join(folder, names[0]!));
-    copyFileSync(aside, join(folder, "later.tar"));
-    const notices: string[] = [];
-    const rest = await train(
-      { ...options, run: resumed, maxSkipped: 1 },
-      { onNotice: (text) => notices.push(text) },
-    );
-    expect(rest.map(({ step }) => step)).toEqual(Array.from({ length: 15 }, (_, i) => 4 + i));
-    expect(counted(rest)).toBeGreaterThanOrEqual(1);
-    expect(notices[0]).toMatch(/^1 shards have come since the run began, and are not read: .*later\.tar$/);
-    expect(notices.at(-1)).toContain("× the shard cannot be read");
-    // Shards of the folder that it was not begun with are other data.
-    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
-    writeFileSync(join(folder, "other.tar"), await shardOf("o", 4));
-    const other = { ...options, run: newRun() };
-    await train(other, { steps: 1 });
-    rmSync(join(folder, "other.tar"));
-    writeFileSync(join(folder, "another.tar"), await shardOf("p", 4));
-    expect(await failureOf(train(other))).toMatchObject({
-      code: "usage",
-      message: expect.stringContaining("other shards or options"),
-    });
-  });
+      copyFileSync(aside, join(folder, names[0]!));
+      await train({ ...options, run: resumed, maxSkipped: 1 }, { steps: 3 });
+      rmSync(join(folder, names[0]!));
+      copyFileSync(aside, join(folder, "later.tar"));
+      const notices: string[] = [];
+      const rest = await train(
+        { ...options, run: resumed, maxSkipped: 1 },
+        { onNotice: (text) => notices.push(text) },
+      );
+      expect(rest.map(({ step }) => step)).toEqual(Array.from({ length: 15 }, (_, i) => 4 + i));
+      expect(counted(rest)).toBeGreaterThanOrEqual(1);
+      expect(notices[0]).toMatch(/^1 shards have come since the run began, and are not read: .*later\.tar$/);
+      expect(notices.at(-1)).toContain("× the shard cannot be read");
+      // Shards of the folder that it was not begun with are other data.
+      for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+      writeFileSync(join(folder, "other.tar"), await shardOf("o", 4));
+      const other = { ...options, run: newRun() };
+      await train(other, { steps: 1 });
+      rmSync(join(folder, "other.tar"));
+      writeFileSync(join(folder, "another.tar"), await shardOf("p", 4));
+      expect(await failureOf(train(other))).toMatchObject({
+        code: "usage",
+        message: expect.stringContaining("other shards or options"),
+      });
+    },
+  );
 
-  test("what a rule leaves out is told at the end alone", async () => {
+  slowTest("what a rule leaves out is told at the end alone", async () => {
     const notices: string[] = [];
     const mmc4 = await documentShards(6);
     const options = { mmc4Shards: [mmc4], mmc4MinNumImages: 1, mmc4MaxNumImages: 1, trainNumSamplesMmc4: 2 };
@@ -209,7 +213,7 @@ describe("a loss that is not a number", () => {
     expect(stateOf(run, 8)).toEqual(stateOf(alone, 8));
   });
 
-  test("at the first step leaves no checkpoint, and of many samples the first are named", async () => {
+  slowTest("at the first step leaves no checkpoint, and of many samples the first are named", async () => {
     const folder = await captionShards(1, 7);
     const run = newRun();
     faults.beforeStep = poisoned(1);
@@ -222,7 +226,7 @@ describe("a loss that is not a number", () => {
     expect(checkpoints(run)).toEqual([]);
   });
 
-  test("where parameters are no numbers either, they are not kept", async () => {
+  slowTest("where parameters are no numbers either, they are not kept", async () => {
     const run = newRun();
     faults.beforeStep = (step, _, state) => {
       if (step === 4) (state as { parameters: Float32Array }).parameters.fill(Number.NaN);
@@ -234,7 +238,7 @@ describe("a loss that is not a number", () => {
   });
 });
 
-test("a state that the optimizer left half changed is not kept", async () => {
+slowTest("a state that the optimizer left half changed is not kept", async () => {
   const run = newRun();
   faults.beforeStep = (step) => {
     if (step !== 3) return;
@@ -247,7 +251,7 @@ test("a state that the optimizer left half changed is not kept", async () => {
 });
 
 describe("a disk that is full", () => {
-  test("while a checkpoint is saved: what was saved stays, and the run goes on from there", async () => {
+  slowTest("while a checkpoint is saved: what was saved stays, and the run goes on from there", async () => {
     const folder = await captionShards(2, 4);
     const options = { laionShards: [folder], checkpointSteps: 2 };
     const [alone, run] = [newRun(), newRun()];
@@ -269,7 +273,7 @@ describe("a disk that is full", () => {
     expect(valuesOf(run)).toHaveLength(4);
   });
 
-  test("when another error ends the run: that one is thrown, and this one told", async () => {
+  slowTest("when another error ends the run: that one is thrown, and this one told", async () => {
     const run = newRun();
     const notices: string[] = [];
     faults.beforeStep = (step) => {
@@ -285,14 +289,14 @@ describe("a disk that is full", () => {
     expect(notices).toEqual([expect.stringContaining("The checkpoint of step 2 is not saved")]);
   });
 
-  test("when the reader stops: it is an error", async () => {
+  slowTest("when the reader stops: it is an error", async () => {
     faults.save = full;
     const options = { run: newRun(), laionShards: [await captionShards(1, 4)] };
     expect(await failureOf(train(options, { steps: 1 }))).toMatchObject({ code: "disk" });
   });
 });
 
-test("features that are damaged on the disk are computed as they were", async () => {
+slowTest("features that are damaged on the disk are computed as they were", async () => {
   const folder = await captionShards(1, 4);
   const features = join(temporaryFolder(), "features");
   const options = { laionShards: [folder], cacheFeatures: features, numEpochs: 2, flip: false };
