@@ -65,6 +65,7 @@ const base = await openBaseModel(folder, undefined, how);
 const options = readTrainingOptions({
   ...{ run: temporary, laionShards: ["none"], mmc4Shards: ["none"], threads },
   gradientCheckpointing: given.recompute,
+  memoryCheck: false, // which would be of batches of 128
 });
 const model = await openModelToTrain(base, options, {}, how);
 const { step, vision } = model;
