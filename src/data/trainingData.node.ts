@@ -127,33 +127,14 @@ async function* closing<T>(
   }
 }
 
-/** All that decides which sample comes when. */
-function digest(
-  names: readonly string[],
-  {
-    kind,
-    seed,
-    rank,
-    worldSize,
-    resampled,
-    shuffle,
-    shuffleInitial,
-    maxBufferBytes,
-    maxMemberBytes,
-  }: CheckedOptions,
-): string {
-  const all = {
-    names,
-    kind,
-    seed,
-    rank,
-    worldSize,
-    resampled,
-    shuffle,
-    shuffleInitial,
-    maxBufferBytes,
-    maxMemberBytes,
-  };
+/** The options that, with the shards, decide which sample comes when. */
+const deciding = [
+  ...(["kind", "seed", "rank", "worldSize", "resampled", "shuffle", "shuffleInitial"] as const),
+  ...(["maxBufferBytes", "maxMemberBytes"] as const),
+];
+
+function digest(names: readonly string[], options: CheckedOptions): string {
+  const all = { names, ...Object.fromEntries(deciding.map((name) => [name, options[name]])) };
   return createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 32);
 }
 
