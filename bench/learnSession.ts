@@ -7,12 +7,12 @@
 import { parseArgs } from "node:util";
 import { elementCount } from "../src/base/dtypes.js";
 import type { Graph } from "../src/graph/index.js";
+import { learnGraph, type Precision } from "../src/learn/learnGraph.js";
 import { zoo } from "../src/models/zoo.js";
 import { compile } from "../src/onnx/compile.js";
 import { lower } from "../src/onnx/lower.js";
 import { decodeGraph } from "../src/runner/graphs.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
-import { learnGraph, type Precision } from "../src/train/learnGraph.js";
 import { reportMachine } from "./measure.js";
 
 const { values: given, positionals } = parseArgs({

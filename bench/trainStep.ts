@@ -14,13 +14,13 @@ import { parseArgs } from "node:util";
 import { elementCount } from "../src/base/dtypes.js";
 import { randomStream } from "../src/base/random.js";
 import type { Checkpoint } from "../src/checkpoints/checkpoint.js";
+import type { TrainingBatch } from "../src/learn/batch.js";
+import { type LearnOptions, learnGraph, type Precision, visionGraph } from "../src/learn/learnGraph.js";
+import { createStep } from "../src/learn/step.js";
 import { mpt } from "../src/models/mpt.js";
 import { zoo } from "../src/models/zoo.js";
 import { compile } from "../src/onnx/compile.js";
 import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
-import type { TrainingBatch } from "../src/train/batch.js";
-import { type LearnOptions, learnGraph, type Precision, visionGraph } from "../src/train/learnGraph.js";
-import { createStep } from "../src/train/step.js";
 import { formatsOf, type WeightFormat } from "../src/weights/weightFormats.js";
 import { reportMachine } from "./measure.js";
 

@@ -8,9 +8,9 @@ export const layers = [
   { models: 2300, onnx: 700, hub: 1350, data: 2700 },
   { weights: 1100, released: 400, pack: 2450, runs: 1500 },
   { runner: 1600 },
-  { generate: 1400, prepare: 800 },
+  { generate: 1400, prepare: 800, learn: 1400 },
   { machine: 1300, quality: 400 },
   { api: 4350 },
-  { train: 4200 },
+  { train: 2900 },
   { cli: 2200 },
 ];

@@ -14,13 +14,12 @@
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { randomStream } from "../../src/base/random.js";
-import { openBaseModel } from "../../src/train/baseModel.node.js";
-import type { TrainingBatch } from "../../src/train/batch.js";
-import { openModelToTrain } from "../../src/train/openTraining.node.js";
+import type { TrainingBatch } from "../../src/learn/batch.js";
+import { openStep } from "../../src/train/openStep.node.js";
 import { readTrainingOptions } from "../../src/train/options/readOptions.js";
 import { median, reportMachine } from "../measure.js";
 import { missing, pythonOf, startPeer } from "./python.js";
@@ -61,13 +60,12 @@ const theirs = JSON.parse(await peer.line());
 const { image, endOfChunk, pad, imageSize } = theirs;
 
 const how = { onNotice: () => {} };
-const base = await openBaseModel(folder, undefined, how);
 const options = readTrainingOptions({
-  ...{ run: temporary, laionShards: ["none"], mmc4Shards: ["none"], threads },
-  gradientCheckpointing: given.recompute,
+  ...{ model: resolve(folder), run: temporary, laionShards: ["none"], mmc4Shards: ["none"], threads },
+  ...{ gradientCheckpointing: given.recompute, lrScheduler: "constant", warmupSteps: 0 },
   memoryCheck: false, // which would be of batches of 128
 });
-const model = await openModelToTrain(base, options, {}, how);
+const model = await openStep(options, how);
 const { step, vision } = model;
 if (vision.imageSize !== imageSize) throw new Error("not the same model");
 

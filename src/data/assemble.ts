@@ -31,7 +31,7 @@ export interface AssembleOptions extends PlacementOptions {
   /** A page's images of fewer bytes are left out. Default: 11,000. */
   readonly minImageBytes?: number | undefined;
   /** Whether one coin flips all images of a document, as published. Default: false; each has its own. */
-  readonly oneFlipCoin?: boolean | undefined;
+  readonly flipWholeBatch?: boolean | undefined;
 }
 
 export interface Assembler extends AssembleOptions {
@@ -99,7 +99,7 @@ export async function assembleDocument(
 
   const decoded = await decodeAll(document, new Set(used), assembler);
   if (!decoded) return "image-unreadable";
-  const flipped = used.map((_, i) => (assembler.oneFlipCoin && i > 0 ? undefined : coins.flip(i)));
+  const flipped = used.map((_, i) => (assembler.flipWholeBatch && i > 0 ? undefined : coins.flip(i)));
   if (imageTokens < minImages) return "too-few-images";
   if (document.kind === "page" && imageTokens === 1) {
     if (coins.drop()) return "one-image";

@@ -57,7 +57,7 @@ const table = {
   flip: optional(boolean, true),
   endOfText: optional(text),
   imagesInIndexOrder: optional(boolean, false),
-  oneFlipCoin: optional(boolean, false),
+  flipWholeBatch: optional(boolean, false),
   cutBeforeLastImage: optional(boolean, false),
   specialTokensInText: optional(boolean, false),
   maxFaultShare: optional(share, defaultFaultLimit.share),
@@ -119,7 +119,7 @@ export interface TrainingDataOptions {
   /** As published: a document's images in the order of its list, not of their `<image>`s. Default: false. */
   readonly imagesInIndexOrder?: boolean | undefined;
   /** As published: one coin flips all images of a batch of captions, or of a document. Default: false. */
-  readonly oneFlipCoin?: boolean | undefined;
+  readonly flipWholeBatch?: boolean | undefined;
   /** As published: a marked text with too many images loses one more. Default: false. */
   readonly cutBeforeLastImage?: boolean | undefined;
   /** As published: `<image>` and the like, written in a text, are special tokens. Default: false. */
@@ -146,14 +146,6 @@ export interface TrainingDataOptions {
   readonly network?: ConnectOptions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** The habits of the published training, all on. Its batches of documents have `padImages: 6` besides. */
-export const asPublished = {
-  imagesInIndexOrder: true,
-  oneFlipCoin: true,
-  cutBeforeLastImage: true,
-  specialTokensInText: true,
-} as const satisfies Partial<TrainingDataOptions>;
 
 export type CheckedOptions = Omit<Read<typeof table>, "position" | "network" | "signal"> &
   Pick<TrainingDataOptions, "position" | "network" | "signal"> & { readonly maxTokens: number };

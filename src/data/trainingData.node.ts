@@ -159,7 +159,7 @@ async function* batches(
     readonly size: number;
   },
 ): AsyncGenerator<TrainingBatch, void> {
-  const { kind, batch, oneFlipCoin, keepLast, maxTokens } = options;
+  const { kind, batch, flipWholeBatch, keepLast, maxTokens } = options;
   const assemble = kind === "captions" ? assembleCaption : assembleDocument;
   const coinsOf = coins(options);
   const tokens = options.padTokens ?? (kind === "documents" ? maxTokens : undefined);
@@ -191,7 +191,7 @@ async function* batches(
       continue;
     }
     const first = rows[0]?.flipped;
-    const flipped = kind === "captions" && oneFlipCoin && first ? first : made.flipped;
+    const flipped = kind === "captions" && flipWholeBatch && first ? first : made.flipped;
     rows.push({ ...made, flipped, at: { shard, key: sample.key } });
     if (rows.length === batch) yield collated(draw);
   }

@@ -81,7 +81,11 @@ export const givenBytes = (programs: ProgramWeights): number =>
  * values once and the scales twice, once as they are and once with what they stand for in sums; and its other matrices
  * too. What lies in memory stays there beside that. Of what is mapped, the pages of values go, those of scales stay.
  */
-function weightMemory(programs: ProgramWeights, language: LanguageModel, weightsIn: WeightsIn): number {
+export function weightMemory(
+  programs: ProgramWeights,
+  language: LanguageModel,
+  weightsIn: WeightsIn,
+): number {
   const packed = new Set(
     programs
       .filter((weights) => weights.some(({ part }) => part))

@@ -1,5 +1,5 @@
 /** How a run is divided: steps of the optimizer, each of one or several batches of each kind, and epochs of those. */
-import type { DataKind } from "./batch.js";
+import type { DataKind } from "../learn/batch.js";
 import type { TrainingOptions } from "./options/table.js";
 
 export interface Epochs {

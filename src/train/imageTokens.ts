@@ -1,6 +1,6 @@
 /** What a step takes of a batch's images: their pixels, or what the vision encoder made of them before. */
 import type { CollatedBatch } from "../data/batch.js";
-import type { TrainingBatch, TrainingImages } from "./batch.js";
+import type { TrainingBatch, TrainingImages } from "../learn/batch.js";
 import type { FeatureCache } from "./featureCache.node.js";
 
 /**

@@ -55,7 +55,9 @@ export {
   type TrainingBatch as DataBatch,
   type TrainingData,
 } from "../data/trainingData.node.js";
-export type { DataKind, TrainingBatch, TrainingBatches, TrainingImages } from "./batch.js";
+export type { DataKind, TrainingBatch, TrainingBatches, TrainingImages } from "../learn/batch.js";
+export type { TrainingState } from "../learn/state.js";
+export type { StepResult, TrainingStep } from "../learn/step.js";
 export { stepBatch } from "./imageTokens.js";
 export { openStep } from "./openStep.node.js";
 export type { ModelToTrain } from "./openTraining.node.js";
@@ -64,7 +66,5 @@ export { readSettings } from "./options/settingsFile.node.js";
 export type { TrainingOptions } from "./options/table.js";
 export type { TrainingPlan } from "./plan.js";
 export { planTraining } from "./planTraining.node.js";
-export type { TrainingState } from "./state.js";
-export type { StepResult, TrainingStep } from "./step.js";
 export type { StepReport } from "./steps.js";
 export { createTrainer, type Trainer, type TrainerOptions } from "./trainer.node.js";

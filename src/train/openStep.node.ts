@@ -1,7 +1,7 @@
 /** A model ready to be trained by a loop of one's own: the step alone, without data and a run's folder. */
 import { openBaseModel } from "./baseModel.node.js";
 import { epochsOf } from "./epochs.js";
-import { type ModelToTrain, openModelToTrain } from "./openTraining.node.js";
+import { type ModelToTrain, openModelToTrain, readModelToTrain } from "./openTraining.node.js";
 import type { TrainingOptions } from "./options/table.js";
 import { stepSettings } from "./stepSettings.js";
 import type { TrainerOptions } from "./trainer.node.js";
@@ -22,5 +22,6 @@ export async function openStep(
   const how = { signal, onNotice, onProgress };
   const base = await openBaseModel(options.model, options.crossAttnEveryNLayers, how);
   const kind = options.mmc4Shards.length > 0 && options.laionShards.length === 0 ? "mmc4" : "laion";
-  return openModelToTrain(base, options, stepSettings(options, epochsOf([kind], options)), how);
+  const configs = await readModelToTrain(base, options, signal);
+  return openModelToTrain(base, configs, options, stepSettings(options, epochsOf([kind], options)), how);
 }

@@ -1,6 +1,8 @@
 /** The short way: a folder of one's own images and a list of their captions, as shards in the run's folder. */
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { packData } from "../api/packData.node.js";
+import { missingData } from "../pack/dataErrors.js";
 import type { TrainingOptions } from "./options/table.js";
 
 /** What `caption` asks with: captions are learnt behind it, so that they are what it answers. */
@@ -9,6 +11,16 @@ const template = "Output:{caption}";
 /** Folders in a run's folder, beside those of the run. */
 const [shardFolder, featureFolder] = ["data", "features"] as const;
 export const ownFolders: readonly string[] = [shardFolder, featureFolder];
+
+/** @throws OpenFlamingoError `data-missing` where the folder or the list that is named is not there */
+export async function requireOwnImages({ images, captions }: TrainingOptions): Promise<void> {
+  for (const path of [images, captions]) {
+    if (path === undefined) continue;
+    await stat(path).catch((error: unknown) => {
+      throw missingData(path, error);
+    });
+  }
+}
 
 /**
  * Packs `images` and `captions`, and names the shards in the options; a run that goes on finds them packed.

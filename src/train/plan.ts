@@ -1,10 +1,10 @@
 /** What a run of training needs, from what was measured of a few of its steps: memory, time and disk. */
 import { elementCount } from "../base/dtypes.js";
-import type { DataKind } from "./batch.js";
+import type { DataKind } from "../learn/batch.js";
+import type { TrainingState } from "../learn/state.js";
+import type { WholeTensors } from "../learn/stateTensors.js";
 import type { Epochs } from "./epochs.js";
 import type { TrainingOptions } from "./options/table.js";
-import type { TrainingState } from "./state.js";
-import type { WholeTensors } from "./stateTensors.js";
 
 export interface TrainingPlan {
   /** Numbers that are trained. */

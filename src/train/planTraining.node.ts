@@ -5,20 +5,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readConfigs } from "../api/configs.js";
-import { node } from "../api/platform.node.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { givenBytes } from "../machine/forecast.js";
+import type { DataKind, TrainingBatch, TrainingBatches } from "../learn/batch.js";
 import { highestMemory } from "../machine/memory.node.js";
-import { weightUses } from "../onnx/compile.js";
 import { openBaseModel } from "./baseModel.node.js";
-import type { DataKind, TrainingBatch, TrainingBatches } from "./batch.js";
 import { epochsOf } from "./epochs.js";
-import { learnGraph, visionGraph } from "./learnGraph.js";
-import { type ModelToTrain, openModelToTrain } from "./openTraining.node.js";
+import { type ModelToTrain, openModelToTrain, readModelToTrain } from "./openTraining.node.js";
 import type { TrainingOptions } from "./options/table.js";
-import { withOwnImages } from "./ownImages.node.js";
+import { requireOwnImages, withOwnImages } from "./ownImages.node.js";
 import { type BatchSizes, type MeasuredSteps, planOf, type TrainingPlan } from "./plan.js";
+import { forecastTraining } from "./requireMemory.js";
 import { kindsOf, stepSettings } from "./stepSettings.js";
 import type { TrainerOptions } from "./trainer.node.js";
 import { type BatchSource, openBatches } from "./trainingBatches.node.js";
@@ -38,6 +34,7 @@ export async function planTraining(
   { signal, onNotice = (text) => process.emitWarning(text), onProgress }: TrainerOptions = {},
 ): Promise<TrainingPlan> {
   if (options.images === undefined) kindsOf(options);
+  await requireOwnImages(options);
   const how = { signal, onNotice, onProgress };
   const base = await openBaseModel(options.model, options.crossAttnEveryNLayers, how);
   const folder = await temporaryFolder();
@@ -47,7 +44,8 @@ export async function planTraining(
   try {
     const all = await withOwnImages(options, folder, how);
     const epochs = epochsOf(kindsOf(all), all);
-    const model = await openModelToTrain(base, all, stepSettings(all, epochs), how);
+    const configs = await readModelToTrain(base, all, signal);
+    const model = await openModelToTrain(base, configs, all, stepSettings(all, epochs), how);
     opened.push(model);
     const stop = new AbortController();
     const source = await openBatches(model, all, {
@@ -57,10 +55,7 @@ export async function planTraining(
     });
     opened.push(source, { close: async () => stop.abort() });
     const measured = await measureSteps(model, source, all, how);
-    const { config } = await readConfigs(node, base, signal);
-    const frozen = givenBytes(
-      [visionGraph(config, all).graph, learnGraph(config, {}).graph].map((graph) => weightUses(graph)),
-    );
+    const { frozen } = forecastTraining(configs.config, all);
     const { state, whole } = model.step;
     return planOf(measured, { options: all, epochs, state, whole, frozen });
   } finally {

@@ -2,13 +2,14 @@
 import { shownSize } from "../base/bytes.js";
 import { elementCount } from "../base/dtypes.js";
 import { OpenFlamingoError } from "../base/errors.js";
-import { evaluateDim, type Graph, type Node } from "../graph/index.js";
-import { givenBytes } from "../machine/forecast.js";
+import { evaluateDim, type Graph, type Node, withoutUnused } from "../graph/index.js";
+import { learnGraph, visionGraph } from "../learn/learnGraph.js";
+import { weightMemory } from "../machine/forecast.js";
 import type { Memory } from "../machine/memory.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { weightUses } from "../onnx/compile.js";
-import { learnGraph, visionGraph } from "./learnGraph.js";
 import type { TrainingOptions } from "./options/table.js";
+import { programSettings } from "./stepSettings.js";
 
 /** Bytes. */
 export interface TrainingForecast {
@@ -30,6 +31,8 @@ type Sizes = Pick<
   | "maxTokensMmc4"
   | "mmc4MaxNumImages"
   | "gradientCheckpointing"
+  | "precision"
+  | "weights"
 >;
 
 /** Node, the backend, this program and the samples that are read ahead. */
@@ -40,9 +43,14 @@ const base = 200e6;
  * memory for later. Of kinds of data without shards nothing is counted.
  */
 export function forecastTraining(config: FlamingoConfig, options: Sizes): TrainingForecast {
-  const { graph, trained } = learnGraph(config, { recompute: options.gradientCheckpointing });
+  // Rounding for mixed precision takes a few products' worth of memory, and long to be written down.
+  const settings = { ...programSettings(options), precision: undefined };
+  const { graph, trained } = learnGraph(config, settings);
   const state = 4 * 4 * trained.length;
-  const frozen = givenBytes([graph, visionGraph(config, {}).graph].map((each) => weightUses(each)));
+  const programs = [graph, visionGraph(config, settings).graph].map((each) =>
+    weightUses(withoutUnused(each)),
+  );
+  const frozen = weightMemory(programs, config.language, "memory");
   const batches = [
     ...(options.laionShards.length > 0
       ? [{ b: options.batchSizeLaion, t: options.maxTokensLaion, s: 1 }]

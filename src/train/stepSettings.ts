@@ -1,24 +1,29 @@
-/** What of the training's options is the step's. */
+/** What of the training's options is the step's and its programs'. */
 import { OpenFlamingoError } from "../base/errors.js";
-import { type DataKind, dataKinds } from "./batch.js";
+import { type DataKind, dataKinds } from "../learn/batch.js";
+import type { LearnOptions } from "../learn/learnGraph.js";
+import type { Published } from "../learn/published.js";
+import { type Schedule, totalSteps } from "../learn/schedule.js";
+import type { StepOptions } from "../learn/step.js";
+import { formatsOf } from "../weights/weightFormats.js";
 import type { Epochs } from "./epochs.js";
 import type { TrainingOptions } from "./options/table.js";
-import type { Published } from "./published.js";
-import { type Schedule, totalSteps } from "./schedule.js";
-import type { StepOptions } from "./step.js";
+
+/** Of the programs. */
+export const programSettings = ({
+  precision,
+  gradientCheckpointing,
+  weights,
+}: Pick<TrainingOptions, "precision" | "gradientCheckpointing" | "weights">): LearnOptions => ({
+  ...{ precision, recompute: gradientCheckpointing, formatOf: formatsOf(weights, { exact: true }) },
+});
 
 /** Of optimizer and schedule. */
 export function stepSettings(
   options: TrainingOptions,
   { batches }: Pick<Epochs, "batches">,
 ): Partial<StepOptions> & { readonly schedule: Schedule; readonly published: Published } {
-  const published = {
-    clipEveryBatch: options.clipEveryMicroBatch,
-    firstRateZero: options.zeroFirstLearningRate,
-    scheduleCountsBatches: options.scheduleIgnoresAccumulation,
-    divideByWholeAccumulation: options.divideByWholeAccumulation,
-    dropNotFinite: options.dropNotFinite,
-  };
+  const published: Published = options;
   const accumulation = options.gradientAccumulationSteps;
   return {
     ...{ published, accumulation, learningRate: options.learningRate, weightDecay: options.weightDecay },

@@ -2,14 +2,14 @@
 import { OpenFlamingoError } from "../base/errors.js";
 import type { JsonValue } from "../base/json.js";
 import type { SkipCounts } from "../data/skips.js";
+import type { DataKind, TrainingBatches } from "../learn/batch.js";
+import { frozenOf, tensorsOf } from "../learn/stateTensors.js";
+import type { StepResult, TrainingStep } from "../learn/step.js";
 import type { Run } from "../runs/runFolder.node.js";
 import { torchFiles } from "../runs/torchFiles.node.js";
-import type { DataKind, TrainingBatches } from "./batch.js";
 import type { Epochs } from "./epochs.js";
 import type { TrainingOptions } from "./options/table.js";
 import type { SkipReport } from "./skipReport.js";
-import { frozenOf, tensorsOf } from "./stateTensors.js";
-import type { StepResult, TrainingStep } from "./step.js";
 import { torchTraining } from "./torchTraining.js";
 import type { BatchSource } from "./trainingBatches.node.js";
 

@@ -1,12 +1,13 @@
 /** A step's state as OpenFlamingo (Python) keeps it, for `writeTorch`. */
+
+import { adamW } from "../learn/adamw.js";
+import { rateAt } from "../learn/schedule.js";
+import { frozenOf } from "../learn/stateTensors.js";
+import type { TrainingStep } from "../learn/step.js";
 import type { TrainedTensors } from "../runs/runState.js";
 import type { TorchTraining } from "../runs/torchCheckpoint.js";
-import { adamW } from "./adamw.js";
 import type { Epochs } from "./epochs.js";
 import type { TrainingOptions } from "./options/table.js";
-import { rateAt } from "./schedule.js";
-import { frozenOf } from "./stateTensors.js";
-import type { TrainingStep } from "./step.js";
 import { stepSettings } from "./stepSettings.js";
 
 export function torchTraining({

@@ -10,18 +10,18 @@ import { OpenFlamingoError } from "../base/errors.js";
 import type { JsonObject } from "../base/json.js";
 import { type OpenableModel, pathsOf } from "../checkpoints/openableModel.js";
 import { findShards } from "../data/shardList.node.js";
+import { takeTensors, tensorsOf } from "../learn/stateTensors.js";
+import type { TrainingStep } from "../learn/step.js";
 import { findRun } from "../runs/runDescription.node.js";
 import { createRun, openRun, type Run } from "../runs/runFolder.node.js";
 import { openBaseModel } from "./baseModel.node.js";
 import { epochsOf } from "./epochs.js";
 import type { FeatureCache } from "./featureCache.node.js";
-import { type ModelToTrain, openModelToTrain } from "./openTraining.node.js";
+import { type ModelToTrain, openModelToTrain, readModelToTrain } from "./openTraining.node.js";
 import { changedOptions } from "./options/readOptions.js";
 import type { TrainingOptions } from "./options/table.js";
-import { ownFolders, withOwnImages } from "./ownImages.node.js";
+import { ownFolders, requireOwnImages, withOwnImages } from "./ownImages.node.js";
 import { createSkipReport } from "./skipReport.js";
-import { takeTensors, tensorsOf } from "./stateTensors.js";
-import type { TrainingStep } from "./step.js";
 import { kindsOf, stepSettings } from "./stepSettings.js";
 import { makeSteps, type StepReport } from "./steps.js";
 import { openBatches, openFeatures, validationLoss } from "./trainingBatches.node.js";
@@ -76,9 +76,11 @@ export async function createTrainer(
   for (const shards of [options.laionShards, options.mmc4Shards, options.validationShards]) {
     if (shards.length > 0) await findShards(shards);
   }
+  await requireOwnImages(options);
   for (const image of options.captionImages) await requireImage(image);
   const how = { signal, onNotice, onProgress };
   const base = await openBaseModel(options.model, options.crossAttnEveryNLayers, how);
+  const configs = await readModelToTrain(base, options, signal);
   const run = await openOrCreate(options.run, options, base, how);
   const opened: { close(): Promise<void> }[] = [run];
   const close = async () => {
@@ -91,7 +93,8 @@ export async function createTrainer(
   try {
     const all = await withOwnImages(options, run.folder, how);
     const epochs = epochsOf(kindsOf(all), all);
-    const model = await openModelToTrain(base, all, stepSettings(all, epochs), how);
+    if (all !== options) await readModelToTrain(base, all, signal); // which has batches now
+    const model = await openModelToTrain(base, configs, all, stepSettings(all, epochs), how);
     opened.push(model);
     const { step } = model;
     const cache = await featuresOf(all, model, base, onNotice);
@@ -106,9 +109,15 @@ export async function createTrainer(
     });
     opened.push(source, { close: async () => stop.abort() });
     const { validationShards, captionImages } = all;
+    const skipsOfValidation = createSkipReport((text) => onNotice(`validation: ${text}`));
+    const validate = async () => {
+      const loss = await validationLoss(model, all, { cache, signal, onSkip: skipsOfValidation.saw });
+      skipsOfValidation.tell();
+      return loss;
+    };
     const parts = {
       ...{ run, step, source, options: all, epochs, skips, onNotice, signal },
-      validate: validationShards.length > 0 ? () => validationLoss(model, all, { cache, signal }) : undefined,
+      validate: validationShards.length > 0 ? validate : undefined,
       caption: captionImages.length > 0 ? () => captionsOf(run.folder, captionImages, how) : undefined,
     };
     let isRead = false;
@@ -216,13 +225,13 @@ async function openOrCreate(
 }
 
 const featuresOf = async (
-  { cacheFeatures, precision }: TrainingOptions,
+  options: TrainingOptions,
   model: ModelToTrain,
   base: OpenableModel,
   onNotice: (text: string) => void,
 ): Promise<FeatureCache | undefined> =>
-  cacheFeatures === undefined
+  options.cacheFeatures === undefined
     ? undefined
-    : openFeatures(cacheFeatures, model, {
-        ...{ weights: pathsOf(base)("vision", base.vision.weights), precision, onNotice },
+    : openFeatures(options.cacheFeatures, model, {
+        ...{ options, files: pathsOf(base)("vision", base.vision.weights), onNotice },
       });

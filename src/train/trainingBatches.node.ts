@@ -14,7 +14,7 @@ import {
   openTrainingData,
   type TrainingData,
 } from "../data/trainingData.node.js";
-import type { DataKind, TrainingBatches, TrainingImages } from "./batch.js";
+import type { DataKind, TrainingBatches, TrainingImages } from "../learn/batch.js";
 import { type FeatureCache, openFeatureCache } from "./featureCache.node.js";
 import { cachedTokens, ownPixels, stepBatch } from "./imageTokens.js";
 import type { ModelToTrain } from "./openTraining.node.js";
@@ -112,12 +112,12 @@ async function imagesFor(
 export async function validationLoss(
   model: ModelToTrain,
   options: TrainingOptions,
-  how: Pick<BatchSourceOptions, "cache"> & { readonly signal: AbortSignal | undefined },
+  how: Pick<BatchSourceOptions, "cache" | "onSkip"> & { readonly signal: AbortSignal | undefined },
 ): Promise<number> {
-  const { signal } = how;
+  const { signal, onSkip } = how;
   const plain = { shuffle: 1, flip: false, passes: 1, keepLast: true, resampled: false, batchesAhead: 1 };
   const read = { ...dataOptions("laion", options), ...plain, shards: options.validationShards };
-  const data = await openTrainingData({ ...read, rank: 0, worldSize: 1, signal }, model);
+  const data = await openTrainingData({ ...read, rank: 0, worldSize: 1, onSkip, signal }, model);
   let [sum, samples] = [0, 0];
   for await (const batch of data.batches) {
     const loss = await model.step.lossOf(stepBatch(batch, await imagesFor(batch, model, how)), signal);
@@ -137,7 +137,7 @@ function dataOptions(kind: DataKind, options: TrainingOptions): TrainingDataOpti
     resampled: options.datasetResampled,
     shuffle: options.shuffleSamples,
     flip: options.flip,
-    oneFlipCoin: options.flipWholeBatch,
+    flipWholeBatch: options.flipWholeBatch,
     specialTokensInText: options.specialTokensInText,
     maxFaultShare: options.maxSkipped,
     decodeThreads: options.workers,
@@ -170,20 +170,21 @@ export async function openFeatures(
   folder: string,
   { vision }: Pick<ModelToTrain, "vision">,
   {
-    weights,
-    precision,
+    options: { precision, weights },
+    files: path,
     onNotice,
   }: {
-    readonly weights: ModelPath;
-    readonly precision: string;
+    readonly options: Pick<TrainingOptions, "precision" | "weights">;
+    /** Of the vision encoder's weights. */
+    readonly files: ModelPath;
     readonly onNotice: (text: string) => void;
   },
 ): Promise<FeatureCache> {
-  const hash = createHash("sha256").update(JSON.stringify([vision, precision]));
-  const found = await findInside(weights);
+  const hash = createHash("sha256").update(JSON.stringify([vision, precision, weights]));
+  const found = await findInside(path);
   const isFolder = "real" in found && found.stats.isDirectory();
-  const at = { ...weights, folder: weights.folder ?? weights.path };
-  const files = isFolder ? (await filesOf(at)).map((name) => inside(at, name)) : [weights];
+  const at = { ...path, folder: path.folder ?? path.path };
+  const files = isFolder ? (await filesOf(at)).map((name) => inside(at, name)) : [path];
   for (const file of files) await addFile(hash, file);
   const length = (vision.imageSize / vision.patchSize) ** 2 * vision.hiddenSize;
   return openFeatureCache(folder, {

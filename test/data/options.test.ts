@@ -24,7 +24,7 @@ test("the defaults are those of the publication, but for its habits and its thre
       minImages: 1,
       maxImages: 6,
     },
-    ...{ minImageBytes: 11_000, flip: true, imagesInIndexOrder: false, oneFlipCoin: false },
+    ...{ minImageBytes: 11_000, flip: true, imagesInIndexOrder: false, flipWholeBatch: false },
     ...{ cutBeforeLastImage: false, specialTokensInText: false, decodeAhead: 32, batchesAhead: 2 },
   });
   expect(parse({ kind: "documents", batch: 16 })).toMatchObject({ maxTokens: 256 });
@@ -40,7 +40,7 @@ test("every wrong option is named", () => {
       each,
       -1,
     ]),
-    ...["resampled", "keepLast", "flip", "oneFlipCoin", "imagesInIndexOrder"].map((each) => [each, "yes"]),
+    ...["resampled", "keepLast", "flip", "flipWholeBatch", "imagesInIndexOrder"].map((each) => [each, "yes"]),
     ...[
       ["maxFaultShare", 1.1],
       ["minFaults", 0],

@@ -43,7 +43,7 @@ async function samplesOf(file: string): Promise<RawSample[]> {
 const assembler = (): Assembler => {
   const tokenizer = dataTokenizer();
   return {
-    ...{ imagesInIndexOrder: true, oneFlipCoin: true, cutBeforeLastImage: true },
+    ...{ imagesInIndexOrder: true, flipWholeBatch: true, cutBeforeLastImage: true },
     ...{ tokenizer, decode, template: createTemplate(tokenizer, { specialTokensInText: true }) },
   };
 };

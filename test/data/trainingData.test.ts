@@ -63,7 +63,7 @@ describeWithData("training data", () => {
 
   test("one coin for a batch, as published, and none", async () => {
     const shards = captionShards([40]);
-    const one = await batchesOf(await openData({ shards, oneFlipCoin: true, passes: 1 }));
+    const one = await batchesOf(await openData({ shards, flipWholeBatch: true, passes: 1 }));
     const coins = one.map(({ flipped }) => new Set(flipped.flat()).size);
     expect(new Set(coins)).toEqual(new Set([1]));
     expect(new Set(one.map(({ flipped }) => flipped[0]![0])).size).toBe(2);
@@ -94,7 +94,7 @@ describeWithData("training data", () => {
       join(shards, "shard-004.tar"),
       tar([...captionFilesOf(4, 6), { name: "x.txt", data: "no image" }]),
     );
-    for (const more of [{}, { resampled: true }, { oneFlipCoin: true }]) {
+    for (const more of [{}, { resampled: true }, { flipWholeBatch: true }]) {
       const whole = await batchesOf(await openData({ shards, ...more }), 26);
       const prints = whole.map(printOf);
       for (const at of [0, 3, 18]) {

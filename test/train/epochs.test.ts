@@ -1,11 +1,11 @@
 /** How a run is divided into steps, and what they keep of an embedding of which a few rows are trained. */
 import { expect, test } from "vitest";
-import type { DataKind } from "../../src/train/batch.js";
+import type { DataKind } from "../../src/learn/batch.js";
+import { emptyState } from "../../src/learn/state.js";
+import { frozenOf, takeTensors, tensorsOf } from "../../src/learn/stateTensors.js";
+import { placeTensors } from "../../src/learn/trainedTensors.js";
 import { epochsOf } from "../../src/train/epochs.js";
 import { readTrainingOptions } from "../../src/train/options/readOptions.js";
-import { emptyState } from "../../src/train/state.js";
-import { frozenOf, takeTensors, tensorsOf } from "../../src/train/stateTensors.js";
-import { placeTensors } from "../../src/train/trainedTensors.js";
 
 const given = { trainNumSamplesLaion: 45, batchSizeLaion: 5, trainNumSamplesMmc4: 14, batchSizeMmc4: 2 };
 test.each<readonly [string, readonly DataKind[], object, number, readonly number[]]>([

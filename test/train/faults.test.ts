@@ -6,7 +6,7 @@ import { copyFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFil
 import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
-import type { TrainingBatches } from "../../src/train/batch.js";
+import type { TrainingBatches } from "../../src/learn/batch.js";
 import type { StepReport } from "../../src/train/steps.js";
 import { temporaryFolder } from "../checkpoints/fixtures.js";
 import { type File, tar } from "../data/makeTar.js";
@@ -20,8 +20,8 @@ const faults = vi.hoisted(() => ({
   isDamaged: false,
   save: undefined as ((step: number) => void) | undefined,
 }));
-vi.mock("../../src/train/step.js", async (original) => {
-  const real = await original<typeof import("../../src/train/step.js")>();
+vi.mock("../../src/learn/step.js", async (original) => {
+  const real = await original<typeof import("../../src/learn/step.js")>();
   const createStep: typeof real.createStep = async (options) => {
     const step = await real.createStep(options);
     const run: typeof step.run = async (batches, how) => {

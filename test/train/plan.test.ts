@@ -3,12 +3,12 @@ import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { planTable } from "../../src/cli/trainingPlan.js";
+import { emptyState } from "../../src/learn/state.js";
+import { placeTensors } from "../../src/learn/trainedTensors.js";
 import { notFaster } from "../../src/train/openTraining.node.js";
 import { readTrainingOptions } from "../../src/train/options/readOptions.js";
 import { encodedShare, planOf } from "../../src/train/plan.js";
 import { planTraining } from "../../src/train/planTraining.node.js";
-import { emptyState } from "../../src/train/state.js";
-import { placeTensors } from "../../src/train/trainedTensors.js";
 import { expectError, temporaryFolder } from "../checkpoints/fixtures.js";
 import { runInProcess } from "../cli/inProcess.js";
 

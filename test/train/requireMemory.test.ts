@@ -29,6 +29,18 @@ test("a row more takes what was measured, and recomputed blocks a small part of 
   expect(recomputed).toBeLessThan(0.4 * eight);
 });
 
+test("frozen matrices in few bits take less, and nothing else is less", () => {
+  const sizes = (["fp32", "int8", "int4"] as const).map((weights) =>
+    forecastTraining(form, { ...options(1, true), weights }),
+  );
+  const frozen = sizes.map((each) => each.frozen);
+  console.log(`the 3B's frozen weights: ${frozen.map((size) => (size / 2 ** 30).toFixed(2)).join(", ")} GiB`);
+  expect(frozen.toSorted((a, b) => b - a)).toEqual(frozen);
+  expect(new Set(sizes.map(({ state }) => state)).size).toBe(1);
+  // A byte for four, but values are once in memory and once packed by the kernel, and scales three times.
+  expect(frozen[1]! / frozen[0]!).toBeCloseTo(0.5 + (3 * 4) / (4 * 128), 1);
+});
+
 test("without data, state and weights are counted alone", () => {
   const { activations, state, frozen, total } = forecastTraining(config, readTrainingOptions({}));
   expect(activations).toBe(0);

@@ -1,8 +1,8 @@
 /** What a run's checkpoint has for OpenFlamingo (Python): counted and named as that does. */
 import { expect, test } from "vitest";
+import type { TrainingStep } from "../../src/learn/step.js";
 import { epochsOf } from "../../src/train/epochs.js";
 import { readTrainingOptions } from "../../src/train/options/readOptions.js";
-import type { TrainingStep } from "../../src/train/step.js";
 import { torchTraining } from "../../src/train/torchTraining.js";
 
 const tensors = { parameters: new Map(), expAvg: new Map(), expAvgSq: new Map() };

@@ -32,6 +32,12 @@ export const modelOptions = {
     reference: "--precision",
     help: "`amp_bf16`: products of matrices in bfloat16 over weights kept in float32",
   },
+  weights: {
+    kind: "choice",
+    default: "fp32",
+    choices: ["fp32", "int8", "int4"],
+    help: "the format that frozen matrices are kept in: `int8` and `int4` take less memory, and gradients are those of the numbers that they stand for",
+  },
   gradientCheckpointing: {
     kind: "boolean",
     default: false,

@@ -60,6 +60,6 @@ export const publishedOptions = {
     kind: "boolean",
     default: false,
     published: true,
-    help: "warm-up begins with a step of learning rate 0; otherwise with 1/`warmupSteps` of the learning rate",
+    help: "warm-up begins with a step of learning rate 0; otherwise with 1/(`warmupSteps` + 1) of the learning rate",
   },
 } as const;

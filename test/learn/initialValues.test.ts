@@ -1,6 +1,6 @@
 /** New parameters have the distributions that PyTorch gives the reference implementation's. */
 import { expect, test } from "vitest";
-import { initialValues } from "../../src/train/initialValues.js";
+import { initialValues } from "../../src/learn/initialValues.js";
 
 const moments = (values: Float32Array) => {
   const mean = values.reduce((sum, x) => sum + x, 0) / values.length;

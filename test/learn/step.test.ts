@@ -4,14 +4,18 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
-import type { TrainingBatches } from "../../src/train/batch.js";
-import { asPublished } from "../../src/train/published.js";
-import type { StepOptions } from "../../src/train/step.js";
-import { viewOf } from "../../src/train/trainedTensors.js";
+import type { TrainingBatches } from "../../src/learn/batch.js";
+import type { Published } from "../../src/learn/published.js";
+import type { StepOptions } from "../../src/learn/step.js";
+import { viewOf } from "../../src/learn/trainedTensors.js";
+import { readTrainingOptions } from "../../src/train/options/readOptions.js";
 import { formatsOf } from "../../src/weights/weightFormats.js";
 import { compared } from "../parity.js";
 import { onBackends, tinyModel9bWith } from "../tinyModel.js";
 import { goldenBatches, openStep, type Run, sampled, trainingOf } from "./goldenTraining.js";
+
+/** As the option of this name switches them on. */
+const asPublished: Published = readTrainingOptions({ asPublished: true });
 
 const optionsOf = ({ settings }: Run): Partial<StepOptions> => ({
   learningRate: settings.learning_rate,

@@ -1,8 +1,8 @@
 /** The reference implementation's training of the tiny models: goldens/README.md, `golden/training`. */
 
+import type { TrainingBatch } from "../../src/learn/batch.js";
+import { createStep, type StepOptions, type TrainingStep } from "../../src/learn/step.js";
 import type { Runtime } from "../../src/runtime/runtime.js";
-import type { TrainingBatch } from "../../src/train/batch.js";
-import { createStep, type StepOptions, type TrainingStep } from "../../src/train/step.js";
 import type { CheckpointFiles } from "../../src/weights/loadWeights.js";
 import type { PlainTensor } from "../tensors.js";
 import type { GoldenModel } from "../tinyModel.js";

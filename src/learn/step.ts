@@ -33,7 +33,7 @@ export interface StepOptions extends ProgramOptions {
 export interface StepResult {
   /** Of each of the step's batches, before the step, not weighted. */
   readonly losses: readonly Readonly<Partial<Record<DataKind, number>>>[];
-  /** The gradients' norm before it was clipped: once, or after every batch with `Published.clipEveryBatch`. */
+  /** The gradients' norm before it was clipped: once, or after every batch with `Published.clipEveryMicroBatch`. */
   readonly gradientNorms: readonly number[];
   readonly learningRate: number;
   /** Whether the parameters were changed; not where all there was was dropped, see `Published.dropNotFinite`. */
@@ -119,7 +119,7 @@ export async function createStep(options: StepOptions): Promise<TrainingStep> {
       }
       requireFinite(found, feeds, i);
       const isLast = i === fed.length - 1;
-      if (!published.clipEveryBatch && !isLast) continue;
+      if (!published.clipEveryMicroBatch && !isLast) continue;
       count("learning");
       const norm = await optimizer.norm(gradients);
       if (!Number.isFinite(norm)) throw notFinite("the gradients", i);

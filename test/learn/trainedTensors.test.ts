@@ -1,7 +1,7 @@
 /** What is trained, what of it decays, and where it lies. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { hasWeightDecay, isTrained, placeTensors, viewOf } from "../../src/train/trainedTensors.js";
+import { hasWeightDecay, isTrained, placeTensors, viewOf } from "../../src/learn/trainedTensors.js";
 import { golden, goldenTest } from "../goldens.js";
 import { compared } from "../parity.js";
 import { tinyModelsWith } from "../tinyModel.js";

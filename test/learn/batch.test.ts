@@ -1,7 +1,7 @@
 /** Batches as programs are fed with them, and batches that are not what they should be. */
 import { describe, expect, test } from "vitest";
+import { feedsOf, type TrainingBatch } from "../../src/learn/batch.js";
 import { ALL_IMAGES, NO_IMAGE } from "../../src/models/crossAttention.js";
-import { feedsOf, type TrainingBatch } from "../../src/train/batch.js";
 
 const [image, end] = [9, 8];
 const vision = {

@@ -1,7 +1,6 @@
 /** The programs of training on a runtime, with the frozen weights in them and the trained ones in a state. */
 import { elementCount } from "../base/dtypes.js";
 import { roundToBfloat16 } from "../base/halfPrecision.js";
-import type { FormatOf } from "../graph/index.js";
 import type { FlamingoConfig } from "../models/flamingo.js";
 import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { FloatTensor } from "../runs/runState.js";
@@ -31,7 +30,6 @@ export interface ProgramOptions extends LearnOptions {
   readonly checkpoints: CheckpointFiles;
   /** What to go on from; the checkpoints' own parameters when left out. */
   readonly state?: TrainingState | undefined;
-  readonly formatOf?: FormatOf | undefined;
   /** Threads of one run; all cores when left out. */
   readonly threads?: number | undefined;
   readonly pool?: KernelPool | undefined;

@@ -1,7 +1,7 @@
 /** Learning rates beside those of the reference implementation's schedules. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { rateAt, type Schedule, scheduleKinds, totalSteps } from "../../src/train/schedule.js";
+import { rateAt, type Schedule, scheduleKinds, totalSteps } from "../../src/learn/schedule.js";
 import { golden, goldenTest } from "../goldens.js";
 import { compared } from "../parity.js";
 import { tinyModelsWith } from "../tinyModel.js";
@@ -10,7 +10,7 @@ import { trainingOf } from "./goldenTraining.js";
 /** Compares the rates from step 0 on with those given, 1e-12 relative. */
 function compareRates(schedule: Schedule, base: number, rates: readonly number[]): void {
   const off = rates.map((rate, step) => {
-    const ours = base * rateAt(step, schedule, { firstRateZero: true });
+    const ours = base * rateAt(step, schedule, { zeroFirstLearningRate: true });
     return Math.abs(ours - rate) / Math.max(rate, 1e-12 * base);
   });
   const largest = Math.max(...off);
@@ -57,7 +57,7 @@ describe("unless it is asked for", () => {
   test("a schedule counts steps of the optimizer, of which an epoch's last takes what is left", () => {
     const run = { batches: 10, epochs: 3, accumulation: 4 };
     expect(totalSteps(run)).toBe(9);
-    expect(totalSteps(run, { scheduleCountsBatches: true })).toBe(30);
+    expect(totalSteps(run, { scheduleIgnoresAccumulation: true })).toBe(30);
     expect(totalSteps({ batches: 7 })).toBe(7);
   });
 });

@@ -2,7 +2,7 @@
  * Learning rates by step: constant, linear or cosine, after a warm-up.
  *
  * Reference: transformers 4.33.3, `get_constant_schedule_with_warmup`, `get_linear_schedule_with_warmup` and
- * `get_cosine_schedule_with_warmup`; for the warm-up see `Published.firstRateZero`.
+ * `get_cosine_schedule_with_warmup`; for the warm-up see `Published.zeroFirstLearningRate`.
  */
 import type { Published } from "./published.js";
 
@@ -24,9 +24,9 @@ export interface Schedule {
 export function rateAt(
   step: number,
   { kind, warmupSteps = 0, totalSteps }: Schedule,
-  { firstRateZero = false }: Pick<Published, "firstRateZero"> = {},
+  { zeroFirstLearningRate = false }: Pick<Published, "zeroFirstLearningRate"> = {},
 ): number {
-  if (step < warmupSteps) return firstRateZero ? step / warmupSteps : (step + 1) / (warmupSteps + 1);
+  if (step < warmupSteps) return zeroFirstLearningRate ? step / warmupSteps : (step + 1) / (warmupSteps + 1);
   const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
   switch (kind) {
     case "constant":
@@ -49,8 +49,8 @@ export function totalSteps(
     epochs = 1,
     accumulation = 1,
   }: { batches: number; epochs?: number | undefined; accumulation?: number | undefined },
-  { scheduleCountsBatches = false }: Pick<Published, "scheduleCountsBatches"> = {},
+  { scheduleIgnoresAccumulation = false }: Pick<Published, "scheduleIgnoresAccumulation"> = {},
 ): number {
   // An epoch's last step takes what is left.
-  return epochs * (scheduleCountsBatches ? batches : Math.ceil(batches / accumulation));
+  return epochs * (scheduleIgnoresAccumulation ? batches : Math.ceil(batches / accumulation));
 }

@@ -9,11 +9,11 @@ export interface Published {
    * Whether gradients are clipped after every batch of an accumulation, so that those of earlier batches shrink again
    * and again; otherwise once, before the step.
    */
-  readonly clipEveryBatch?: boolean | undefined;
+  readonly clipEveryMicroBatch?: boolean | undefined;
   /** Whether warm-up begins with a rate of 0, so that the first step changes nothing; otherwise with 1/(steps + 1). */
-  readonly firstRateZero?: boolean | undefined;
+  readonly zeroFirstLearningRate?: boolean | undefined;
   /** Whether a schedule's length is counted in batches where its steps are accumulations of several. */
-  readonly scheduleCountsBatches?: boolean | undefined;
+  readonly scheduleIgnoresAccumulation?: boolean | undefined;
   /** Whether a step of fewer batches, an epoch's last, is divided by the number of a whole one all the same. */
   readonly divideByWholeAccumulation?: boolean | undefined;
   /**
@@ -22,12 +22,3 @@ export interface Published {
    */
   readonly dropNotFinite?: boolean | undefined;
 }
-
-/** All of them. */
-export const asPublished: Required<Published> = {
-  clipEveryBatch: true,
-  firstRateZero: true,
-  scheduleCountsBatches: true,
-  divideByWholeAccumulation: true,
-  dropNotFinite: true,
-};

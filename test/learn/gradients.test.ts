@@ -3,9 +3,9 @@
  * goldens/README.md, `golden/training`.
  */
 import { describe, expect, test } from "vitest";
-import { feedsOf } from "../../src/train/batch.js";
-import { openPrograms, type ProgramOptions } from "../../src/train/programs.js";
-import { viewOf } from "../../src/train/trainedTensors.js";
+import { feedsOf } from "../../src/learn/batch.js";
+import { openPrograms, type ProgramOptions } from "../../src/learn/programs.js";
+import { viewOf } from "../../src/learn/trainedTensors.js";
 import type { CheckpointFiles } from "../../src/weights/loadWeights.js";
 import { hasGolden } from "../goldens.js";
 import { compared } from "../parity.js";
