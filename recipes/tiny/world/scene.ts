@@ -1,0 +1,66 @@
+/** What is in an image of the recipe, before it is drawn: captions, questions and pixels are all made of this. */
+
+/** The groups that the things come from, as Unicode names them. */
+export const groups = ["animals", "food", "places", "activities", "objects"] as const;
+export type Group = (typeof groups)[number];
+
+/** A concrete thing that can be drawn in several styles. */
+export interface Thing {
+  /** In lower case, without an article: "hot dog". */
+  readonly name: string;
+  readonly group: Group;
+  /** Whether its name is ever said in training; the others are there for learning a new word from a prompt. */
+  readonly isNamed: boolean;
+}
+
+/** Ways in which things are drawn; the last is for testing alone. */
+export const styles = [
+  "noto",
+  "fluent-emoji",
+  "fluent-emoji-flat",
+  "twemoji",
+  "emojione",
+  "openmoji",
+] as const;
+export type Style = (typeof styles)[number];
+export const trainedStyles = styles.slice(0, -1);
+
+/** A thing in a scene. Places and sizes are shares of the image's side; a place is that of the middle, (0, 0) at the top left. */
+export interface Placed {
+  readonly thing: Thing;
+  readonly style: Style;
+  readonly x: number;
+  readonly y: number;
+  readonly size: number;
+  /** In degrees, clockwise. */
+  readonly rotation: number;
+  readonly isMirrored: boolean;
+}
+
+/** Red, green and blue, 0 to 255. */
+export type Colour = readonly [number, number, number];
+
+export type Background =
+  | { readonly kind: "plain"; readonly colour: Colour }
+  | { readonly kind: "gradient"; readonly from: Colour; readonly to: Colour; readonly angle: number }
+  | {
+      readonly kind: "stripes" | "checks" | "dots";
+      readonly colours: readonly [Colour, Colour];
+      readonly size: number;
+    };
+
+/** One to four things on a background, from the back to the front. They do not hide one another. */
+export interface Scene {
+  readonly background: Background;
+  readonly placed: readonly Placed[];
+}
+
+/** Things of a scene with how many there are of each, in the order in which a caption names them: from left to right, then down. */
+export interface Counted {
+  readonly thing: Thing;
+  readonly count: number;
+}
+
+/** How the second thing of a scene lies, seen from the first. */
+export const relations = ["left of", "right of", "above", "below"] as const;
+export type Relation = (typeof relations)[number];
