@@ -28,7 +28,7 @@ export function planTable({
       shownSeconds(seconds.step),
       `optimizer ${shownSeconds(seconds.optimizer)}, images ${shownSeconds(seconds.encoding)}`,
     ],
-    ["steps", `${steps}`, ""],
+    ["steps", `${steps}`, `the first takes ${shownSeconds(seconds.firstMore)} more`],
     ["time in all", shownHours(hours), "without validation and checkpoints"],
     ["a checkpoint", shownSize(checkpoint), `${shownSize(disk)} for as many as the run keeps`],
   ];

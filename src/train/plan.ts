@@ -48,6 +48,8 @@ export interface PlannedSeconds {
   /** Of that: the optimizer, and encoding images. */
   readonly optimizer: number;
   readonly encoding: number;
+  /** By how much the first step is longer, in which memory is written for the first time. */
+  readonly firstMore: number;
 }
 
 /** What was measured, of batches without accumulation. */
@@ -55,6 +57,8 @@ export interface MeasuredSteps {
   /** Seconds of a batch of each kind, the vision encoder and waiting for data included, without the optimizer. */
   readonly batch: number;
   readonly optimizer: number;
+  /** By how much the first step was longer than the others. */
+  readonly firstMore: number;
   /** Of `batch`: the vision encoder. */
   readonly encoding: number;
   readonly batches: TrainingPlan["batches"];
@@ -79,7 +83,7 @@ const arraysSaved = { none: 3, model: 4, training: 6 } as const;
 /** Puts together what a run needs. */
 export function planOf(measured: MeasuredSteps, run: PlannedRun): TrainingPlan {
   const { options, epochs, state, whole, frozen } = run;
-  const { activations, total, batches, optimizer } = measured;
+  const { activations, total, batches, optimizer, firstMore } = measured;
   const { tensors, length } = state.trained;
   const trained = tensors.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   const encoding = measured.encoding * encodedShare(options);
@@ -89,12 +93,12 @@ export function planOf(measured: MeasuredSteps, run: PlannedRun): TrainingPlan {
   const step = batchesOfStep * each + optimizer;
   const checkpoint = arraysSaved[options.writeTorch] * bytes * savedNumbers(state, whole);
   return {
-    ...{ trained, batches, steps: epochs.steps, hours: (epochs.steps * step) / 3600 },
+    ...{ trained, batches, steps: epochs.steps, hours: (firstMore + epochs.steps * step) / 3600 },
     memory: {
       ...{ parameters: bytes * length, moments: 2 * bytes * length, gradients: bytes * length },
       ...{ frozen, activations, total },
     },
-    seconds: { step, optimizer, encoding: batchesOfStep * encoding },
+    seconds: { step, optimizer, encoding: batchesOfStep * encoding, firstMore },
     ...{ checkpoint, disk: keptCheckpoints(options, epochs) * checkpoint },
   };
 }

@@ -76,6 +76,12 @@ const leastSteps = 3;
 const mostSteps = 20;
 const enoughSeconds = 3;
 
+/** Seconds. */
+interface Parts {
+  readonly batch: number;
+  readonly optimizer: number;
+}
+
 async function measureSteps(
   { step }: ModelToTrain,
   source: BatchSource,
@@ -83,13 +89,15 @@ async function measureSteps(
   { signal, onProgress }: TrainerOptions,
 ): Promise<MeasuredSteps> {
   const before = process.memoryUsage.rss();
+  // Moments and gradients: zeros take no memory until they are written, in the first step.
+  const zeros = 3 * 4 * step.state.trained.length;
   let highest = before;
   const look = () => {
     highest = Math.max(highest, process.memoryUsage.rss());
   };
   const watch = setInterval(look, 20);
   try {
-    const seconds: { readonly batch: number; readonly optimizer: number }[] = [];
+    const seconds: Parts[] = [];
     const sizes: { [kind in DataKind]?: BatchSizes } = {};
     let encoding = 0;
     const began = performance.now();
@@ -114,11 +122,13 @@ async function measureSteps(
         encoding = (performance.now() - since) / 1000;
       }
     }
-    const later = seconds.slice(1);
+    const [first, ...later] = seconds as [Parts, ...Parts[]];
+    const batch = mean(later.map((each) => each.batch));
+    const optimizer = mean(later.map((each) => each.optimizer));
     return {
-      ...{ batch: mean(later.map(({ batch }) => batch)), encoding, batches: sizes },
-      optimizer: mean(later.map(({ optimizer }) => optimizer)),
-      ...{ activations: highest - before, total: Math.max(highest, highestMemory()) },
+      ...{ batch, optimizer, encoding, batches: sizes },
+      firstMore: Math.max(0, first.batch + first.optimizer - batch - optimizer),
+      ...{ activations: Math.max(0, highest - before - zeros), total: Math.max(highest, highestMemory()) },
     };
   } finally {
     clearInterval(watch);
