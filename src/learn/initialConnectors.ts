@@ -5,8 +5,15 @@ import type { FlamingoConfig } from "../models/flamingo.js";
 import { initialValues } from "./initialValues.js";
 import { learnGraph } from "./learnGraph.js";
 
-/** @param seed of their random numbers, a whole number from 0 to 2^53 − 1 */
-export function initialConnectors(config: FlamingoConfig, seed: number): Checkpoint {
+/**
+ * @param seed of their random numbers, a whole number from 0 to 2^53 − 1
+ * @param settings `gate`: what gates begin with. Default 0.
+ */
+export function initialConnectors(
+  config: FlamingoConfig,
+  seed: number,
+  settings: { readonly gate?: number | undefined } = {},
+): Checkpoint {
   const { tensors } = learnGraph(config).trained;
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]));
   return {
@@ -14,7 +21,7 @@ export function initialConnectors(config: FlamingoConfig, seed: number): Checkpo
     tensors: new Map([...shapes].map(([name, shape]) => [name, { dtype: "float32", shape }])),
     async read(name, into, { signal } = {}) {
       signal?.throwIfAborted();
-      into.set(initialValues(name, shapes.get(name)!, seed));
+      into.set(initialValues(name, shapes.get(name)!, seed, settings));
       return true;
     },
     close: async () => {},

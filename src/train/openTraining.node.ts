@@ -71,7 +71,7 @@ export async function openModelToTrain(
           language: closing(await open(at("language", description.language.weights))),
           flamingo: closing(
             options.fromScratch
-              ? initialConnectors(config, options.seed)
+              ? initialConnectors(config, options.seed, { gate: options.gateStart })
               : await open(at("flamingo", description.flamingo.checkpoint)),
           ),
         },

@@ -35,6 +35,11 @@ test.each([
   expect([...initialValues(name, shape, 7)]).toEqual(Array(shape[0]).fill(all));
 });
 
+test("gates begin with what is asked for, and nothing else does", () => {
+  expect([...initialValues("blocks.3.gated_cross_attn_layer.ff_gate", [1], 7, { gate: 0.5 })]).toEqual([0.5]);
+  expect([...initialValues("perceiver.norm.bias", [2], 7, { gate: 0.5 })]).toEqual([0, 0]);
+});
+
 test("by name and seed, and by nothing else", () => {
   const draw = (name: string, seed: number) => initialValues(name, [4, 4], seed);
   expect(draw("a.weight", 1)).toEqual(draw("a.weight", 1));

@@ -148,6 +148,10 @@ describe("what is trained", () => {
 
   slowTest("connectors from scratch begin with closed gates, and follow from the seed", async () => {
     const options = { laionShards: [laion], fromScratch: true, learningRate: 1e-3 };
+    const open = newRun();
+    await train({ ...options, run: open, gateStart: 0.5 }, { steps: 1 });
+    const gateName = "lang_encoder.transformer.blocks.3.gated_cross_attn_layer.attn_gate";
+    expect(tensorOf(open, 1, gateName)![0]).toBeCloseTo(0.5, 2);
     const [a, b, c] = [newRun(), newRun(), newRun()];
     const first = await train({ ...options, run: a }, { steps: 1 });
     expect(lossesOf(await train({ ...options, run: b }, { steps: 1 }))).toEqual(lossesOf(first));
@@ -155,7 +159,7 @@ describe("what is trained", () => {
     await train({ ...options, run: c, seed: 43 }, { steps: 1 });
     expect(tensorOf(c, 1, "perceiver.latents")).not.toEqual(tensorOf(a, 1, "perceiver.latents"));
     // One step moves a gate by the learning rate at most, from 0.
-    const [gate] = tensorOf(a, 1, "lang_encoder.transformer.blocks.3.gated_cross_attn_layer.attn_gate")!;
+    const [gate] = tensorOf(a, 1, gateName)!;
     expect(gate).not.toBe(0);
     expect(Math.abs(gate!)).toBeLessThan(2e-3);
   });

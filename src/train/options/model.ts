@@ -11,6 +11,13 @@ export const modelOptions = {
     default: false,
     help: "the connectors begin with random numbers, not with those of the model's checkpoint",
   },
+  gateStart: {
+    kind: "number",
+    default: 0,
+    min: -8,
+    max: 8,
+    help: "what gates begin with, with `fromScratch`; what they let through is its tanh. 0: the language model is at first what it was; a small model learns several times as fast from 0.5",
+  },
   crossAttnEveryNLayers: {
     kind: "integer",
     default: undefined,
