@@ -16,7 +16,7 @@ export const modelOptions = {
     default: 0,
     min: -8,
     max: 8,
-    help: "what gates begin with, with `fromScratch`; what they let through is its tanh. 0: the language model is at first what it was; a small model learns several times as fast from 0.5",
+    help: "what gates begin with, with `fromScratch`; what they let through is its tanh. 0: the language model is at first what it was; from 0.5 a small model begins to learn sooner",
   },
   crossAttnEveryNLayers: {
     kind: "integer",
