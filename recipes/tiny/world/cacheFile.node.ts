@@ -53,7 +53,8 @@ async function makeRows({ path, rows, rowBytes, make, progress }: CacheFile): Pr
     if (row.length !== rowBytes || done === rows)
       throw new Error(`${path}: row ${done} of ${rows} has ${row.length} bytes, not ${rowBytes}`);
     all.set(row, rowBytes * done);
-    progress?.(++done, rows);
+    done++;
+    progress?.(done, rows);
   }
   if (done !== rows) throw new Error(`${path}: ${done} rows were made, not ${rows}`);
   return all;

@@ -21,7 +21,7 @@ export function drawScene(scene: Scene, sprites: Sprites, { size = 64 }: DrawOpt
   for (const placed of scene.placed)
     drawSprite(canvas, size, placed, sprites.get(placed.thing, placed.style));
   // Rounds and keeps within 0 and 255.
-  return new Uint8Array(Uint8ClampedArray.from(canvas).buffer);
+  return new Uint8Array(new Uint8ClampedArray(canvas).buffer);
 }
 
 const unchanged: Matrix = [1, 0, 0, 0, 1, 0, 0, 0, 1];
@@ -46,7 +46,7 @@ function drawSprite(canvas: Float32Array, size: number, placed: Placed, sprite: 
 
   for (let y = top; y < bottom; y++) {
     for (let x = left; x < right; x++) {
-      sum.fill(0);
+      sum[0] = sum[1] = sum[2] = sum[3] = 0;
       for (let j = 0; j < places; j++) {
         for (let i = 0; i < places; i++) {
           const across = x + (i + 0.5) / places - middleX;
@@ -60,7 +60,10 @@ function drawSprite(canvas: Float32Array, size: number, placed: Placed, sprite: 
         }
       }
       if (sum[3] === 0) continue;
-      const [red, green, blue, alpha] = [sum[0]! * share, sum[1]! * share, sum[2]! * share, sum[3]! * share];
+      const red = sum[0]! * share;
+      const green = sum[1]! * share;
+      const blue = sum[2]! * share;
+      const alpha = sum[3]! * share;
       const rest = 1 - alpha / 255;
       const at = 3 * (y * size + x);
       canvas[at] = canvas[at]! * rest + within(m0 * red + m1 * green + m2 * blue, alpha);
@@ -75,14 +78,23 @@ const sum = new Float64Array(4);
 
 /** Adds what lies at a place of a level, where 0.5 is the middle of the border's first pixel. */
 function addSample({ side, data }: Level, x: number, y: number): void {
-  const [left, top] = [Math.floor(x), Math.floor(y)];
-  if (left < 0 || top < 0 || left > side || top > side) return;
-  const [u, v] = [x - left, y - top];
+  if (x < 0 || y < 0 || x >= side + 1 || y >= side + 1) return;
+  const left = x | 0;
+  const top = y | 0;
   const row = 4 * (side + 2);
-  let at = row * top + 4 * left;
-  const [a, b, c, d] = [(1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v];
-  for (let channel = 0; channel < 4; channel++, at++)
-    sum[channel]! += a * data[at]! + b * data[at + 4]! + c * data[at + row]! + d * data[at + row + 4]!;
+  const a = row * top + 4 * left;
+  const b = a + row;
+  if ((data[a + 3]! | data[a + 7]! | data[b + 3]! | data[b + 7]!) === 0) return; // half of a sprite is empty
+  const u = x - left;
+  const v = y - top;
+  const d = u * v;
+  const c = v - d;
+  const e = u - d;
+  const f = 1 - u - c;
+  sum[0]! += f * data[a]! + e * data[a + 4]! + c * data[b]! + d * data[b + 4]!;
+  sum[1]! += f * data[a + 1]! + e * data[a + 5]! + c * data[b + 1]! + d * data[b + 5]!;
+  sum[2]! += f * data[a + 2]! + e * data[a + 6]! + c * data[b + 2]! + d * data[b + 6]!;
+  sum[3]! += f * data[a + 3]! + e * data[a + 7]! + c * data[b + 3]! + d * data[b + 7]!;
 }
 
 /** A premultiplied colour is no more than its alpha. */
