@@ -35,7 +35,7 @@ export async function openCacheFile(wanted: CacheFile): Promise<Uint8Array> {
   const found = await readFile(path).catch(() => undefined);
   const isSame =
     found?.length === start.length + rows * rowBytes && found.subarray(0, start.length).equals(start);
-  if (isSame) return found.subarray(start.length);
+  if (isSame) return new Uint8Array(found.buffer, found.byteOffset + start.length, rows * rowBytes);
 
   const made = await makeRows(wanted);
   await mkdir(dirname(path), { recursive: true });

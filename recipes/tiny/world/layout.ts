@@ -35,13 +35,13 @@ export function layOut(rotations: readonly number[], choices: Choices, relation?
   return relation === undefined ? places : aligned(places, relation);
 }
 
-/** Cuts a part into as many; each cut goes through all of it. */
+/** Cuts a part into as many; each cut goes through all of it, across its longer side. */
 function partsOf(whole: Part, count: number, choices: Choices, relation?: Relation): Part[] {
   if (count === 1) return [whole];
   const first = count === 3 && choices.chance(0.5) ? 2 : Math.floor(count / 2);
   const isAcross =
     relation === undefined
-      ? choices.chance(whole.width > whole.height ? 0.9 : whole.width < whole.height ? 0.1 : 0.5)
+      ? whole.width > whole.height || (whole.width === whole.height && choices.chance(0.5))
       : relation === "left of" || relation === "right of";
   // With three, the one that has a part for itself needs less than a half and more than a third.
   const share =
