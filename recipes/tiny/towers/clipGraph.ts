@@ -36,6 +36,7 @@ import { type ClipTextConfig, textFeatures } from "../../../src/models/clipText.
 import { linear, type Params } from "../../../src/models/layers.js";
 import { crossEntropy } from "../../../src/models/loss.js";
 import type { VitConfig } from "../../../src/models/vit.js";
+import { sliceEarly } from "./sliceEarly.js";
 import { type TowerProgram, towerProgram } from "./towerProgram.js";
 
 export interface ClipConfig {
@@ -86,7 +87,7 @@ export function clipGraph(config: ClipConfig, training: ClipTraining = {}): Towe
   }
   const loss = parts.reduce((a, b) => add(a, b));
   output(graph, lossOutput, reshape(loss, { shape: [1] }));
-  return towerProgram(graph, named);
+  return towerProgram(sliceEarly(graph), named);
 }
 
 /**
@@ -99,7 +100,7 @@ export function imageGraph(config: ClipConfig, classes?: number): Graph {
   const images = featuresOf(p, config);
   output(graph, "features", normalized(images));
   if (classes !== undefined) output(graph, "scores", head(p, images, classes));
-  return graph;
+  return sliceEarly(graph);
 }
 
 /** The same of the text tower: ids (b, t) → "features" (b, f), of length 1. */
