@@ -9,28 +9,17 @@
  * Sizes: N images, v patches, b rows, t tokens, s images of a row, w tokens that are learnt, d hidden size.
  */
 import {
-  add,
-  cast,
   createGraph,
   type FormatOf,
   type Graph,
-  grad,
   input,
-  iota,
-  less,
-  maskWhere,
-  mul,
   multipliedOnly,
-  type Node,
   output,
   quantize,
-  rearrange,
   recompute,
   reshape,
   roundProducts,
-  rowsName,
   type Segment,
-  sizes,
   type Tensor,
   trainRows,
   weight,
@@ -40,7 +29,9 @@ import { decode, encodeTokens, type FlamingoConfig } from "../models/flamingo.js
 import { type ParameterSource, params } from "../models/layers.js";
 import { crossEntropy } from "../models/loss.js";
 import { vit } from "../models/vit.js";
+import { addGradients, inputOf, lossOutput, takeOutput } from "./gradients.js";
 import { isTrained, placeTensors, type TrainedTensors } from "./trainedTensors.js";
+import { wholeRows } from "./wholeRows.js";
 
 /** In which numbers products are made: see `roundProducts`. */
 export type Precision = "fp32" | "amp_bf16";
@@ -58,14 +49,6 @@ export interface LearnOptions {
 export interface LearnGraph extends InPrecision {
   readonly trained: TrainedTensors;
 }
-
-/** The name of the input and of the output in which the gradients of a trained tensor add up. */
-export const gradientName = (name: string): string => `gradient of ${name}`;
-export const nextGradientName = (name: string): string => `next gradient of ${name}`;
-
-/** The name of the graph's input for a trained tensor. */
-export const inputOf = ({ name, rows }: { name: string; rows?: readonly number[] | undefined }): string =>
-  rows ? rowsName(name) : name;
 
 /** pixels (N, 3, S, S) → tokens (N, v, dv) */
 export function visionGraph(
@@ -100,14 +83,13 @@ export function learnGraph(config: FlamingoConfig, options: LearnOptions = {}): 
       : []),
   ]);
   const count = graph.nodes.length;
-  const loss = reshape(mul(graph.outputs.get("loss")!, input(graph, "scale", "float32", [1])), { shape: [] });
   const targets = trained.tensors.map((each) => graph.inputs.get(inputOf(each))!);
   const blocks = blocksThatLearn(takeEnds(graph), targets);
   const latents = takeOutput(graph, "latents")!;
-  const parts = [{ start: graph.inputs.get("tokens")!, end: latents }, ...blocks];
-  const found = grad(loss, [...targets, ...parts.map(({ end }) => end)]);
-  const segments = parts.map((each, i) => ({ ...each, endGradient: found[targets.length + i]! }));
-  giveGradients(graph, trained, found, segments);
+  const segments = addGradients(graph, trained, [
+    { start: graph.inputs.get("tokens")!, end: latents },
+    ...blocks,
+  ]);
   const kept = options.recompute ? recompute(graph, count, segments) : graph;
   return { ...inPrecision(kept, options), trained };
 }
@@ -120,38 +102,8 @@ export function lossGraph(config: FlamingoConfig, options: LearnOptions = {}): I
   const graph = forwardGraph(config, options);
   takeEnds(graph);
   takeOutput(graph, "latents");
-  output(graph, lossName, reshape(takeOutput(graph, "loss")!, { shape: [] }));
+  output(graph, lossName, reshape(takeOutput(graph, lossOutput)!, { shape: [] }));
   return inPrecision(withoutUnused(graph), { precision: options.precision });
-}
-
-/**
- * The outputs, those that are known last first, and the loss at the end: a backend begins with what stands last, and does
- * on the way only what that needs. So the gradients of a block's weights are made, and what they are made of is let go,
- * before the gradients of earlier blocks; in the other order all of it would be kept until the end.
- */
-function giveGradients(
-  graph: Graph,
-  { tensors }: TrainedTensors,
-  gradients: readonly Tensor[],
-  segments: readonly Segment[],
-): void {
-  /** The last of the segments' gradients that a node needs, by its number. */
-  const needs = new Map<Node, number>();
-  const ends = new Set(segments.map(({ endGradient }) => endGradient.node));
-  for (const node of graph.nodes) {
-    const inputs = node.inputs.map((each) => (each ? (needs.get(each.node) ?? 0) : 0));
-    needs.set(node, ends.has(node) ? node.id : Math.max(0, ...inputs));
-  }
-  const inOrder = tensors
-    .map((tensor, i) => ({ ...tensor, gradient: gradients[i]! }))
-    .sort(
-      ({ gradient: { node: a } }, { gradient: { node: b } }) => needs.get(b)! - needs.get(a)! || b.id - a.id,
-    );
-  for (const { name, shape, gradient } of inOrder) {
-    const before = input(graph, gradientName(name), "float32", shape);
-    output(graph, nextGradientName(name), add(before, gradient), { into: gradientName(name) });
-  }
-  output(graph, "loss", reshape(takeOutput(graph, "loss")!, { shape: [] }));
 }
 
 /** A program's graph, and the names of its weights that are to be rounded to bfloat16 when they are read. */
@@ -163,7 +115,10 @@ export interface InPrecision {
 function inPrecision(graph: Graph, { precision, recompute }: LearnOptions): InPrecision {
   if (precision !== "amp_bf16") return { graph, rounded: new Set() };
   const rounded = multipliedOnly(graph);
-  return { graph: roundProducts(graph, { rounded, forwardEnd: recompute ? "loss" : undefined }), rounded };
+  return {
+    graph: roundProducts(graph, { rounded, forwardEnd: recompute ? lossOutput : undefined }),
+    rounded,
+  };
 }
 
 const trainedOrFrozen: ParameterSource = (graph, name, shape) =>
@@ -188,10 +143,6 @@ function plainForwardGraph(config: FlamingoConfig): Graph {
   const ids = input(graph, "ids", "int32", ["b", "t"]);
   const tokens = input(graph, "tokens", "float32", ["N", (imageSize / patchSize) ** 2, hiddenSize]);
   const p = params(graph, "", trainedOrFrozen);
-  const { t } = sizes(ids, "b t");
-  // Rows are filled up on the right, so that tokens stand at the same positions in all of them.
-  const position = cast(rearrange(iota(graph, t), "t -> () t"), { to: "float32" }); // (1, t)
-  const ahead = less(rearrange(position, "b t -> b t ()"), rearrange(position, "b t -> b () t")); // (1, t, t)
   const { latents, media } = encodeTokens(p, tokens, config);
   const { logits, blockInputs, blockOutput } = decode(
     p,
@@ -200,14 +151,13 @@ function plainForwardGraph(config: FlamingoConfig): Graph {
       encodedImages: media,
       imageIds: input(graph, "imageIds", "int32", ["b", "s"]),
       imageIndex: input(graph, "imageIndex", "int32", ["b", "t"]),
-      position,
-      mask: maskWhere(ahead),
+      ...wholeRows(ids),
       wanted: input(graph, "wanted", "int32", ["w"]),
     },
     config,
   );
   const loss = crossEntropy(logits, input(graph, "labels", "int32", ["w"]));
-  output(graph, "loss", reshape(loss, { shape: [1] }));
+  output(graph, lossOutput, reshape(loss, { shape: [1] }));
   output(graph, "latents", latents);
   [...blockInputs, blockOutput].forEach((end, i) => {
     output(graph, endName(i), end);
@@ -225,13 +175,6 @@ function blocksThatLearn(
     if (node.inputs.some((each) => each && learns.has(each.node))) learns.add(node);
   }
   return ends.slice(1).flatMap((end, i) => (learns.has(end.node) ? [{ start: ends[i]!, end }] : []));
-}
-
-/** A tensor that a graph was given as an output, which it is no longer. */
-function takeOutput({ outputs }: Graph, name: string): Tensor | undefined {
-  const tensor = outputs.get(name);
-  outputs.delete(name);
-  return tensor;
 }
 
 function takeEnds(graph: Graph): readonly Tensor[] {

@@ -5,24 +5,16 @@ import type { FlamingoConfig } from "../models/flamingo.js";
 import { type Compiled, compile, type WeightUse } from "../onnx/compile.js";
 import type { FloatTensor } from "../runs/runState.js";
 import type { HostTensor } from "../runtime/hostTensor.js";
-import type { BoundTensor, Runtime, Session } from "../runtime/runtime.js";
+import type { Runtime, Session } from "../runtime/runtime.js";
 import type { KernelPool } from "../weights/kernelPool.js";
 import { type CheckpointFiles, eachTensor, findWeights, type LoadProgress } from "../weights/loadWeights.js";
 import { allocate } from "../weights/weightMemory.js";
 import type { BatchFeeds, TrainingImages } from "./batch.js";
-import {
-  gradientName,
-  inputOf,
-  type LearnOptions,
-  learnGraph,
-  lossGraph,
-  lossName,
-  nextGradientName,
-  visionGraph,
-} from "./learnGraph.js";
+import { lossOutput } from "./gradients.js";
+import { type Learner, openLearner } from "./learner.js";
+import { type LearnOptions, learnGraph, lossGraph, lossName, visionGraph } from "./learnGraph.js";
 import { emptyState, requireFitting, type TrainingState, takeParameters } from "./state.js";
 import type { WholeTensors } from "./stateTensors.js";
-import { viewOf } from "./trainedTensors.js";
 
 export interface ProgramOptions extends LearnOptions {
   readonly runtime: Runtime;
@@ -82,38 +74,19 @@ export async function openPrograms(options: ProgramOptions): Promise<TrainingPro
     }
   }
 
-  const gradients = allocate("the gradients", trained.length);
-  const bound: BoundTensor[] = [];
-  const sessions: Session[] = [];
+  const settings = { ...(threads !== undefined && { threads }), signal };
+  const withWeights = (program: Compiled) => program.with((name) => weights.get(name)!);
+  let encoding: Session | undefined;
+  let learner: Learner | undefined;
   const close = async () => {
-    for (const session of sessions) await session.close();
-    for (const each of bound) each.release();
-  };
-  const load = async (program: Compiled) => {
-    const settings = { ...(threads !== undefined && { threads }), signal };
-    const session = await runtime.load(
-      program.with((name) => weights.get(name)!),
-      settings,
-    );
-    sessions.push(session);
-    return session;
-  };
-  const bind = (data: Float32Array, shape: readonly number[]) => {
-    const tensor = runtime.bind({ dtype: "float32", shape, data });
-    bound.push(tensor);
-    return tensor;
+    await encoding?.close();
+    await learner?.close();
   };
   try {
-    const [encoding, learning] = [await load(vision), await load(learn)];
-    const parameters: Record<string, BoundTensor> = {};
-    const feeds: Record<string, BoundTensor> = {};
-    const outputs: Record<string, BoundTensor> = {};
-    for (const each of trained.tensors) {
-      const gradient = bind(viewOf(gradients, each), each.shape);
-      parameters[inputOf(each)] = bind(viewOf(state.parameters, each), each.shape);
-      feeds[gradientName(each.name)] = gradient;
-      outputs[nextGradientName(each.name)] = gradient;
-    }
+    const opened = await runtime.load(withWeights(vision), settings);
+    encoding = opened;
+    const learning = await openLearner(runtime, withWeights(learn), state, settings);
+    learner = learning;
 
     const { imageSize, patchSize, hiddenSize } = config.vision;
     const perImage = 3 * imageSize ** 2;
@@ -127,7 +100,7 @@ export async function openPrograms(options: ProgramOptions): Promise<TrainingPro
         const length = patches * hiddenSize;
         const data = tokens.subarray(i * length, (i + 1) * length);
         const into: HostTensor = { dtype: "float32", shape: [1, patches, hiddenSize], data };
-        await encoding.run({ pixels: given }, { outputs: { tokens: into }, signal });
+        await opened.run({ pixels: given }, { outputs: { tokens: into }, signal });
       }
       return tokens;
     };
@@ -142,31 +115,23 @@ export async function openPrograms(options: ProgramOptions): Promise<TrainingPro
       const data = needsZeroImage ? joined(own, await zeroImage!) : own;
       return { dtype: "float32", shape: [data.length / (patches * hiddenSize), patches, hiddenSize], data };
     };
-    let evaluating: Promise<Session> | undefined;
+    let evaluating: ReturnType<Learner["load"]> | undefined;
 
     return {
       state,
       whole,
-      gradients,
+      gradients: learning.gradients,
       encodeImages,
       async learn(batch, images, scale, signal) {
-        const { loss } = await learning.run(
-          {
-            ...parameters,
-            ...feeds,
-            ...batch.text,
-            tokens: await tokensOf(batch, images, signal),
-            scale: { dtype: "float32", shape: [1], data: Float32Array.of(scale) },
-          },
-          { outputs, want: ["loss"], signal },
-        );
+        const feeds = { ...batch.text, tokens: await tokensOf(batch, images, signal) };
+        const { [lossOutput]: loss } = await learning.learn(feeds, { want: [lossOutput], scale, signal });
         return Number(loss!.data[0]);
       },
       async lossOf(batch, images, signal) {
-        evaluating ??= load(compile(lossGraph(config, options).graph));
-        const session = await evaluating;
+        evaluating ??= learning.load(withWeights(compile(lossGraph(config, options).graph)));
+        const evaluate = await evaluating;
         const tokens = await tokensOf(batch, images, signal);
-        const { [lossName]: loss } = await session.run({ ...parameters, ...batch.text, tokens }, { signal });
+        const { [lossName]: loss } = await evaluate({ ...batch.text, tokens }, { signal });
         return Number(loss!.data[0]);
       },
       close,

@@ -28,23 +28,30 @@ export interface TrainedTensors {
 /** Tensors begin at multiples of 64 bytes. */
 const alignment = 16;
 
-/** The resampler and the gated blocks, and what of the embedding is. */
+/** Of a Flamingo: the resampler and the gated blocks, and what of the embedding is. */
 export const isTrained = (name: string): boolean => /^perceiver\.|\.gated_cross_attn_layer\./.test(name);
 
-/** Of the gated blocks everything decays, norms and gates included; of the rest nothing. */
+/** Of a Flamingo: of the gated blocks everything decays, norms and gates included; of the rest nothing. */
 export const hasWeightDecay = (name: string): boolean => name.includes("gated_cross_attn");
 
-/** Gives each tensor its place: those with decay first, otherwise in the order given. */
-export function placeTensors(given: readonly Omit<TrainedTensor, "offset">[]): TrainedTensors {
+/**
+ * Gives each tensor its place: those with decay first, otherwise in the order given.
+ *
+ * @param decays which of them have weight decay; a Flamingo's when left out
+ */
+export function placeTensors(
+  given: readonly Omit<TrainedTensor, "offset">[],
+  decays: (tensor: Omit<TrainedTensor, "offset">) => boolean = ({ name }) => hasWeightDecay(name),
+): TrainedTensors {
   let length = 0;
   const place = (each: Omit<TrainedTensor, "offset">): TrainedTensor => {
     const offset = length;
     length += alignment * Math.ceil(elementCount(each.shape) / alignment);
     return { ...each, offset };
   };
-  const decaying = given.filter(({ name }) => hasWeightDecay(name)).map(place);
+  const decaying = given.filter((each) => decays(each)).map(place);
   const withoutDecay = length;
-  const others = given.filter(({ name }) => !hasWeightDecay(name)).map(place);
+  const others = given.filter((each) => !decays(each)).map(place);
   return { tensors: [...decaying, ...others], withoutDecay, length };
 }
 

@@ -1,0 +1,159 @@
+/**
+ * CLIP as it is trained: images and texts to the contrastive loss, and the gradients of both towers.
+ *
+ * Paper: CLIP (arXiv:2103.00020), Figure 3. Reference: open_clip 2.20.0, src/open_clip/loss.py, `ClipLoss`, and
+ * src/training/train.py for the bound of the temperature.
+ * Sizes: b images, each with its text, S pixels a side, t tokens, f width of the features, K classes.
+ */
+import {
+  add,
+  cast,
+  createGraph,
+  div,
+  equal,
+  type Graph,
+  input,
+  iota,
+  less,
+  logSoftmax,
+  maskWhere,
+  mul,
+  neg,
+  output,
+  rearrange,
+  reshape,
+  sizes,
+  sub,
+  sum,
+  type Tensor,
+  takeAlongAxis,
+  transposeLast,
+  where,
+} from "../../../src/graph/index.js";
+import { lossOutput, trainedParameters } from "../../../src/learn/gradients.js";
+import { imageFeatures, normalized, similarity } from "../../../src/models/clip.js";
+import { type ClipTextConfig, textFeatures } from "../../../src/models/clipText.js";
+import { linear, type Params } from "../../../src/models/layers.js";
+import { crossEntropy } from "../../../src/models/loss.js";
+import type { VitConfig } from "../../../src/models/vit.js";
+import { sliceEarly } from "./sliceEarly.js";
+import { type TowerProgram, towerProgram } from "./towerProgram.js";
+
+export interface ClipConfig {
+  readonly vision: VitConfig;
+  /** Its `features` are those of the images too. */
+  readonly text: ClipTextConfig;
+}
+
+export interface ClipTraining {
+  /** How much the contrastive loss counts; at 0 there is no text tower. Default: 1. */
+  readonly contrast?: number | undefined;
+  /** An aid: a linear head on the image's features says which of `count` classes it is of. Default: none. */
+  readonly classes?: { readonly count: number; readonly weight: number } | undefined;
+  /**
+   * Whether another image of the batch with the same text is no wrong answer, but none at all. Default: false, as in
+   * open_clip, whose batches hardly ever have two.
+   */
+  readonly ignoreSameTexts?: boolean | undefined;
+}
+
+/** The names that the head's parameters begin with; they are no part of the model that is written. */
+export const headName = "class_head";
+
+/**
+ * Inputs: pixels float32 (b, 3, S, S), normalised; ids int32 (b, t), each row with the end token, which has the largest
+ * id; with classes, labels int32 (b), −1 for an image of none. Outputs: the gradients; "contrastive" and
+ * "classification", each where it counts, scalars; "loss", their weighted sum.
+ */
+export function clipGraph(config: ClipConfig, training: ClipTraining = {}): TowerProgram {
+  const { contrast = 1, classes, ignoreSameTexts = false } = training;
+  const graph = createGraph("clip");
+  const { p, named } = trainedParameters(graph);
+  const images = featuresOf(p, config); // (b, f)
+  const parts: Tensor[] = [];
+  if (contrast > 0) {
+    const ids = input(graph, "ids", "int32", ["b", "t"]);
+    const texts = textFeatures(p, ids, config.text); // (b, f)
+    const wrong = ignoreSameTexts ? sameTexts(ids) : undefined;
+    const loss = contrastiveLoss(similarity(p, normalized(images), normalized(texts)), wrong);
+    output(graph, "contrastive", loss);
+    parts.push(mul(loss, contrast));
+  }
+  if (classes) {
+    const labels = input(graph, "labels", "int32", ["b"]);
+    const loss = classificationLoss(head(p, images, classes.count), labels);
+    output(graph, "classification", loss);
+    parts.push(mul(loss, classes.weight));
+  }
+  const loss = parts.reduce((a, b) => add(a, b));
+  output(graph, lossOutput, reshape(loss, { shape: [1] }));
+  return towerProgram(sliceEarly(graph), named);
+}
+
+/**
+ * What the image tower says, for an evaluation while it is trained: pixels (b, 3, S, S) → "features" (b, f), of length 1,
+ * and with classes "scores" (b, K).
+ */
+export function imageGraph(config: ClipConfig, classes?: number): Graph {
+  const graph = createGraph("image features");
+  const { p } = trainedParameters(graph);
+  const images = featuresOf(p, config);
+  output(graph, "features", normalized(images));
+  if (classes !== undefined) output(graph, "scores", head(p, images, classes));
+  return sliceEarly(graph);
+}
+
+/** The same of the text tower: ids (b, t) → "features" (b, f), of length 1. */
+export function textGraph(config: ClipConfig): Graph {
+  const graph = createGraph("text features");
+  const { p } = trainedParameters(graph);
+  const ids = input(graph, "ids", "int32", ["b", "t"]);
+  output(graph, "features", normalized(textFeatures(p, ids, config.text)));
+  return graph;
+}
+
+/** The logarithm of the largest temperature, to which open_clip cuts it after every step. */
+export const largestLogitScale = Math.log(100);
+
+/** To be called behind every step: keeps the temperature, `logit_scale`, within its bounds. */
+export function clampLogitScale(logitScale: Float32Array): void {
+  logitScale[0] = Math.min(Math.max(logitScale[0]!, 0), largestLogitScale);
+}
+
+function featuresOf(p: Params, { vision, text }: ClipConfig): Tensor {
+  const side = vision.imageSize;
+  return imageFeatures(p, input(p.graph, "pixels", "float32", ["b", 3, side, side]), vision, text.features);
+}
+
+const head = (p: Params, features: Tensor, count: number): Tensor =>
+  linear(p.at(headName), features, count, { bias: true });
+
+/**
+ * Images find their texts and texts their images: logits (b, b) → a scalar.
+ *
+ * @param wrong what is added to the logits of pairs that are no wrong answers, (b, b)
+ */
+function contrastiveLoss(logits: Tensor, wrong: Tensor | undefined): Tensor {
+  const { b } = sizes(logits, "b c");
+  const own = iota(logits.node.graph, b); // (b)
+  const scores = wrong ? add(logits, wrong) : logits;
+  return mul(add(crossEntropy(scores, own), crossEntropy(transposeLast(scores), own)), 0.5);
+}
+
+/** Masks pairs of different places whose texts are the same: ids (b, t) → (b, b) */
+function sameTexts(ids: Tensor): Tensor {
+  const { b } = sizes(ids, "b t");
+  const isOther = equal(rearrange(ids, "b t -> b () t"), rearrange(ids, "b t -> () b t")); // (b, b, t)
+  const others = sum(sub(1, cast(isOther, { to: "float32" })), { axes: [-1] }); // tokens that differ
+  const places = cast(iota(ids.node.graph, b), { to: "float32" });
+  const isSelf = equal(rearrange(places, "b -> b ()"), places); // (b, b)
+  return maskWhere(less(add(others, cast(isSelf, { to: "float32" })), 0.5));
+}
+
+/** The mean over the images that are of a class: scores (b, K), labels (b) → a scalar, 0 if there are none. */
+function classificationLoss(scores: Tensor, labels: Tensor): Tensor {
+  // Nothing is found at −1.
+  const found = sum(takeAlongAxis(logSoftmax(scores, { axis: -1 }), labels), { axes: [0] });
+  const count = sum(sub(1, cast(less(labels, 0), { to: "float32" })), { axes: [0] });
+  return neg(div(found, where(less(count, 1), 1, count)));
+}
