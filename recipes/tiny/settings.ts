@@ -1,0 +1,73 @@
+/** Sizes and lengths of the recipe: the whole one, and a short one that goes through all stages in minutes. */
+
+export interface RecipeSettings {
+  /** A whole number from 0 to 2^53 − 1, which everything follows from. */
+  readonly seed: number;
+  /** Tokens of the tokenizer, with the three that a Flamingo adds. */
+  readonly vocabulary: number;
+  readonly language: LanguageSettings;
+  readonly clip: ClipSettings;
+}
+
+export interface LanguageSettings {
+  readonly layers: number;
+  readonly hiddenSize: number;
+  /** A power of two. */
+  readonly heads: number;
+  /** Tokens that it is made for; positions are slopes, so that longer texts are possible. */
+  readonly contextLength: number;
+  /** Rows of a step, and tokens of a row. */
+  readonly rows: number;
+  readonly rowLength: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly evaluateEvery: number;
+}
+
+export interface ClipSettings {
+  /** Pixels a side. */
+  readonly imageSize: number;
+  readonly patchSize: number;
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly heads: number;
+  /** Of the features that images and texts share. */
+  readonly features: number;
+  readonly textLayers: number;
+  readonly textHiddenSize: number;
+  /** Tokens of a text, the end among them. */
+  readonly textLength: number;
+  /** Images of a step. */
+  readonly batch: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly evaluateEvery: number;
+}
+
+export const wholeRecipe: RecipeSettings = {
+  seed: 1,
+  vocabulary: 2560,
+  language: {
+    ...{ layers: 6, hiddenSize: 256, heads: 8, contextLength: 1024 },
+    ...{ rows: 16, rowLength: 256, steps: 3000, learningRate: 2e-3, evaluateEvery: 100 },
+  },
+  clip: {
+    ...{ imageSize: 64, patchSize: 8, layers: 6, hiddenSize: 192, heads: 6, features: 128 },
+    ...{ textLayers: 2, textHiddenSize: 128, textLength: 24 },
+    ...{ batch: 128, steps: 20_000, learningRate: 1e-3, evaluateEvery: 500 },
+  },
+};
+
+export const shortRecipe: RecipeSettings = {
+  seed: 1,
+  vocabulary: 1024,
+  language: {
+    ...{ layers: 2, hiddenSize: 64, heads: 4, contextLength: 1024 },
+    ...{ rows: 4, rowLength: 128, steps: 40, learningRate: 2e-3, evaluateEvery: 20 },
+  },
+  clip: {
+    ...{ imageSize: 64, patchSize: 16, layers: 2, hiddenSize: 64, heads: 2, features: 32 },
+    ...{ textLayers: 1, textHiddenSize: 32, textLength: 24 },
+    ...{ batch: 16, steps: 40, learningRate: 1e-3, evaluateEvery: 20 },
+  },
+};
