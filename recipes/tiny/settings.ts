@@ -48,7 +48,7 @@ export const wholeRecipe: RecipeSettings = {
   seed: 1,
   vocabulary: 2560,
   language: {
-    ...{ layers: 6, hiddenSize: 256, heads: 8, contextLength: 1024 },
+    ...{ layers: 4, hiddenSize: 256, heads: 8, contextLength: 1024 },
     ...{ rows: 16, rowLength: 256, steps: 3000, learningRate: 2e-3, evaluateEvery: 100 },
   },
   clip: {
