@@ -39,6 +39,8 @@ export function bindingAt<S>(
   const isImage = items.map((_, i) =>
     showsImage(kind, i >= items.length - queries, () => draws.chance(share)),
   );
+  // A document without images is none for training over images.
+  if (kind === "mixed" && !isImage.includes(true)) isImage[items.length - 1] = true;
   const chunks = items.map(({ thing, name }, i): Chunk<S> => {
     const isDirect = form === "direct";
     return {

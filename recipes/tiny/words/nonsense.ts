@@ -13,7 +13,7 @@ const endings = ["bo", "di", "ga", "ku", "le", "mi", "no", "pa", "ra", "so", "to
 
 /** Beginnings that a reader may take for a swear word. */
 const rude =
-  /^(?:f[aiou][kg]|n[ei]g|t[iu][tr]|[dk][iou][kmn]|naz|pak|ped|klan|kra|p[iou][sx]|vag|[kg]ap|sl[au]|pr?i[kp]|wo[pg]|lez)/;
+  /^(?:f[aeiou][kg]|n[ei]g|t[iu][tr]|[dk][iou][kmn]|naz|su[kx]|puk|pak|ped|klan|kra|p[iou][sx]|vag|[kg]ap|sl[au]|pr?i[kp]|wo[pg]|lez)/;
 
 /** FNV-1a, in [0, 1). */
 function share(text: string): number {
