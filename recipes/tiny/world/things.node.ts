@@ -1,7 +1,7 @@
 /** The things that the recipe's images show: concrete ones of Unicode's emoji that are drawn in every style. */
 import { randomStream } from "../../../src/base/random.js";
 import { hasLookalikes, isHanded, isPhotographed, plainName } from "./names.js";
-import { readEmoji, readIcons } from "./packages.node.js";
+import { iconNamesOf, readEmoji } from "./packages.node.js";
 import { type Group, groups, type Style, styles, type Thing } from "./scene.js";
 
 /** EmojiOne 2 is of 2016 and lacks what came later: a thing does not fall out for that. */
@@ -32,7 +32,7 @@ export interface DrawnThing extends Thing {
 export async function loadThings(): Promise<readonly DrawnThing[]> {
   const emoji = await readEmoji();
   const drawn = new Map<Style, ReadonlySet<string>>();
-  for (const style of styles) drawn.set(style, new Set(Object.keys((await readIcons(style)).icons)));
+  for (const style of styles) drawn.set(style, await iconNamesOf(style));
 
   const things = Object.values(emoji).flatMap(({ name, slug, group: unicodeGroup }) => {
     const icon = slug.replaceAll("_", "-");
