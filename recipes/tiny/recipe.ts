@@ -2,9 +2,11 @@
  * The recipe: a small OpenFlamingo from nothing. Each stage goes on where it was stopped, and one that is done is left.
  *
  *     npm ci --prefix recipes/tiny
- *     npx tsx recipes/tiny/recipe.ts FOLDER [--stage tokenizer|language] [--short] [--threads N] [--minutes N]
+ *     npx tsx recipes/tiny/recipe.ts FOLDER [--stage tokenizer|language|clip] [--photographs FOLDER] [--short]
+ *         [--threads N] [--minutes N] [--only]
  *
- * FOLDER holds everything: `model/`, a model's folder, and `work/`. `--stage`: that one and those before it which it needs.
+ * FOLDER holds everything: `model/`, a model's folder, and `work/`. `--stage`: up to that one; with `--only` that one alone.
+ * FOLDER of photographs: `tinyimagenet` and `cifar10`; without it there are drawings alone.
  * `--minutes`: ends a stage behind so many minutes, to go on later.
  */
 import { mkdir } from "node:fs/promises";
@@ -13,16 +15,19 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import { shortRecipe, wholeRecipe } from "./settings.js";
+import { makeClip } from "./stages/clip.js";
 import { makeLanguageModel } from "./stages/language.js";
 import type { Stage } from "./stages/stage.js";
 import { makeTokenizer } from "./stages/tokenizer.js";
 import { loadThings } from "./world/things.node.js";
 
-const stageNames = ["tokenizer", "language"] as const;
+const stageNames = ["tokenizer", "language", "clip"] as const;
 
 const { values: given, positionals } = parseArgs({
   options: {
     stage: { type: "string" },
+    photographs: { type: "string" },
+    only: { type: "boolean", default: false },
     short: { type: "boolean", default: false },
     threads: { type: "string", default: String(availableParallelism()) },
     minutes: { type: "string" },
@@ -40,11 +45,15 @@ const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort());
 const stage: Stage = {
   ...{ settings: given.short ? shortRecipe : wholeRecipe, things: await loadThings() },
+  photographs: given.photographs,
   ...{ folder: model, work, runtime, threads: Number(given.threads), signal: interrupted.signal },
   ...(given.minutes !== undefined && { stopAfterSeconds: 60 * Number(given.minutes) }),
   tell: (line) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`),
 };
 
 const tokenizer = await makeTokenizer(stage);
-if (last === "language") await makeLanguageModel(stage, tokenizer);
+const isWanted = (name: (typeof stageNames)[number]) =>
+  given.only ? name === last : stageNames.indexOf(name) <= stageNames.indexOf(last);
+if (isWanted("language")) await makeLanguageModel(stage, tokenizer);
+if (isWanted("clip")) await makeClip(stage, tokenizer);
 await runtime.close();

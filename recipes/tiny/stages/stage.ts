@@ -9,6 +9,8 @@ export interface Stage {
   /** Of the model that is made. What stages keep for themselves is beside it, in `work`. */
   readonly folder: string;
   readonly work: string;
+  /** The folder of photographs that lie beside the project; left out: drawings alone. */
+  readonly photographs?: string | undefined;
   readonly runtime: Runtime;
   readonly threads: number;
   /** This part of the recipe ends behind so many seconds of a stage, which goes on when it is begun again. */
