@@ -2,7 +2,7 @@
  * The recipe: a small OpenFlamingo from nothing. Each stage goes on where it was stopped, and one that is done is left.
  *
  *     npm ci --prefix recipes/tiny
- *     npx tsx recipes/tiny/recipe.ts FOLDER [--stage tokenizer|language|clip] [--photographs FOLDER] [--short]
+ *     npx tsx recipes/tiny/recipe.ts FOLDER [--stage tokenizer|language|clip|shards|connectors] [--photographs FOLDER] [--short]
  *         [--threads N] [--minutes N] [--only]
  *
  * FOLDER holds everything: `model/`, a model's folder, and `work/`. `--stage`: up to that one; with `--only` that one alone.
@@ -16,12 +16,15 @@ import { parseArgs } from "node:util";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import { shortRecipe, wholeRecipe } from "./settings.js";
 import { makeClip } from "./stages/clip.js";
+import { openSources } from "./stages/clipSamples.js";
+import { makeConnectors } from "./stages/connectors.js";
 import { makeLanguageModel } from "./stages/language.js";
+import { makeShards } from "./stages/shards.js";
 import type { Stage } from "./stages/stage.js";
 import { makeTokenizer } from "./stages/tokenizer.js";
 import { loadThings } from "./world/things.node.js";
 
-const stageNames = ["tokenizer", "language", "clip"] as const;
+const stageNames = ["tokenizer", "language", "clip", "shards", "connectors"] as const;
 
 const { values: given, positionals } = parseArgs({
   options: {
@@ -55,5 +58,12 @@ const tokenizer = await makeTokenizer(stage);
 const isWanted = (name: (typeof stageNames)[number]) =>
   given.only ? name === last : stageNames.indexOf(name) <= stageNames.indexOf(last);
 if (isWanted("language")) await makeLanguageModel(stage, tokenizer);
-if (isWanted("clip")) await makeClip(stage, tokenizer);
+if (stageNames.indexOf(last) >= stageNames.indexOf("clip")) {
+  const sources = await openSources(stage);
+  if (isWanted("clip")) await makeClip(stage, sources, tokenizer);
+  if (isWanted("shards") || isWanted("connectors")) {
+    const shards = await makeShards(stage, sources);
+    if (isWanted("connectors")) await makeConnectors(stage, shards);
+  }
+}
 await runtime.close();

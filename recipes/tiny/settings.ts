@@ -7,6 +7,20 @@ export interface RecipeSettings {
   readonly vocabulary: number;
   readonly language: LanguageSettings;
   readonly clip: ClipSettings;
+  /** Images with one text, and documents, that are packed. */
+  readonly shards: { readonly pairs: number; readonly documents: number };
+  /** Blocks of the language model from one gated block to the next. */
+  readonly crossAttentionEvery: number;
+  readonly connectors: ConnectorSettings;
+}
+
+export interface ConnectorSettings {
+  /** Of a step. */
+  readonly pairs: number;
+  readonly documents: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly checkpointSteps: number;
 }
 
 export interface LanguageSettings {
@@ -56,6 +70,9 @@ export const wholeRecipe: RecipeSettings = {
     ...{ textLayers: 2, textHiddenSize: 128, textLength: 24 },
     ...{ batch: 128, steps: 20_000, learningRate: 1e-3, evaluateEvery: 500 },
   },
+  shards: { pairs: 60_000, documents: 20_000 },
+  crossAttentionEvery: 1,
+  connectors: { pairs: 64, documents: 16, steps: 3000, learningRate: 2e-3, checkpointSteps: 200 },
 };
 
 export const shortRecipe: RecipeSettings = {
@@ -66,8 +83,11 @@ export const shortRecipe: RecipeSettings = {
     ...{ rows: 4, rowLength: 128, steps: 40, learningRate: 2e-3, evaluateEvery: 20 },
   },
   clip: {
-    ...{ imageSize: 64, patchSize: 16, layers: 2, hiddenSize: 64, heads: 2, features: 32 },
+    ...{ imageSize: 64, patchSize: 8, layers: 2, hiddenSize: 64, heads: 2, features: 32 },
     ...{ textLayers: 1, textHiddenSize: 32, textLength: 24 },
     ...{ batch: 16, steps: 40, learningRate: 1e-3, evaluateEvery: 20 },
   },
+  shards: { pairs: 300, documents: 60 },
+  crossAttentionEvery: 1,
+  connectors: { pairs: 4, documents: 2, steps: 20, learningRate: 1e-3, checkpointSteps: 10 },
 };

@@ -23,12 +23,14 @@ const fileName = "openflamingo.json";
 /**
  * Reads the description of the model in `folder`; its weights are not opened.
  *
+ * @param settings `mayLackCheckpoint`: the connectors are yet to be trained, and their file need not be there
  * @throws OpenFlamingoError "model-missing" where there is no folder; "model-invalid" or "model-unsupported"
  * with all that is wrong in its openflamingo.json
  */
 export async function readModelFolder(
   folder: string,
   signal?: AbortSignal,
+  { mayLackCheckpoint = false }: { readonly mayLackCheckpoint?: boolean } = {},
 ): Promise<ModelFolder | PreparedFolder> {
   const invalid = (what: string, hint: string, cause?: unknown) =>
     new OpenFlamingoError("model-invalid", `${folder}: ${what}`, { hint, cause });
@@ -61,6 +63,7 @@ export async function readModelFolder(
     }
     return at.path;
   };
+  const missing = mayLackCheckpoint ? (path: string) => join(root, path) : undefined;
   const { card } = description;
   const configs = {
     vision: { config: await find("vision.config", description.vision.config) },
@@ -73,7 +76,12 @@ export async function readModelFolder(
   const model: ModelFolder | PreparedFolder =
     "prepared" in description
       ? { ...description, folder: root, ...configs }
-      : { ...description, folder: root, ...configs, ...(await findWeights(description, configs, find)) };
+      : {
+          ...description,
+          folder: root,
+          ...configs,
+          ...(await findWeights(description, configs, { find, missing })),
+        };
   if (faults.length > 0) {
     throw invalid(`${fileName}: ${listed(faults, "; ")}`, [...hints].join(" "));
   }
@@ -93,12 +101,22 @@ export function requireCheckpoints(model: ModelFolder | PreparedFolder): ModelFo
 async function findWeights(
   { vision, language, flamingo }: ModelDescription,
   found: Pick<PreparedDescription, "vision" | "language">,
-  find: (key: string, path: string) => Promise<string>,
+  {
+    find,
+    missing,
+  }: {
+    readonly find: (key: string, path: string) => Promise<string>;
+    /** Where what need not be there is to come. */
+    readonly missing: ((path: string) => string) | undefined;
+  },
 ) {
   return {
     vision: { ...found.vision, weights: await find("vision.weights", vision.weights) },
     language: { ...found.language, weights: await find("language.weights", language.weights) },
-    flamingo: { ...flamingo, checkpoint: await find("flamingo.checkpoint", flamingo.checkpoint) },
+    flamingo: {
+      ...flamingo,
+      checkpoint: missing?.(flamingo.checkpoint) ?? (await find("flamingo.checkpoint", flamingo.checkpoint)),
+    },
   };
 }
 

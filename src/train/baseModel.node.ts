@@ -17,18 +17,20 @@ export interface BaseModelOptions {
 /**
  * @param model the folder of a model with its checkpoints, or a released model's name; the package's own if left out
  * @param every how many blocks of the language model come between gated blocks, where it is not as the model has it
+ * @param fromScratch whether the connectors' checkpoint is not read, and need not be there
  * @throws OpenFlamingoError `usage` for a prepared folder; `model-…`; of a released model `network`, `disk`
  */
 export async function openBaseModel(
   model: string = bundledModel(),
   every: number | undefined,
+  fromScratch: boolean,
   { signal, onProgress, onNotice }: BaseModelOptions,
 ): Promise<OpenableModel> {
   const found = (await isHubName(model))
     ? await fetchModel(requireReleased(model), {
         ...{ settings: await readHubSettings(), preferCache: true, signal, onProgress, onNotice },
       })
-    : await readModelFolder(model, signal);
+    : await readModelFolder(model, signal, { mayLackCheckpoint: fromScratch });
   if ("prepared" in found) {
     throw new OpenFlamingoError(
       "usage",

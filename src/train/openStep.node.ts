@@ -20,7 +20,7 @@ export async function openStep(
   { signal, onNotice = (text) => process.emitWarning(text), onProgress }: TrainerOptions = {},
 ): Promise<ModelToTrain> {
   const how = { signal, onNotice, onProgress };
-  const base = await openBaseModel(options.model, options.crossAttnEveryNLayers, how);
+  const base = await openBaseModel(options.model, options.crossAttnEveryNLayers, options.fromScratch, how);
   const kind = options.mmc4Shards.length > 0 && options.laionShards.length === 0 ? "mmc4" : "laion";
   const configs = await readModelToTrain(base, options, signal);
   return openModelToTrain(base, configs, options, stepSettings(options, epochsOf([kind], options)), how);

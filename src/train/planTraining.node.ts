@@ -36,7 +36,7 @@ export async function planTraining(
   if (options.images === undefined) kindsOf(options);
   await requireOwnImages(options);
   const how = { signal, onNotice, onProgress };
-  const base = await openBaseModel(options.model, options.crossAttnEveryNLayers, how);
+  const base = await openBaseModel(options.model, options.crossAttnEveryNLayers, options.fromScratch, how);
   const folder = await temporaryFolder();
   const opened: { close(): Promise<void> }[] = [
     { close: () => rm(folder, { recursive: true, force: true }) },

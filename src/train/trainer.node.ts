@@ -79,7 +79,7 @@ export async function createTrainer(
   await requireOwnImages(options);
   for (const image of options.captionImages) await requireImage(image);
   const how = { signal, onNotice, onProgress };
-  const base = await openBaseModel(options.model, options.crossAttnEveryNLayers, how);
+  const base = await openBaseModel(options.model, options.crossAttnEveryNLayers, options.fromScratch, how);
   const configs = await readModelToTrain(base, options, signal);
   const run = await openOrCreate(options.run, options, base, how);
   const opened: { close(): Promise<void> }[] = [run];

@@ -9,14 +9,11 @@ import { initialClip } from "../towers/initialTower.js";
 import { principalPatches } from "../towers/principalPatches.js";
 import { type Evaluate, trainTower } from "../towers/trainTower.js";
 import { clipFiles, writeClip } from "../towers/writeTowers.js";
-import { openSprites } from "../world/sprites.node.js";
 import {
   type ClipSample,
   type ClipSources,
-  classesOf,
   clipSample,
   ofPhotograph,
-  readPhotographs,
   singleTestScene,
 } from "./clipSamples.js";
 import type { Stage } from "./stage.js";
@@ -28,21 +25,16 @@ const colours = {
 } as const;
 
 /** @returns whether it is trained to its end */
-export async function makeClip(stage: Stage, tokenizer: FlamingoTokenizer): Promise<boolean> {
-  const { settings, things, work, folder, runtime, threads, tell } = stage;
+export async function makeClip(
+  stage: Stage,
+  sources: ClipSources,
+  tokenizer: FlamingoTokenizer,
+): Promise<boolean> {
+  const { settings, work, folder, runtime, threads, tell } = stage;
   const target = join(folder, "clip");
   if (existsSync(join(target, clipFiles.weights))) return true;
   const { seed, clip, vocabulary } = settings;
-  const progress = (done: number, total: number) => {
-    if (done === total) tell(`images: ${total} are decoded`);
-  };
-  const photographs = await readPhotographs(stage.photographs, progress);
-  const sprites = await openSprites(things, { progress });
-  const classes = classesOf(things, photographs);
-  const sources: ClipSources = {
-    ...{ things, sprites, photographs, classes, seed },
-    imageSize: clip.imageSize,
-  };
+  const { classes } = sources;
   const config = configOf(clip, vocabulary);
   const training = { classes: { count: classes.size, weight: 1 }, ignoreSameTexts: true };
   const scores = imageGraph(config, classes.size);

@@ -9,7 +9,9 @@ import { cifar10, type Photograph, tinyImageNet } from "../world/photographs.nod
 import type { Scene, Style } from "../world/scene.js";
 import { countedOf, relationOf, type SceneOptions, sceneAt } from "../world/scenes.js";
 import type { Sprites } from "../world/sprite.js";
+import { openSprites } from "../world/sprites.node.js";
 import type { DrawnThing } from "../world/things.node.js";
+import type { Stage } from "./stage.js";
 
 export interface ClipSample {
   /** Red, green, blue, row by row. */
@@ -27,6 +29,20 @@ export interface ClipSources {
   readonly classes: ReadonlyMap<string, number>;
   readonly seed: number;
   readonly imageSize: number;
+}
+
+export async function openSources({ settings, things, photographs, tell }: Stage): Promise<ClipSources> {
+  const progress = (done: number, total: number) => {
+    if (done === total) tell(`images: ${total} are made`);
+  };
+  const [found, sprites] = [
+    await readPhotographs(photographs, progress),
+    await openSprites(things, { progress }),
+  ];
+  return {
+    ...{ things, sprites, photographs: found, classes: classesOf(things, found) },
+    ...{ seed: settings.seed, imageSize: settings.clip.imageSize },
+  };
 }
 
 /** @param folder with `tinyimagenet` and `cifar10` in it, or one of them; without either there are drawings alone */

@@ -9,7 +9,7 @@ export const modelOptions = {
   fromScratch: {
     kind: "boolean",
     default: false,
-    help: "the connectors begin with random numbers, not with those of the model's checkpoint",
+    help: "the connectors begin with random numbers, not with those of the model's checkpoint, whose file need not be there",
   },
   gateStart: {
     kind: "number",
