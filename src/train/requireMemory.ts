@@ -69,12 +69,12 @@ export function forecastTraining(config: FlamingoConfig, options: Sizes): Traini
 /** Bytes of results that stand at once where nodes run in their order and each result goes after its last use. */
 function mostAtOnce({ nodes, outputs }: Graph, sizes: Readonly<Record<string, number>>): number {
   const values = new Map(Object.entries(sizes));
-  const lastUse = new Map<Node, number>();
-  for (const [i, { inputs }] of nodes.entries()) {
-    for (const each of inputs) if (each) lastUse.set(each.node, i);
-  }
-  // Gradients are written where they stay, which is counted with the state.
+  // Gradients are added up where they stay, which is counted with the state, each as soon as it is known.
   const written = new Set([...outputs.values()].map(({ node }) => node));
+  const lastUse = new Map<Node, number>();
+  for (const [i, node] of nodes.entries()) {
+    if (!written.has(node)) for (const each of node.inputs) if (each) lastUse.set(each.node, i);
+  }
   const ending = new Map<number, number>();
   let [now, most] = [0, 0];
   for (const [i, node] of nodes.entries()) {
