@@ -2,11 +2,12 @@
  * A learning curve of the vision encoder: CIFAR-10's photographs at 64 pixels a side, by a classification head alone.
  *
  *     npx tsx recipes/tiny/towers/curve.ts DATA RUN [--views 80000] [--width 128] [--layers 4] [--batch 64]
- *         [--rate 1e-3] [--threads 1] [--positions 0.5] [--pca] [--quick] [--average 0.995] [--seconds N]
+ *         [--rate 1e-3] [--threads 1] [--positions 0.5] [--pca] [--quick] [--average 0.995] [--kept 32] [--seconds N]
  *
  * DATA is a folder with `train.pack.br` and `test.pack.br`: records of one byte for the class, two for a length (little
  * endian) and a JPEG file. RUN is the run's folder; a run that was stopped goes on. `--positions`: a sinusoidal start of
- * this root mean square. `--pca`: the embedding of patches begins as principal components. `--quick`: QuickGELU.
+ * this root mean square. `--pca`: the embedding of patches begins as principal components. `--quick`: QuickGELU. `--kept`: how many of an image's 64 patches
+ * are learnt from.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -16,6 +17,7 @@ import { randomStream } from "../../../src/base/random.js";
 import { openOrtFfi } from "../../../src/runtime/ortFfi.node.js";
 import { type ClipConfig, clipGraph, imageGraph } from "./clipGraph.js";
 import { initialClip } from "./initialTower.js";
+import { keptTokens } from "./keptTokens.js";
 import { principalPatches } from "./principalPatches.js";
 import { trainTower } from "./trainTower.js";
 
@@ -32,6 +34,7 @@ const { values: given, positionals } = parseArgs({
     average: { type: "string" },
     pca: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
+    kept: { type: "string" },
   },
   allowPositionals: true,
 });
@@ -116,7 +119,11 @@ function batchAt(step: number) {
     put(train, image, pixels, i, [moved(0), moved(1), changes.uniform(view, 2) < 0.5 ? 1 : 0]);
     labels[i] = train.labels[image]!;
   }
-  return { pixels: tensor(pixels), labels: { dtype: "int32" as const, shape: [b], data: labels } };
+  const patches = (side / patchSize) ** 2;
+  return {
+    ...{ pixels: tensor(pixels), labels: { dtype: "int32" as const, shape: [b], data: labels } },
+    ...(given.kept && { kept: keptTokens(step, { images: b, patches, kept: Number(given.kept), seed: 1 }) }),
+  };
 }
 
 /** Patches of the first images, their numbers in the order of the embedding's. */
@@ -157,7 +164,11 @@ const runtime = await openOrtFfi();
 let last = performance.now();
 const result = await trainTower({
   ...{ runtime, folder, batchAt, threads: Number(given.threads) },
-  program: clipGraph(config, { contrast: 0, classes: { count: classes, weight: 1 } }),
+  program: clipGraph(config, {
+    contrast: 0,
+    classes: { count: classes, weight: 1 },
+    somePatches: given.kept !== undefined,
+  }),
   initial: initialClip({
     ...{ seed: 1, text: config.text },
     ...(given.positions && { sinusoidalPositions: { vision: Number(given.positions) } }),
