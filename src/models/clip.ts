@@ -20,10 +20,20 @@ import {
 import { layerNorm, type Params } from "./layers.js";
 import { type VitConfig, vitTokens } from "./vit.js";
 
-/** pixels float32 (N, 3, S, S) → (N, f), not normalised: the class token, normed and projected. */
-export function imageFeatures(p: Params, pixels: Tensor, config: VitConfig, features: number): Tensor {
+/**
+ * pixels float32 (N, 3, S, S) → (N, f), not normalised: the class token, normed and projected.
+ *
+ * @param choose as for `vitTokens`
+ */
+export function imageFeatures(
+  p: Params,
+  pixels: Tensor,
+  config: VitConfig,
+  features: number,
+  choose?: (tokens: Tensor) => Tensor,
+): Tensor {
   const visual = p.at("visual");
-  const tokens = vitTokens(visual, pixels, config); // (N, 1 + v, d)
+  const tokens = vitTokens(visual, pixels, config, choose); // (N, 1 + v, d)
   const classToken = rearrange(slice(tokens, { axis: 1, start: 0, end: 1 }), "N () d -> N d");
   return matmul(
     layerNorm(visual.at("ln_post"), classToken),

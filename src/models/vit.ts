@@ -46,8 +46,17 @@ export function vit(p: Params, pixels: Tensor, config: VitConfig): Tensor {
   return slice(x, { axis: 1, start: 1, end: sizes(x, "N tokens d").tokens });
 }
 
-/** Images → the last block's raw output, the class token first: (N, 3, S, S) → (N, 1 + v, d) */
-export function vitTokens(p: Params, pixels: Tensor, config: VitConfig): Tensor {
+/**
+ * Images → the last block's raw output, the class token first: (N, 3, S, S) → (N, 1 + v, d)
+ *
+ * @param choose in training: some of the tokens in place of all, before the first block (N, 1 + v, d) → (N, k, d)
+ */
+export function vitTokens(
+  p: Params,
+  pixels: Tensor,
+  config: VitConfig,
+  choose: (tokens: Tensor) => Tensor = (tokens) => tokens,
+): Tensor {
   const { patchSize, hiddenSize: d, imageSize, layers } = config;
   const { N } = sizes(pixels, "N c y x");
   const v = (imageSize / patchSize) ** 2;
@@ -59,7 +68,7 @@ export function vitTokens(p: Params, pixels: Tensor, config: VitConfig): Tensor 
 
   const classToken = broadcastTo(p.tensor("class_embedding", [d]), { shape: [N, 1, d] });
   let x = concat([classToken, embedded], { axis: 1 }); // (N, 1 + v, d)
-  x = layerNorm(p.at("ln_pre"), add(x, p.tensor("positional_embedding", [1 + v, d])));
+  x = layerNorm(p.at("ln_pre"), choose(add(x, p.tensor("positional_embedding", [1 + v, d]))));
   for (let i = 0; i < layers; i++) {
     x = clipBlock(p.at("transformer").at("resblocks").at(i), x, config);
   }

@@ -52,10 +52,11 @@ async function measure(
     const parts = { learning: 0, optimizer: 0 };
     let steps = -2; // the first ones find memory
     let began = performance.now();
-    const processor = process.cpuUsage();
+    let processor = process.cpuUsage();
     while (steps < 3 || performance.now() - began < 1000 * Number(given.seconds)) {
       if (steps++ === 0) {
         began = performance.now();
+        processor = process.cpuUsage();
         parts.learning = parts.optimizer = 0;
       }
       const start = performance.now();
@@ -71,10 +72,12 @@ async function measure(
     }
     const seconds = (performance.now() - began) / 1000;
     const { user, system } = process.cpuUsage(processor);
+    const all = count * steps;
+    const share = parts.optimizer / (parts.learning + parts.optimizer);
     console.log(
-      `${what}, ${threads} threads: ${((count * (steps - 1)) / seconds).toFixed(0)} ${unit}/s, ` +
-        `${((1000 * seconds) / (steps - 1)).toFixed(0)} ms a step, optimizer ${((100 * parts.optimizer) / (parts.learning + parts.optimizer)).toFixed(1)}%, ` +
-        `${(state.trained.length / 1e6).toFixed(2)} M, processor ${((user + system) / 1e6).toFixed(1)} s`,
+      `${what}, ${threads} threads: ${((all / (user + system)) * 1e6).toFixed(0)} ${unit} a second of a core, ` +
+        `${(all / seconds).toFixed(0)} of the clock; ${((1000 * seconds) / steps).toFixed(0)} ms a step, ` +
+        `optimizer ${(100 * share).toFixed(1)}%; ${(state.trained.length / 1e6).toFixed(2)} M parameters`,
     );
     await close();
   }

@@ -12,6 +12,7 @@ import {
   div,
   equal,
   type Graph,
+  gather,
   input,
   iota,
   less,
@@ -55,6 +56,11 @@ export interface ClipTraining {
    * open_clip, whose batches hardly ever have two.
    */
   readonly ignoreSameTexts?: boolean | undefined;
+  /**
+   * Whether each image is learnt from by some of its patches only, which an input names: half of them take half of the
+   * time. Paper: "Scaling Language-Image Pre-training via Masking" (arXiv:2212.00794). Default: false.
+   */
+  readonly somePatches?: boolean | undefined;
 }
 
 /** The names that the head's parameters begin with; they are no part of the model that is written. */
@@ -62,14 +68,15 @@ export const headName = "class_head";
 
 /**
  * Inputs: pixels float32 (b, 3, S, S), normalised; ids int32 (b, t), each row with the end token, which has the largest
- * id; with classes, labels int32 (b), −1 for an image of none. Outputs: the gradients; "contrastive" and
+ * id; with classes, labels int32 (b), −1 for an image of none; with some patches, kept int32 (b, k), see `keptTokens`.
+ * Outputs: the gradients; "contrastive" and
  * "classification", each where it counts, scalars; "loss", their weighted sum.
  */
 export function clipGraph(config: ClipConfig, training: ClipTraining = {}): TowerProgram {
-  const { contrast = 1, classes, ignoreSameTexts = false } = training;
+  const { contrast = 1, classes, ignoreSameTexts = false, somePatches = false } = training;
   const graph = createGraph("clip");
   const { p, named } = trainedParameters(graph);
-  const images = featuresOf(p, config); // (b, f)
+  const images = featuresOf(p, config, somePatches ? (tokens) => chosen(tokens) : undefined); // (b, f)
   const parts: Tensor[] = [];
   if (contrast > 0) {
     const ids = input(graph, "ids", "int32", ["b", "t"]);
@@ -120,9 +127,16 @@ export function clampLogitScale(logitScale: Float32Array): void {
   logitScale[0] = Math.min(Math.max(logitScale[0]!, 0), largestLogitScale);
 }
 
-function featuresOf(p: Params, { vision, text }: ClipConfig): Tensor {
+function featuresOf(p: Params, { vision, text }: ClipConfig, choose?: (tokens: Tensor) => Tensor): Tensor {
   const side = vision.imageSize;
-  return imageFeatures(p, input(p.graph, "pixels", "float32", ["b", 3, side, side]), vision, text.features);
+  const pixels = input(p.graph, "pixels", "float32", ["b", 3, side, side]);
+  return imageFeatures(p, pixels, vision, text.features, choose);
+}
+
+/** The tokens that the input "kept" names: (b, tokens, d) → (b, k, d) */
+function chosen(tokens: Tensor): Tensor {
+  const flat = rearrange(tokens, "b t d -> (b t) d");
+  return gather(flat, input(tokens.node.graph, "kept", "int32", ["b", "k"]));
 }
 
 const head = (p: Params, features: Tensor, count: number): Tensor =>

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { clipGraph } from "../../../../recipes/tiny/towers/clipGraph.js";
 import { type Initial, initialClip, initialMpt } from "../../../../recipes/tiny/towers/initialTower.js";
+import { keptTokens } from "../../../../recipes/tiny/towers/keptTokens.js";
 import { languageGraph } from "../../../../recipes/tiny/towers/languageGraph.js";
 import type { TowerProgram } from "../../../../recipes/tiny/towers/towerProgram.js";
 import { randomStream } from "../../../../src/base/random.js";
@@ -48,6 +49,15 @@ describe.each([
     program: clipGraph(clip, { contrast: 0, classes: { count: 3, weight: 1 } }),
     initial: clipStart,
     feeds: without(clipBatch(), "ids"),
+  },
+  {
+    what: "CLIP by some of the patches",
+    program: clipGraph(clip, { somePatches: true }),
+    initial: clipStart,
+    feeds: {
+      ...without(clipBatch(), "labels"),
+      kept: keptTokens(0, { images: 4, patches: 4, kept: 2, seed: 1 }),
+    },
   },
   {
     what: "the language model",
@@ -143,4 +153,16 @@ test("images with the same text are no wrong answers to each other where that is
     await learner.close();
   }
   expect(losses[1]!).toBeLessThan(losses[0]! - 0.01);
+});
+
+test("all patches kept are the images as they are", async () => {
+  const feeds = without(clipBatch(), "labels");
+  const losses: number[] = [];
+  for (const somePatches of [false, true]) {
+    const { learner } = await open(clipGraph(clip, { somePatches }), clipStart);
+    const kept = keptTokens(0, { images: 4, patches: 4, kept: 4, seed: 1 });
+    losses.push(await lossOf(learner, somePatches ? { ...feeds, kept } : feeds));
+    await learner.close();
+  }
+  expect(losses[1]).toBeCloseTo(losses[0]!, 6);
 });

@@ -104,6 +104,29 @@ test("the language model", async () => {
   }
 });
 
+test("what is trained has the names and shapes of open_clip's and MPT's own files", async () => {
+  const bundled = new URL("../../../../assets/tiny-openflamingo-9b/", import.meta.url).pathname;
+  const parts = [
+    {
+      weights: "clip/open_clip_pytorch_model.bin",
+      trained: () => {
+        const read = visionConfiguration("clip", json(bundled, "clip/open_clip_config.json"));
+        return clipGraph({ vision: read.vit, text: read.text() }).trained;
+      },
+    },
+    {
+      weights: "lang",
+      trained: () => languageGraph(languageModel("lang", json(bundled, "lang/config.json"), 576)).trained,
+    },
+  ];
+  for (const { weights, trained } of parts) {
+    await using checkpoint = await openCheckpoint(join(bundled, weights));
+    const theirs = [...checkpoint.tensors].map(([name, { shape }]) => `${name} (${shape.join(", ")})`);
+    const ours = trained().tensors.map(({ name, shape }) => `${name} (${shape.join(", ")})`);
+    expect(ours.sort()).toEqual(theirs.sort());
+  }
+});
+
 /** Closes what it was given when its block ends. */
 function closer() {
   const all: { close(): Promise<void> }[] = [];
