@@ -36,6 +36,7 @@ export interface LanguageSettings {
   readonly steps: number;
   readonly learningRate: number;
   readonly evaluateEvery: number;
+  readonly checkpointEvery: number;
 }
 
 export interface ClipSettings {
@@ -56,6 +57,7 @@ export interface ClipSettings {
   readonly steps: number;
   readonly learningRate: number;
   readonly evaluateEvery: number;
+  readonly checkpointEvery: number;
 }
 
 export const wholeRecipe: RecipeSettings = {
@@ -63,12 +65,12 @@ export const wholeRecipe: RecipeSettings = {
   vocabulary: 2560,
   language: {
     ...{ layers: 4, hiddenSize: 256, heads: 8, contextLength: 1024 },
-    ...{ rows: 16, rowLength: 256, steps: 3000, learningRate: 2e-3, evaluateEvery: 100 },
+    ...{ rows: 16, rowLength: 256, steps: 3000, learningRate: 2e-3, evaluateEvery: 100, checkpointEvery: 50 },
   },
   clip: {
     ...{ imageSize: 64, patchSize: 8, layers: 6, hiddenSize: 192, heads: 6, features: 128 },
     ...{ textLayers: 2, textHiddenSize: 128, textLength: 24 },
-    ...{ batch: 128, steps: 20_000, learningRate: 1e-3, evaluateEvery: 500 },
+    ...{ batch: 128, steps: 20_000, learningRate: 1e-3, evaluateEvery: 500, checkpointEvery: 100 },
   },
   shards: { pairs: 60_000, documents: 20_000 },
   crossAttentionEvery: 1,
@@ -80,12 +82,12 @@ export const shortRecipe: RecipeSettings = {
   vocabulary: 1024,
   language: {
     ...{ layers: 2, hiddenSize: 64, heads: 4, contextLength: 1024 },
-    ...{ rows: 4, rowLength: 128, steps: 40, learningRate: 2e-3, evaluateEvery: 20 },
+    ...{ rows: 4, rowLength: 128, steps: 40, learningRate: 2e-3, evaluateEvery: 20, checkpointEvery: 10 },
   },
   clip: {
     ...{ imageSize: 64, patchSize: 8, layers: 2, hiddenSize: 64, heads: 2, features: 32 },
     ...{ textLayers: 1, textHiddenSize: 32, textLength: 24 },
-    ...{ batch: 16, steps: 40, learningRate: 1e-3, evaluateEvery: 20 },
+    ...{ batch: 16, steps: 40, learningRate: 1e-3, evaluateEvery: 20, checkpointEvery: 10 },
   },
   shards: { pairs: 300, documents: 60 },
   crossAttentionEvery: 1,

@@ -34,6 +34,7 @@ export async function makeClip(
   const target = join(folder, "clip");
   if (existsSync(join(target, clipFiles.weights))) return true;
   const { seed, clip, vocabulary } = settings;
+  const { evaluateEvery, checkpointEvery, ...numbers } = clip;
   const { classes } = sources;
   const config = configOf(clip, vocabulary);
   const training = { classes: { count: classes.size, weight: 1 }, ignoreSameTexts: true };
@@ -46,11 +47,11 @@ export async function makeClip(
     ...{ runtime, threads, signal: stage.signal, stopAfterSeconds: stage.stopAfterSeconds },
     ...{ program: clipGraph(config, training), initial: initialClip(start) },
     folder: join(work, "clip"),
-    settings: { seed, ...clip, vocabulary, classes: classes.size },
+    settings: { seed, ...numbers, vocabulary, classes: classes.size },
     ...{ steps: clip.steps, learningRate: clip.learningRate, averageDecay: 0.999 },
     batchAt: (step) => batchAt(sources, clip, tokenizer, step),
     afterStep: (parameter) => clampLogitScale(parameter("logit_scale")),
-    evaluateEvery: clip.evaluateEvery,
+    ...{ evaluateEvery, checkpointEvery },
     evaluate: async (load) => evaluation(await load(scores), sources, clip),
     onProgress: ({ step, steps, values, seconds, waited, evaluation: found }) => {
       const more = found ? ` ${JSON.stringify(found)}` : "";

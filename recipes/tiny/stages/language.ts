@@ -20,6 +20,7 @@ export async function makeLanguageModel(stage: Stage, tokenizer: FlamingoTokeniz
   const target = join(folder, "lang");
   if (existsSync(join(target, languageFiles.weights))) return true;
   const { seed, language } = settings;
+  const { evaluateEvery, checkpointEvery, ...numbers } = language;
   const config = configOf(language, settings.vocabulary);
   const model = mpt(config);
   const corpus: Corpus = { things, seed };
@@ -32,12 +33,12 @@ export async function makeLanguageModel(stage: Stage, tokenizer: FlamingoTokeniz
       initial: zeroImage(initialMpt({ seed, layers: config.layers }), tokenizer),
     },
     folder: join(work, "language"),
-    settings: { seed, ...language, vocabulary: settings.vocabulary },
+    settings: { seed, ...numbers, vocabulary: settings.vocabulary },
     steps: language.steps,
     learningRate: language.learningRate,
     averageDecay: 0.998,
     batchAt: (step) => batchAt(tokenizer, corpus, language, step),
-    evaluateEvery: language.evaluateEvery,
+    ...{ evaluateEvery, checkpointEvery },
     evaluate: async (load) => ({
       bindings_right: await shareRight(await load(logits), bindings, config.vocabulary),
     }),
