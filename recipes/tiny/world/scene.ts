@@ -11,6 +11,10 @@ export interface Thing {
   readonly group: Group;
   /** Whether its name is ever said in training; the others are there for learning a new word from a prompt. */
   readonly isNamed: boolean;
+  /** Styles in which nobody drew it; left out: none. */
+  readonly missingStyles?: readonly Style[];
+  /** Whether mirrored or turned far it would be another thing: a clock, a waning moon. Left out: no. */
+  readonly isHanded?: boolean;
 }
 
 /** Ways in which things are drawn; the last is for testing alone. */
@@ -35,6 +39,17 @@ export interface Placed {
   /** In degrees, clockwise. */
   readonly rotation: number;
   readonly isMirrored: boolean;
+  /** Left out: the colours as they were drawn. */
+  readonly tint?: Tint;
+}
+
+/** A small change of a thing's colours. */
+export interface Tint {
+  /** A turn of the hue, in degrees. */
+  readonly hue: number;
+  /** Factors; 1 changes nothing. */
+  readonly saturation: number;
+  readonly brightness: number;
 }
 
 /** Red, green and blue, 0 to 255. */
@@ -46,7 +61,19 @@ export type Background =
   | {
       readonly kind: "stripes" | "checks" | "dots";
       readonly colours: readonly [Colour, Colour];
+      /** Of one stripe, field or dot's field, as a share of the image's side. */
       readonly size: number;
+      /** In degrees, clockwise. */
+      readonly angle: number;
+    }
+  | {
+      /** Smooth random patches of two colours. */
+      readonly kind: "clouds";
+      readonly colours: readonly [Colour, Colour];
+      /** Of one patch, as a share of the image's side. */
+      readonly size: number;
+      /** Which of the endless patches, from 0. */
+      readonly variant: number;
     };
 
 /** One to four things on a background, from the back to the front. They do not hide one another. */

@@ -1,0 +1,67 @@
+/** The things that the recipe's images show: concrete ones of Unicode's emoji that are drawn in every style. */
+import { randomStream } from "../../../src/base/random.js";
+import { hasLookalikes, isHanded, plainName } from "./names.js";
+import { readEmoji, readIcons } from "./packages.node.js";
+import { type Group, groups, type Style, styles, type Thing } from "./scene.js";
+
+/** EmojiOne 2 is of 2016 and lacks what came later: a thing does not fall out for that. */
+const incomplete: readonly Style[] = ["emojione"];
+
+const groupOf: Readonly<Record<string, Group>> = {
+  "Animals & Nature": "animals",
+  "Food & Drink": "food",
+  "Travel & Places": "places",
+  Activities: "activities",
+  Objects: "objects",
+};
+
+/** Things that are never named in training: so many of each group. */
+export const unnamedPerGroup = 8;
+const seedOfUnnamed = 40;
+
+/** A thing, and what its drawings are called in the packages. */
+export interface DrawnThing extends Thing {
+  readonly icon: string;
+}
+
+/**
+ * The 832 things, in Unicode's order. They are the same at every call: a thing's place in the list can be its number.
+ *
+ * @throws Error where the packages are not installed
+ */
+export async function loadThings(): Promise<readonly DrawnThing[]> {
+  const emoji = await readEmoji();
+  const drawn = new Map<Style, ReadonlySet<string>>();
+  for (const style of styles) drawn.set(style, new Set(Object.keys((await readIcons(style)).icons)));
+
+  const things = Object.values(emoji).flatMap(({ name, slug, group: unicodeGroup }) => {
+    const icon = slug.replaceAll("_", "-");
+    const group = groupOf[unicodeGroup];
+    const missing = styles.filter((style) => !drawn.get(style)!.has(icon));
+    if (group === undefined || !missing.every((style) => incomplete.includes(style))) return [];
+    return [
+      {
+        name: plainName(name),
+        group,
+        icon,
+        ...(missing.length > 0 && { missingStyles: missing }),
+        ...(isHanded(name) && { isHanded: true }),
+      },
+    ];
+  });
+  const unnamed = new Set(
+    groups.flatMap((group) => drawUnnamed(things.filter((thing) => thing.group === group))),
+  );
+  return things.map((thing) => ({ ...thing, isNamed: !unnamed.has(thing.name) }));
+}
+
+/** By lot. Not those that are hard to tell from others: what is to be tested with them is the learning of a word. */
+function drawUnnamed(things: readonly Omit<Thing, "isNamed">[]): string[] {
+  const random = randomStream(seedOfUnnamed, "things never named");
+  return things
+    .filter(({ name, isHanded: handed }) => !handed && !hasLookalikes(name))
+    .map(({ name }, i) => ({ name, lot: random.uniform(i, groups.indexOf(things[0]!.group)) }))
+    .sort((a, b) => a.lot - b.lot)
+    .slice(0, unnamedPerGroup)
+    .map(({ name }) => name);
+}
