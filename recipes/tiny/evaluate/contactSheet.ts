@@ -19,9 +19,10 @@ export interface SheetOptions {
 
 const columns = 6;
 const [shown, margin, gap] = [160, 8, 10];
-const [fontSize, lineHeight, lines] = [13, 16, 5];
+const [fontSize, lineHeight, lines] = [13, 16, 7];
 /** Of a sans-serif letter, as a share of the font's size: fonts differ, so that it is rather too wide. */
-const letter = 0.52;
+const letter = 0.56;
+const markWidth = 17;
 const width = shown + 2 * margin;
 const height = shown + 3 * margin + lines * lineHeight;
 
@@ -58,7 +59,7 @@ export async function contactSheet(
     .toBuffer();
 }
 
-const colours = { right: "#1a7f37", wrong: "#c62828", quiet: "#57606a" };
+const colours = { right: "#1a7f37", wrong: "#c62828", plain: "#1f2328", quiet: "#57606a" };
 
 async function tile(task: Task, answered: Answered): Promise<Buffer> {
   const { images } = await task.query(answered.index);
@@ -67,7 +68,6 @@ async function tile(task: Task, answered: Answered): Promise<Buffer> {
   const colour = isRight ? colours.right : colours.wrong;
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
 <rect x="1" y="1" width="${width - 2}" height="${height - 2}" rx="6" fill="white" stroke="${colour}" stroke-width="2"/>
-${mark(isRight, colour)}
 ${textOf(answered, isRight, colour)}
 </svg>`;
   return sharp(Buffer.from(svg))
@@ -76,38 +76,36 @@ ${textOf(answered, isRight, colour)}
     .toBuffer();
 }
 
-/** Drawn, since a font may have no such letters. */
-function mark(isRight: boolean, colour: string): string {
-  const [x, y] = [margin, shown + 2 * margin + 1];
+/** Drawn, since a font may have no such letters. @param y of the line's base, in pixels */
+function mark(isRight: boolean, colour: string, y: number): string {
   const path = isRight
-    ? `M${x + 1} ${y + 6} l4 5 l7 -10`
-    : `M${x + 1} ${y + 1} l10 10 M${x + 11} ${y + 1} l-10 10`;
+    ? `M${margin} ${y - 5} l4 5 l7 -10`
+    : `M${margin} ${y - 10} l10 10 M${margin + 10} ${y - 10} l-10 10`;
   return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="2.5"/>`;
 }
 
+/** The question if there is one, what the model says behind its mark, and what was wanted where that is wrong. */
 function textOf({ prompt, text, accepted }: Answered, isRight: boolean, colour: string): string {
   const [, question] = /Question:(.*) Short answer:$/.exec(prompt) ?? [];
+  const asked = question === undefined ? [] : wrapped(question, 3);
+  const said = wrapped(text === "" ? "(nothing)" : text, question === undefined ? 4 : 2);
+  const wanted = isRight ? [] : wrapped(`wanted: ${accepted[0]!.trim()}`, question === undefined ? 3 : 2);
   const rows = [
-    ...(question === undefined ? [] : wrapped(question, 2).map((row) => ({ row, fill: colours.quiet }))),
-    ...wrapped(text === "" ? "(nothing)" : text, 3).map((row) => ({ row, fill: colour })),
-    ...(isRight
-      ? []
-      : wrapped(`not: ${accepted[0]!.trim()}`, 2).map((row) => ({ row, fill: colours.quiet }))),
+    ...asked.map((row) => ({ row, fill: colours.plain })),
+    ...said.map((row) => ({ row, fill: colour })),
+    ...wanted.map((row) => ({ row, fill: colours.quiet })),
   ];
-  return rows
-    .slice(0, lines)
-    .map(({ row, fill }, i) => {
-      const y = shown + 2 * margin + 12 + i * lineHeight;
-      // The first line makes room for the mark.
-      const x = i === 0 ? margin + 18 : margin;
-      return `<text x="${x}" y="${y}" font-family="sans-serif" font-size="${fontSize}" fill="${fill}">${escaped(row)}</text>`;
-    })
-    .join("\n");
+  const baseOf = (line: number) => shown + 2 * margin + 12 + line * lineHeight;
+  const texts = rows.map(({ row, fill }, line) => {
+    const x = line === asked.length ? margin + markWidth : margin;
+    return `<text x="${x}" y="${baseOf(line)}" font-family="sans-serif" font-size="${fontSize}" fill="${fill}">${escaped(row)}</text>`;
+  });
+  return [mark(isRight, colour, baseOf(asked.length)), ...texts].join("\n");
 }
 
 /** Lines of whole words where they fit; what is more than `most` lines ends in an ellipsis. */
 export function wrapped(text: string, most: number): readonly string[] {
-  const fits = Math.floor((shown - 18) / (letter * fontSize));
+  const fits = Math.floor((shown - markWidth) / (letter * fontSize));
   const rows: string[] = [""];
   for (const word of text.split(/\s+/)) {
     const row = rows.at(-1)!;
@@ -117,8 +115,7 @@ export function wrapped(text: string, most: number): readonly string[] {
     else rows.push(word.length <= fits ? word : `${word.slice(0, fits - 1)}…`);
   }
   if (rows.length <= most) return rows;
-  const last = rows[most - 1]!;
-  return [...rows.slice(0, most - 1), `${last.slice(0, fits - 1)}…`];
+  return [...rows.slice(0, most - 1), `${rows[most - 1]!.slice(0, fits - 1)}…`];
 }
 
 /** For XML, which has no control characters at all. */

@@ -14,7 +14,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { OpenFlamingoError } from "../../../src/base/errors.js";
-import { cifar10, omniglot, tinyImageNet } from "../world/photographs.node.js";
 import { openSprites } from "../world/sprites.node.js";
 import { loadThings } from "../world/things.node.js";
 import { contactSheet } from "./contactSheet.js";
@@ -23,7 +22,8 @@ import { progressLine } from "./progressLine.js";
 import { reportOf } from "./report.js";
 import { runTask } from "./runTask.js";
 import type { Task } from "./task.js";
-import { selected, type TestSets, tasksOf } from "./tasks.js";
+import { selected, tasksOf } from "./tasks.js";
+import { readTestSets } from "./testSets.node.js";
 
 const { values: given, positionals } = parseArgs({
   options: {
@@ -88,29 +88,13 @@ async function readTasks(): Promise<{ tasks: readonly Task[]; missing: readonly 
   const things = await loadThings();
   const sprites = await openSprites(things, { progress: progressLine("rendering drawings") });
   const names = given.tasks?.split(",");
-  const { photographs } = given;
   const isWanted = (name: string) => !names || names.some((each) => each.startsWith(name));
-  const read = async <T>(name: string, from: (folder: string) => Promise<readonly T[]>) =>
-    photographs !== undefined && isWanted(name) ? from(join(photographs, name)) : [];
-  const sets: TestSets = {
-    cifar10: await read("cifar10", (at) =>
-      cifar10(at, "test", { progress: progressLine("decoding CIFAR-10") }),
-    ),
-    tinyImageNet: await read("tinyimagenet", (at) =>
-      tinyImageNet(at, "test", { progress: progressLine("decoding Tiny ImageNet") }),
-    ),
-    omniglot: await read("omniglot", (at) => omniglot(at, "evaluation")),
-  };
-  const lacking = [
-    { name: "cifar10", set: sets.cifar10 },
-    { name: "tinyimagenet", set: sets.tinyImageNet },
-    { name: "omniglot", set: sets.omniglot },
-  ].filter(({ name, set }) => isWanted(name) && set.length === 0);
+  const { sets, missing } = await readTestSets(given.photographs, { isWanted, progress: progressLine });
   return {
     tasks: selected(
       tasksOf({ things, sprites, seed, size }, sets),
-      names?.filter((name) => !lacking.some((each) => name.startsWith(each.name))),
+      names?.filter((name) => !missing.some((each) => name.startsWith(each))),
     ),
-    missing: lacking.map(({ name }) => `${name}, which is not in the folder of photographs`),
+    missing,
   };
 }

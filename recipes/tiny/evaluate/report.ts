@@ -8,7 +8,7 @@ export interface Evaluated {
   /** Its name, a digest of its files, and the backend that computed. */
   readonly model: { readonly name: string; readonly digest: string; readonly backend: string };
   readonly seed: number;
-  /** What could not be asked, and why. */
+  /** Tasks, or beginnings of their names, whose images are not at hand. */
   readonly missing: readonly string[];
   readonly answers: readonly TaskAnswers[];
 }
@@ -24,7 +24,7 @@ export function reportOf({ model, seed, missing, answers }: Evaluated): Report {
     `# Evaluation of ${model.name}`,
     `On images that it has not seen; greedy decoding, exact match unless said. Model ${model.digest}, seed ${seed}, ${model.backend}.`,
     mainTable(figures.filter(({ isMain }) => isMain)),
-    missing.length > 0 ? `Not asked: ${missing.join("; ")}.` : "",
+    missing.length > 0 ? `Not asked, since the images are not at hand: ${missing.join(", ")}.` : "",
     ...section("Other figures", mainTable(figures.filter((each) => !each.isMain && !isOfShots(each)))),
     ...section("Names learnt from the prompt, by demonstrations", shotsTable(figures.filter(isOfShots))),
     ...section("Parts", partsTables(figures)),
@@ -74,7 +74,8 @@ function shotsTable(figures: readonly Figure[]): string {
       row,
       ...columns.map((column) => {
         const figure = of.find((each) => formOf(each) === column);
-        return figure ? short(figure) : "";
+        if (!figure) return "";
+        return figure.tooLong === figure.queries ? "too long" : short(figure);
       }),
     ]),
   );

@@ -1,5 +1,4 @@
 /** All that the model is asked: the tasks by their names. */
-import type { Character, Photograph } from "../world/photographs.node.js";
 import type { World } from "./drawn.js";
 import type { Task } from "./task.js";
 import { bindingTasks, omniglotTasks } from "./tasks/bindings.js";
@@ -7,14 +6,7 @@ import { cifar10Task, tinyImageNetTask } from "./tasks/photographs.js";
 import { questionsTask } from "./tasks/questions.js";
 import { scenesTask, stylesTask } from "./tasks/scenes.js";
 import { newStyleTask, thingsTask } from "./tasks/things.js";
-
-/** Test sets that lie beside the project; an empty list where one is not at hand. */
-export interface TestSets {
-  readonly cifar10: readonly Photograph[];
-  readonly tinyImageNet: readonly Photograph[];
-  /** Of the alphabets that training does not have. */
-  readonly omniglot: readonly Character[];
-}
+import type { TestSets } from "./testSets.node.js";
 
 /** In the order of the report. */
 export const tasksOf = (world: World, { cifar10, tinyImageNet, omniglot }: TestSets): readonly Task[] => [

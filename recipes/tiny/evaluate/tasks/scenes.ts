@@ -69,7 +69,7 @@ export function stylesTask(world: World): Task {
         aim: 0.9,
         isMain: true,
       },
-      { name: "whole", what: "the same, and the caption is wholly right" },
+      { name: "whole", what: "captions in a style shown in four demonstrations: followed and wholly right" },
     ],
     maxNewTokens,
     about: { shots: 4 },
