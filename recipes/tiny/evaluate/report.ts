@@ -25,9 +25,10 @@ export function reportOf({ model, seed, missing, answers }: Evaluated): Report {
     `On images that it has not seen; greedy decoding, exact match unless said. Model ${model.digest}, seed ${seed}, ${model.backend}.`,
     mainTable(figures.filter(({ isMain }) => isMain)),
     missing.length > 0 ? `Not asked, since the images are not at hand: ${missing.join(", ")}.` : "",
-    ...section("Other figures", mainTable(figures.filter((each) => !each.isMain && !isOfShots(each)))),
-    ...section("Names learnt from the prompt, by demonstrations", shotsTable(figures.filter(isOfShots))),
-    ...section("Parts", partsTables(figures)),
+    ...section("Other figures", mainTable(figures.filter((each) => !each.isMain && !each.about))),
+    ...section("With examples in the prompt", shotsTable(figures.filter(isOfExamples))),
+    ...section("Names learnt from the prompt", shotsTable(figures.filter(isOfNames))),
+    ...section("Parts", partsTables(figures.filter(({ about }) => isMainForm(about)))),
   ];
   return {
     markdown: `${markdown.filter((each) => each !== "").join("\n\n")}\n`,
@@ -38,7 +39,10 @@ export function reportOf({ model, seed, missing, answers }: Evaluated): Report {
 const section = (title: string, content: string): readonly string[] =>
   content === "" ? [] : [`## ${title}`, content];
 
-const isOfShots = ({ about }: Figure) => about?.ways !== undefined;
+const isOfNames = ({ about }: Figure) => about?.ways !== undefined;
+const isOfExamples = ({ about }: Figure) => about !== undefined && about.ways === undefined;
+/** Parts of a task with examples are those of the task without. */
+const isMainForm = (about: Figure["about"]) => about === undefined || about.shots === 0;
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
   if (rows.length === 0) return "";
@@ -65,11 +69,12 @@ function aimOf({ share, aim, chance }: Figure): string {
 
 /** A row for a kind and a measure, a column for a form. */
 function shotsTable(figures: readonly Figure[]): string {
-  const formOf = ({ about }: Figure) => `${about!.ways}-way, ${about!.shots} shots`;
+  const formOf = ({ about }: Figure) =>
+    about!.ways === undefined ? `${about!.shots} shots` : `${about!.ways}-way, ${about!.shots} shots`;
   const columns = [...groupedBy(figures, formOf).keys()];
   const rows = groupedBy(figures, ({ about, name }) => `${about!.kind}, ${name}`);
   return table(
-    ["demonstrations/query, answer", ...columns],
+    ["what, measure", ...columns],
     [...rows].map(([row, of]) => [
       row,
       ...columns.map((column) => {

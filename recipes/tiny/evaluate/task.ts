@@ -42,6 +42,15 @@ export interface Measure {
   readonly isMain?: boolean;
 }
 
+/** What tasks of one kind differ in. */
+export interface About {
+  readonly kind: string;
+  /** Examples in the prompt. */
+  readonly shots: number;
+  /** How many new names there are. */
+  readonly ways?: number;
+}
+
 export interface Task {
   /** Of small letters, digits and hyphens: it names a file. */
   readonly name: string;
@@ -50,8 +59,8 @@ export interface Task {
   readonly maxNewTokens: number;
   /** How many queries there are. Left out: endless. */
   readonly most?: number;
-  /** For tables over several tasks: `{ kind: "image-image", ways: 2, shots: 8 }`. */
-  readonly about?: Readonly<Record<string, string | number>>;
+  /** Its place in a table over several tasks. */
+  readonly about?: About;
   /** @param index a whole number from 0 to below `most` */
   query(index: number): Promise<Query>;
 }

@@ -1,4 +1,5 @@
 /** All that the model is asked: the tasks by their names. */
+import { shotCounts } from "./demonstrations.js";
 import type { World } from "./drawn.js";
 import type { Task } from "./task.js";
 import { bindingTasks, omniglotTasks } from "./tasks/bindings.js";
@@ -19,16 +20,24 @@ export const tasksOf = (world: World, { cifar10, tinyImageNet, omniglot }: TestS
   ...bindingTasks(world),
   ...(omniglot.length > 0 ? omniglotTasks(world, omniglot) : []),
   stylesTask(world),
+  ...shotCounts.map((shots) => scenesTask(world, shots)),
+  ...shotCounts.map((shots) => questionsTask(world, shots)),
+  ...(cifar10.length > 0
+    ? shotCounts.map((shots) => cifar10Task({ ...world, photographs: cifar10 }, shots))
+    : []),
 ];
 
 /**
- * Those whose names are given or begin with what is given and a hyphen: "names-image-image" is seven of them.
+ * Those whose names are given; a name that is none of a task stands for those that begin with it and a hyphen:
+ * "names-image-image" for seven of them, "shots" for all with examples before the query.
  *
  * @param names Left out: all
- * @throws Error where a name is none of a task
+ * @throws Error where there are none of a name
  */
 export function selected(tasks: readonly Task[], names: readonly string[] | undefined): readonly Task[] {
-  const isMeant = (task: Task, name: string) => task.name === name || task.name.startsWith(`${name}-`);
+  const isName = new Set(tasks.map(({ name }) => name));
+  const isMeant = (task: Task, name: string) =>
+    isName.has(name) ? task.name === name : task.name.startsWith(`${name}-`);
   const unknown = names?.filter((name) => !tasks.some((task) => isMeant(task, name))) ?? [];
   if (unknown.length > 0) {
     throw new Error(

@@ -3,25 +3,26 @@ import { caption, readCaption, styleOf } from "../../words/captions.js";
 import { documentAt } from "../../words/documents.js";
 import { type Facts, lexiconOf, sameFacts } from "../../words/facts.js";
 import { queryOf } from "../../words/forms.js";
+import { demonstrationsOf, mostShots, nameWith, promptWith } from "../demonstrations.js";
 import { factsOf, pngOfScene, seedOf, testScene, type World } from "../drawn.js";
 import type { Task } from "../task.js";
 
 /** The longest captions have some forty tokens. */
 const maxNewTokens = 48;
 
-/** As many of one, two and three things each. */
-export function scenesTask(world: World): Task {
-  const name = "scenes";
-  const seed = seedOf(world, name);
+/** As many of one, two and three things each. @param shots examples of such captions before the query */
+export function scenesTask(world: World, shots = 0): Task {
+  const seed = seedOf(world, "scenes");
+  const seedOfShots = seedOf(world, "examples of scenes");
   const lexicon = lexiconOf(world.things);
   return {
-    name,
+    name: nameWith("scenes", shots),
+    about: { kind: "scene captions", shots },
     measures: [
       {
         name: "whole",
         what: "scenes of one to three things: caption wholly right (things, counts, relation)",
-        aim: 0.7,
-        isMain: true,
+        ...(shots === 0 && { aim: 0.7, isMain: true }),
       },
       { name: "kinds", what: "scenes: the kinds of things right, whatever is said of counts and relation" },
       { name: "counts", what: "scenes: kinds and counts right, whatever is said of the relation" },
@@ -30,9 +31,14 @@ export function scenesTask(world: World): Task {
     async query(index) {
       const scene = testScene(world, seed, index, { count: 1 + (index % 3) });
       const facts = factsOf(scene);
+      const examples = await demonstrationsOf(shots, async (position) => {
+        const number = index * mostShots + position;
+        const example = testScene(world, seedOfShots, number, { count: 1 + (number % 3) });
+        return { image: await pngOfScene(world, example), text: `Output:${caption(factsOf(example))}` };
+      });
       return {
-        prompt: "<image>Output:",
-        images: [await pngOfScene(world, scene)],
+        prompt: promptWith(examples, "Output:"),
+        images: [...examples.map(({ image }) => image), await pngOfScene(world, scene)],
         accepted: [caption(facts)],
         parts: { things: String(scene.placed.length), relation: facts.relation ? "said" : "none" },
         judge({ text }) {
@@ -72,7 +78,6 @@ export function stylesTask(world: World): Task {
       { name: "whole", what: "captions in a style shown in four demonstrations: followed and wholly right" },
     ],
     maxNewTokens,
-    about: { shots: 4 },
     async query(index) {
       const document = documentAt({
         kind: "styles",

@@ -38,6 +38,14 @@ const { markdown, json } = reportOf({
         Array.from({ length: 20 }, (_, i) => (i < 12 ? "noto" : "flat")),
       ),
     },
+    ...[0, 4].map((shots) => ({
+      task: {
+        name: `scenes-${shots}`,
+        about: { kind: "captions", shots },
+        measures: [{ name: "whole", what: "a caption" }],
+      },
+      answered: answered(share("whole", 5 + shots, 10), Array(10).fill("noto")),
+    })),
     bindings(2, 11),
     bindings(8, 20),
     {
@@ -59,17 +67,24 @@ test("the table: figure, interval, aim and number of queries", () => {
   expect(markdown).toContain("Not asked, since the images are not at hand: cifar10.");
 });
 
-test("what is not aimed at by itself: other measures, demonstrations side by side, and parts", () => {
+test("what is not aimed at by itself: other measures, examples side by side, and parts", () => {
   expect(markdown.split("\n").filter((line) => line.startsWith("## "))).toEqual([
     "## Other figures",
-    "## Names learnt from the prompt, by demonstrations",
+    "## With examples in the prompt",
+    "## Names learnt from the prompt",
     "## Parts",
   ]);
   expect(markdown).toContain("| about a thing | 85.0% |");
   expect(markdown).toContain(
-    "| demonstrations/query, answer | 2-way, 2 shots | 2-way, 8 shots |\n| --- | --: | --: |\n" +
+    "| what, measure | 0 shots | 4 shots |\n| --- | --: | --: |\n" +
+      "| captions, whole | 50.0% (24–76) | 90.0% (60–98) |",
+  );
+  expect(markdown).toContain(
+    "| what, measure | 2-way, 2 shots | 2-way, 8 shots |\n| --- | --: | --: |\n" +
       "| image-image, ranked | 55.0% (34–74) | 100.0% (84–100) |",
   );
+  expect(markdown).toContain("| scenes-0, by style |");
+  expect(markdown).not.toContain("| scenes-4, by style |");
   expect(markdown).toContain(
     "| things, by style | named | nearly | queries |\n| --- | --: | --: | --: |\n" +
       "| flat | 37.5% (14–69) | 62.5% (31–86) | 8 |\n| noto | 100.0% (76–100) | 100.0% (76–100) | 12 |",
@@ -86,6 +101,8 @@ test("the same figures for programs", () => {
   expect(figures.map((figure: { task: string; name: string; share: number }) => figure)).toMatchObject([
     { task: "things", name: "named", right: 15, queries: 20, share: 0.75, aim: 0.7, isMain: true },
     { task: "things", name: "nearly", right: 17, queries: 20 },
+    { task: "scenes-0", right: 5 },
+    { task: "scenes-4", right: 9 },
     { task: "names-image-image-2way-2shots", about: { ways: 2, shots: 2 }, right: 11, chance: 0.5 },
     { task: "names-image-image-2way-8shots", right: 20, high: 1 },
     { task: "styles", tooLong: 4, share: 0 },

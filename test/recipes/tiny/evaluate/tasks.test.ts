@@ -177,16 +177,40 @@ test("a choice is first only where it is more probable than every wrong one", ()
   expect(wrongBefore(query, { text: "b" })).toBe(Number.POSITIVE_INFINITY);
 });
 
+test("examples come before the same queries, and never the query itself", async () => {
+  for (const name of ["scenes", "questions", "cifar10"]) {
+    const plain = await ask(taskOf(name), 5);
+    const shown = await ask(taskOf(`shots-${name}-8`), 5);
+    for (const [i, { prompt, images, accepted, choices }] of shown.entries()) {
+      const chunks = prompt.split("<|endofchunk|>");
+      expect(chunks.length).toBe(9);
+      expect(chunks.at(-1)).toBe(plain[i]!.prompt);
+      expect({ accepted, choices }).toEqual({ accepted: plain[i]!.accepted, choices: plain[i]!.choices });
+      const bytes = images.map((image) => Buffer.from(image).toString("base64"));
+      expect(bytes.at(-1)).toBe(Buffer.from(plain[i]!.images[0]!).toString("base64"));
+      expect(new Set(bytes).size).toBe(9);
+      for (const chunk of chunks.slice(0, -1)) {
+        if (name !== "questions") expect(chunk).toMatch(/^<image>Output:\S/);
+        else expect(chunk).toMatch(/^<image>Question:\S.* Short answer:\S/);
+        if (name === "cifar10") expect(choices).toContain(chunk.slice("<image>Output:".length));
+        if (name === "scenes")
+          expect(readCaption(chunk.slice("<image>Output:".length), lexicon)?.style).toBe("plain");
+      }
+    }
+  }
+});
+
 test("tasks are chosen by their names or how they begin", () => {
   const names = (...given: string[]) => selected(tasks, given).map(({ name }) => name);
   expect(names("things", "omniglot")).toEqual([
     "things",
-    "things-new-style",
     "omniglot-2way-2shots",
     "omniglot-2way-4shots",
     "omniglot-2way-8shots",
   ]);
   expect(names("names").length).toBe(28);
+  expect(names("shots").length).toBe(12);
+  expect(names("names-image-image").length).toBe(7);
   expect(selected(tasks, undefined)).toBe(tasks);
   expect(() => names("thing")).toThrow("no such task: thing. There are things, ");
 });
