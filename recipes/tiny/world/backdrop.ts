@@ -3,8 +3,8 @@ import type { Choices } from "./choices.js";
 import type { Background, Colour } from "./scene.js";
 
 /** How far a background's colours should be from those of a thing's outline, as `distance` has it. */
-const wellSeen = 90;
-const attempts = 8;
+const wellSeen = 120;
+const attempts = 12;
 
 /** @param edges colours of the outlines of the things on it */
 export function chooseBackground(edges: readonly Colour[], choices: Choices): Background {

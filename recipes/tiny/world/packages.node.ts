@@ -1,7 +1,9 @@
 /** The packages of `recipes/tiny` that hold the drawings and their names. They are installed apart from the program's own. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeWhole } from "../../../src/base/wholeFile.node.js";
 import type { Style } from "./scene.js";
 
 const folder = new URL("../node_modules/", import.meta.url);
@@ -45,6 +47,17 @@ export const readIcons = (style: Style): Promise<Icons> =>
 /** The version of a style's package. */
 export const versionOf = async (style: Style): Promise<string> =>
   (await readJson<{ version: string }>(`@iconify-json/${style}/package.json`)).version;
+
+/** The names of a style's drawings. They are kept in a file: those of Fluent Emoji are among 100 MB of drawings. */
+export async function iconNamesOf(style: Style): Promise<ReadonlySet<string>> {
+  const path = join(cacheFolder, `names-${style}-${await versionOf(style)}.json`);
+  const found = await readFile(path, "utf8").catch(() => undefined);
+  if (found !== undefined) return new Set(JSON.parse(found) as string[]);
+  const names = Object.keys((await readIcons(style)).icons);
+  await mkdir(cacheFolder, { recursive: true });
+  await writeWhole(path, (file) => file.writeFile(JSON.stringify(names)));
+  return new Set(names);
+}
 
 async function readJson<T>(name: string): Promise<T> {
   const text = await readFile(fileOf(name), "utf8").catch((cause: unknown) => {

@@ -56,7 +56,7 @@ function rotationOf(thing: Thing, choices: Choices): number {
 }
 
 const tintOf = (choices: Choices): Tint => ({
-  hue: 8 * clamped(choices.normal(), 2),
+  hue: 6 * clamped(choices.normal(), 2),
   saturation: choices.between(0.7, 1.25),
   brightness: choices.between(0.8, 1.12),
 });

@@ -1,7 +1,7 @@
 /** The things that the recipe's images show: concrete ones of Unicode's emoji that are drawn in every style. */
 import { randomStream } from "../../../src/base/random.js";
-import { hasLookalikes, isHanded, plainName } from "./names.js";
-import { readEmoji, readIcons } from "./packages.node.js";
+import { hasLookalikes, isHanded, isPhotographed, plainName } from "./names.js";
+import { iconNamesOf, readEmoji } from "./packages.node.js";
 import { type Group, groups, type Style, styles, type Thing } from "./scene.js";
 
 /** EmojiOne 2 is of 2016 and lacks what came later: a thing does not fall out for that. */
@@ -32,7 +32,7 @@ export interface DrawnThing extends Thing {
 export async function loadThings(): Promise<readonly DrawnThing[]> {
   const emoji = await readEmoji();
   const drawn = new Map<Style, ReadonlySet<string>>();
-  for (const style of styles) drawn.set(style, new Set(Object.keys((await readIcons(style)).icons)));
+  for (const style of styles) drawn.set(style, await iconNamesOf(style));
 
   const things = Object.values(emoji).flatMap(({ name, slug, group: unicodeGroup }) => {
     const icon = slug.replaceAll("_", "-");
@@ -55,11 +55,14 @@ export async function loadThings(): Promise<readonly DrawnThing[]> {
   return things.map((thing) => ({ ...thing, isNamed: !unnamed.has(thing.name) }));
 }
 
-/** By lot. Not those that are hard to tell from others: what is to be tested with them is the learning of a word. */
+/**
+ * By lot. Not those that are hard to tell from others, for what is to be tested with them is the learning of a word, and
+ * not those that photographs show under the same name.
+ */
 function drawUnnamed(things: readonly Omit<Thing, "isNamed">[]): string[] {
   const random = randomStream(seedOfUnnamed, "things never named");
   return things
-    .filter(({ name, isHanded: handed }) => !handed && !hasLookalikes(name))
+    .filter(({ name, isHanded: handed }) => !handed && !hasLookalikes(name) && !isPhotographed(name))
     .map(({ name }, i) => ({ name, lot: random.uniform(i, groups.indexOf(things[0]!.group)) }))
     .sort((a, b) => a.lot - b.lot)
     .slice(0, unnamedPerGroup)

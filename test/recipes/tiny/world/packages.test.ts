@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { mendedNames, plainName } from "../../../../recipes/tiny/world/names.js";
+import { isPhotographed, mendedNames, plainName } from "../../../../recipes/tiny/world/names.js";
 import { areInstalled, howToInstall } from "../../../../recipes/tiny/world/packages.node.js";
 import { groups, styles } from "../../../../recipes/tiny/world/scene.js";
 import { openSprites } from "../../../../recipes/tiny/world/sprites.node.js";
@@ -64,6 +64,7 @@ describe.skipIf(!areInstalled())("with the packages", () => {
       8, 8, 8, 8, 8,
     ]);
     expect(unnamed.filter(({ isHanded }) => isHanded)).toEqual([]);
+    expect(unnamed.filter(({ name }) => isPhotographed(name))).toEqual([]);
   });
 
   test("only EmojiOne lacks things, and not most", () => {
