@@ -23,18 +23,24 @@ export function bindingAt<S>(
   const names = newNames(options.things, split, ways, draws);
   const called = things.map((thing, i) => ({ thing, name: names[i]! }));
 
-  const queries = options.queries ?? (split === "test" ? 1 : 1 + draws.below(Math.max(1, shots + 1 - ways)));
+  const drawnQueries = () => (split === "test" ? 1 : 1 + draws.below(Math.max(1, shots + 1 - ways)));
+  const queries = Math.min(options.queries ?? drawnQueries(), shots + 1);
 
-  // Each is named before any is asked for.
-  const shown = called.slice(0, Math.max(1, shots + 1 - queries));
-  const drawn = (count: number) => Array.from({ length: Math.max(0, count) }, () => draws.pick(shown));
-  const demonstrations = draws.shuffled([...shown, ...drawn(shots + 1 - queries - shown.length)]);
-  const items = [...demonstrations.slice(0, shots + 1 - queries), ...drawn(queries)];
+  // Each is named before any is asked for; in tests as often as the others, so that no answer is the frequent one.
+  const given = shots + 1 - queries;
+  const shown = called.slice(0, Math.max(1, given));
+  const drawn = (count: number) => Array.from({ length: count }, () => draws.pick(shown));
+  const demonstrations = Array.from({ length: given }, (_, i) =>
+    i < ways || split === "test" ? called[i % ways]! : draws.pick(called),
+  );
+  const items = [...draws.shuffled(demonstrations), ...drawn(queries)];
 
   const share = 0.25 + 0.25 * (draws.below(1001) / 1000);
   const isImage = items.map((_, i) =>
     showsImage(kind, i >= items.length - queries, () => draws.chance(share)),
   );
+  // A document without images is none for training over images.
+  if (kind === "mixed" && !isImage.includes(true)) isImage[items.length - 1] = true;
   const chunks = items.map(({ thing, name }, i): Chunk<S> => {
     const isDirect = form === "direct";
     return {

@@ -1,52 +1,19 @@
 /** Made-up names: what a model never read in training, to be learnt from a prompt alone. */
 
+import { englishWords } from "./englishWords.js";
+
 /** Whose names: those that training says, and those that only tests do. */
 export const splits = ["train", "test"] as const;
 export type Split = (typeof splits)[number];
 
-const onsets = [
-  "b",
-  "d",
-  "f",
-  "g",
-  "k",
-  "l",
-  "m",
-  "n",
-  "p",
-  "r",
-  "s",
-  "t",
-  "v",
-  "w",
-  "z",
-  "bl",
-  "dr",
-  "kl",
-  "pr",
-  "tr",
-];
+const onsets = "b d f g k l m n p r s t v w z bl dr kl pr tr".split(" ");
 const vowels = ["a", "e", "i", "o", "u"];
 const codas = ["b", "d", "f", "g", "k", "l", "m", "n", "p", "t", "x", "z"];
 const endings = ["bo", "di", "ga", "ku", "le", "mi", "no", "pa", "ra", "so", "to", "vu", "zi"];
 
-/** English words that the syllables make, beside the recipe's own. */
-const otherWords = new Set(
-  (
-    "bad bag bat bed bet bid big bit bob bog bom box bud bug bun but dad dam den did dig dim din dip dot dub dug " +
-    "fab fad fan fat fed fen fib fig fin fit fix fog fox fun gab gag gap gas gel get gig gin god got gum gun gut kid " +
-    "kin kit lab lad lag lap led leg let lid lip lit log lot lug mad man map mat max men met mid mix mob mom mop mud mug " +
-    "nab nag nan nap net nib nil nip nod not nun nut pad pal pan pat peg pen pet pig pin pit pod pop pot pub pun put " +
-    "rag ram ran rap rat red rib rid rig rim rip rob rod rot rub rug rum run rut sad sag sap sat set sex sin sip sit six " +
-    "sob sod sub sum sun tab tag tan tap tax ten tig til tin tip tom ton top tub tug van vat vet vex wag wan wax web wed " +
-    "wet wig win wit won zap zen zip bled blob blot blub drab drag drip drop drug drum drunk klan plan pram prep prim prod " +
-    "prop trap trim trip trod trot tram trek dino disco limbo lego logo solo bingo tango mango veto demo memo mega mimi"
-  ).split(" "),
-);
-
 /** Beginnings that a reader may take for a swear word. */
 const rude =
-  /^(?:f[aiou][kg]|n[ei]g|t[iu][tr]|[dk][iou][kmn]|klan|kra|p[iou][sx]|vag|[kg]ap|sl[au]|pr?i[kp]|wo[pg]|lez)/;
+  /^(?:f[aeiou][kg]|n[ei]g|t[iu][tr]|[dk][iou][kmn]|naz|su[kx]|puk|pak|ped|klan|kra|p[iou][sx]|vag|[kg]ap|sl[au]|pr?i[kp]|wo[pg]|lez)/;
 
 /** FNV-1a, in [0, 1). */
 function share(text: string): number {
@@ -75,7 +42,7 @@ export function nonsenseNames(split: Split, words: Iterable<string>): readonly s
     (name) =>
       !taken.has(name) &&
       !taken.has(`${name}s`) &&
-      !otherWords.has(name) &&
+      !englishWords.has(name) &&
       !rude.test(name) &&
       share(name) < testShare === (split === "test"),
   );

@@ -54,6 +54,7 @@ test.each(bindingKinds)("%s: what is shown as an image", (kind) => {
   for (const { chunks } of many({ kind, split: "test" })) {
     const isImage = chunks.map(({ shown }) => shown.kind === "thing");
     const before = isImage.slice(0, -1);
+    if (kind === "mixed") expect(isImage).toContain(true);
     if (kind === "text-text") expect(isImage).not.toContain(true);
     if (kind === "image-image") expect(isImage).not.toContain(false);
     if (kind === "image-query") expect([isImage.at(-1), before.includes(true)]).toEqual([true, false]);
@@ -81,17 +82,25 @@ test("in training several queries follow, each for a thing that was named", () =
   expect(Math.max(...counts)).toBeGreaterThan(3);
 });
 
-test("shots and ways are as asked for, and every thing is shown where there are enough", () => {
+test("shots and ways are as asked for, and every thing is shown equally often in tests", () => {
   for (const document of many(
     { kind: "image-image", split: "test", shots: 8, ways: 2, form: "direct" },
     100,
   )) {
     expect(document.chunks).toHaveLength(9);
-    expect(new Set(document.chunks.slice(0, -1).map(({ answer }) => answer)).size).toBe(2);
+    const answers = document.chunks.slice(0, -1).map(({ answer }) => answer);
+    expect(document.choices!.map((choice) => answers.filter((each) => each === choice).length)).toEqual([
+      4, 4,
+    ]);
   }
   const none = at({ kind: "image-image", split: "test", shots: 0, ways: 2, index: 0 });
   expect(none.chunks).toHaveLength(1);
   expect(none.choices).toContain(none.chunks[0]!.answer);
+});
+
+test("more queries than chunks are all chunks, of the one thing that is named", () => {
+  const { chunks } = at({ kind: "image-query", shots: 3, ways: 2, queries: 9, index: 0 });
+  expect(chunks.map(({ shown }) => shown.kind)).toEqual(["thing", "thing", "thing", "thing"]);
 });
 
 test("names of tests are never said in training, nor things that are never named", () => {

@@ -34,7 +34,6 @@ test.each(documentKinds.filter((kind) => kind !== "text-text"))(
         sceneAt: (scene) => ({ scene, facts: factsAt(named, 2, scene) }),
       });
       const images = imagesOf(document);
-      if (images.length === 0) continue;
       const json = packed(asSegments(document, (image) => String(image)));
       const sample = await assembleDocument(
         new Map([["json", json]]),
