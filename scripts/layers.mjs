@@ -4,11 +4,11 @@
  */
 export const layers = [
   { base: 2000 },
-  { graph: 3050, runtime: 2000, checkpoints: 3100, text: 1400, images: 2250, net: 700 },
+  { graph: 3100, runtime: 2000, checkpoints: 3150, text: 1400, images: 2250, net: 700 },
   { models: 2300, onnx: 700, hub: 1350, data: 2700 },
   { weights: 1100, released: 400, pack: 2450, runs: 1500 },
   { runner: 1600 },
-  { generate: 1400, prepare: 800, learn: 1400 },
+  { generate: 1400, prepare: 800, learn: 1500 },
   { machine: 1300, quality: 400 },
   { api: 4350 },
   { train: 2900 },
