@@ -13,9 +13,11 @@ export interface AnswersHeader {
   readonly size: number;
   /** Which model: a digest of its files. */
   readonly model: string;
+  /** A digest of the task's first query: another one where drawings, words or photographs changed. */
+  readonly queries: string;
 }
 
-/** To be raised when the same seed comes to give other queries. */
+/** To be raised when the lines come to have another form. */
 const form = 1;
 
 /** One query with its answer. */

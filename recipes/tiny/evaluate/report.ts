@@ -80,7 +80,8 @@ function shotsTable(figures: readonly Figure[]): string {
       ...columns.map((column) => {
         const figure = of.find((each) => formOf(each) === column);
         if (!figure) return "";
-        return figure.tooLong === figure.queries ? "too long" : short(figure);
+        if (figure.tooLong === figure.queries) return "too long";
+        return short(figure) + (figure.tooLong > 0 ? `, ${figure.tooLong} too long` : "");
       }),
     ]),
   );

@@ -1,4 +1,5 @@
 /** Asks a model all queries of a task and keeps what it says. */
+import { createHash } from "node:crypto";
 import type { Flamingo } from "../../../src/api/flamingo.js";
 import { OpenFlamingoError } from "../../../src/base/errors.js";
 import { mapInOrder } from "../../../src/base/mapInOrder.js";
@@ -10,7 +11,7 @@ export interface RunOptions {
   readonly queries: number;
   /** Of the file of answers; its folder is made. */
   readonly path: string;
-  readonly header: AnswersHeader;
+  readonly header: Omit<AnswersHeader, "queries">;
   /** Called after each answer. */
   readonly progress?: ((done: number, total: number) => void) | undefined;
   /** Stops between two answers; what is answered stays in the file. */
@@ -30,7 +31,7 @@ export async function runTask(
   { queries, path, header, progress, signal }: RunOptions,
 ): Promise<readonly Answered[]> {
   const total = Math.min(queries, task.most ?? queries);
-  const file = await openAnswers(path, header);
+  const file = await openAnswers(path, { ...header, queries: digestOfQuery(await task.query(0)) });
   try {
     const answered = file.answered.slice(0, total);
     const first = answered.length;
@@ -48,6 +49,12 @@ export async function runTask(
   } finally {
     await file.close();
   }
+}
+
+function digestOfQuery({ prompt, accepted, choices, images }: Query): string {
+  const digest = createHash("sha256").update(JSON.stringify({ prompt, accepted, choices }));
+  for (const image of images) digest.update(image);
+  return digest.digest("hex").slice(0, 16);
 }
 
 type Outcome = Said & Pick<Answered, "error">;

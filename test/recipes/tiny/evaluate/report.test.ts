@@ -44,7 +44,10 @@ const { markdown, json } = reportOf({
         about: { kind: "captions", shots },
         measures: [{ name: "whole", what: "a caption" }],
       },
-      answered: answered(share("whole", 5 + shots, 10), Array(10).fill("noto")),
+      answered: answered(share("whole", 5 + shots, 10), Array(10).fill("noto")).map((each, i) => ({
+        ...each,
+        ...(shots === 4 && i === 9 && { error: "prompt-too-long" as const }),
+      })),
     })),
     bindings(2, 11),
     bindings(8, 20),
@@ -77,7 +80,7 @@ test("what is not aimed at by itself: other measures, examples side by side, and
   expect(markdown).toContain("| about a thing | 85.0% |");
   expect(markdown).toContain(
     "| what, measure | 0 shots | 4 shots |\n| --- | --: | --: |\n" +
-      "| captions, whole | 50.0% (24–76) | 90.0% (60–98) |",
+      "| captions, whole | 50.0% (24–76) | 90.0% (60–98), 1 too long |",
   );
   expect(markdown).toContain(
     "| what, measure | 2-way, 2 shots | 2-way, 8 shots |\n| --- | --: | --: |\n" +

@@ -85,13 +85,16 @@ test("a record says what was asked, answered, wanted and right", async () => {
   ]);
 });
 
-test("answers of another model are not mixed with these", async () => {
+test("answers of another model, or to other queries, are not mixed with these", async () => {
   const path = join(folder, "other.jsonl");
-  const run = (header: ReturnType<typeof headerOf>) =>
-    runTask(model().flamingo, taskOf("things"), { queries: 2, path, header });
+  const run = (header: ReturnType<typeof headerOf>, task = taskOf("things")) =>
+    runTask(model().flamingo, task, { queries: 2, path, header });
   await run(headerOf("things"));
   const before = await readFile(path, "utf8");
   await expect(run({ ...headerOf("things"), model: "another" })).rejects.toThrow("or of another model");
+  // The world changed, though nothing that the header says of it did.
+  const other = tasksOf(worldOf(6), { cifar10: [], tinyImageNet: [], omniglot: [] })[0]!;
+  await expect(run(headerOf("things"), other)).rejects.toThrow("answers to other queries");
   expect(await readFile(path, "utf8")).toBe(before);
 });
 
