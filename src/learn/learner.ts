@@ -75,16 +75,12 @@ export async function openLearner(
     const others = program.outputs.map(({ name }) => name).filter((name) => !(name in outputs));
     return {
       gradients,
-      learn: (feeds, { want = others, scale = 1, signal } = {}) =>
-        learning.run(
-          {
-            ...parameters,
-            ...before,
-            ...feeds,
-            [scaleInput]: { dtype: "float32", shape: [1], data: Float32Array.of(scale) },
-          },
-          { outputs, want, signal },
-        ),
+      async learn(feeds, { want = others, scale = 1, signal } = {}) {
+        const factor: HostTensor = { dtype: "float32", shape: [1], data: Float32Array.of(scale) };
+        const all = { ...parameters, ...before, ...feeds, [scaleInput]: factor };
+        const results = await learning.run(all, { outputs, want, signal });
+        return Object.fromEntries(want.map((name) => [name, results[name]!])); // without the gradients
+      },
       async load(other) {
         const session = await open(other);
         const own = Object.fromEntries(

@@ -59,6 +59,9 @@ test("a run that was killed and one that was stopped by the clock end as one tha
   const lines = readFileSync(join(killed.folder, "log.jsonl"), "utf8").trim().split("\n");
   const steps = lines.map((line) => (JSON.parse(line) as { step: number }).step);
   expect(steps).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  expect(Object.keys(JSON.parse(lines[0]!) as object).sort()).toEqual(
+    ["step", "contrastive", "classification", "loss", "gradient_norm", "lr", "step_time"].sort(),
+  );
   // What is over stays so.
   expect(all((await trainTower(killed)).average)).toEqual(all(whole.average));
   await expect(trainTower({ ...killed, learningRate: 2e-3 })).rejects.toThrow(/begun with other settings/);
