@@ -78,7 +78,7 @@ async function byOriginal(folder: string, files: readonly string[], beams: numbe
   using peer = startPeer(python, [script, folder, ...files, ...options], temporary);
   const captions: Captioned[] = [];
   for (const file of files) {
-    const { image, ids, seconds } = JSON.parse(await peer.line());
+    const { picture: image, ids, seconds } = JSON.parse(await peer.line());
     if (image !== file)
       throw new Error(`the reference implementation answers for ${image}, asked for ${file}`);
     captions.push({ ids, seconds });
