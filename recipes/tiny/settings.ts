@@ -54,6 +54,8 @@ export interface ClipSettings {
   readonly textLength: number;
   /** Images of a step. */
   readonly batch: number;
+  /** Of an image's patches, in training; all when left out. */
+  readonly keptPatches?: number;
   readonly steps: number;
   readonly learningRate: number;
   readonly evaluateEvery: number;

@@ -6,6 +6,7 @@ import type { FlamingoTokenizer } from "../../../src/text/flamingoTokens.js";
 import type { ClipSettings } from "../settings.js";
 import { type ClipConfig, clampLogitScale, clipGraph, imageGraph } from "../towers/clipGraph.js";
 import { initialClip } from "../towers/initialTower.js";
+import { keptTokens } from "../towers/keptTokens.js";
 import { principalPatches } from "../towers/principalPatches.js";
 import { type Evaluate, trainTower } from "../towers/trainTower.js";
 import { clipFiles, writeClip } from "../towers/writeTowers.js";
@@ -37,10 +38,13 @@ export async function makeClip(
   const { evaluateEvery, checkpointEvery, ...numbers } = clip;
   const { classes } = sources;
   const config = configOf(clip, vocabulary);
-  const training = { classes: { count: classes.size, weight: 1 }, ignoreSameTexts: true };
+  const training = {
+    classes: { count: classes.size, weight: 1 },
+    ...{ ignoreSameTexts: true, somePatches: clip.keptPatches !== undefined },
+  };
   const scores = imageGraph(config, classes.size);
   const start = {
-    ...{ seed, text: config.text, sinusoidalPositions: { vision: clip.hiddenSize ** -0.5, text: 0.01 } },
+    ...{ seed, config, sinusoidalPositions: { vision: 0.5, text: 0.01 } },
     patchEmbedding: patchStart(sources, clip),
   };
   const trained = await trainTower({
@@ -96,10 +100,17 @@ async function batchAt(sources: ClipSources, clip: ClipSettings, tokenizer: Flam
   }
   return {
     pixels: pixelsOf(samples, clip),
+    ...(clip.keptPatches !== undefined && { kept: keptOf(sources, clip, step) }),
     ids: { dtype: "int32", shape: [batch, textLength], data: ids },
     labels: { dtype: "int32", shape: [batch], data: Int32Array.from(samples, ({ label }) => label) },
   } satisfies Record<string, HostTensor>;
 }
+
+const keptOf = (
+  { seed }: ClipSources,
+  { batch, imageSize, patchSize, keptPatches }: ClipSettings,
+  step: number,
+) => keptTokens(step, { images: batch, patches: (imageSize / patchSize) ** 2, kept: keptPatches!, seed });
 
 /** As the tower takes them: (b, 3, S, S), normalised. */
 function pixelsOf(samples: readonly ClipSample[], { imageSize: side }: ClipSettings): HostTensor {

@@ -93,7 +93,7 @@ for (const [width, layers] of sizes as [number, number][]) {
       ...{ ...block, layers: 2, heads: 4 },
     },
   };
-  const initial = initialClip({ seed: 1, text: config.text });
+  const initial = initialClip({ seed: 1, config });
   for (const b of numbers(given.batch)) {
     const pixels = floats([b, 3, 64, 64]);
     const labels = ints([b], 10);

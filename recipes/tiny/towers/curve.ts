@@ -170,7 +170,7 @@ const result = await trainTower({
     somePatches: given.kept !== undefined,
   }),
   initial: initialClip({
-    ...{ seed: 1, text: config.text },
+    ...{ seed: 1, config },
     ...(given.positions && { sinusoidalPositions: { vision: Number(given.positions) } }),
     ...(given.pca && { patchEmbedding: principalPatches(samplePatches(), { k, rows: width, seed: 1 }) }),
   }),

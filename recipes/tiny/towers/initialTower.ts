@@ -4,6 +4,7 @@
  */
 import { elementCount } from "../../../src/base/dtypes.js";
 import { type RandomStream, randomStream } from "../../../src/base/random.js";
+import { type ClipConfig, headName } from "./clipGraph.js";
 import { sinusoids, sinusoids2d } from "./sinusoids.js";
 
 /** A parameter's first values. */
@@ -36,8 +37,7 @@ function drawn(name: string, shape: readonly number[], seed: number, draw: Draw)
 export interface ClipStart {
   /** A whole number from 0 to 2^53 − 1. */
   readonly seed: number;
-  /** Blocks of the text tower, and its hidden size. */
-  readonly text: { readonly layers: number; readonly hiddenSize: number };
+  readonly config: ClipConfig;
   /**
    * Positions begin as sines and cosines of this root mean square, of the patch's place in the image and of the token's in
    * the text; random when left out, as in open_clip. Those of open_clip have d^−½ and 0.01.
@@ -55,7 +55,7 @@ export interface ClipStart {
  * n inputs, with their biases; the joint matrix of `nn.MultiheadAttention` is uniform within ±√(6/(n + m)), its biases
  * are 0. Norms begin with 1 and 0.
  */
-export function initialClip({ seed, text, sinusoidalPositions = {}, patchEmbedding }: ClipStart): Initial {
+export function initialClip({ seed, config, sinusoidalPositions = {}, patchEmbedding }: ClipStart): Initial {
   return (name, shape) => {
     const positions = sinusoidalPositions[name.startsWith("visual.") ? "vision" : "text"];
     if (name.endsWith("positional_embedding") && positions !== undefined) {
@@ -65,34 +65,31 @@ export function initialClip({ seed, text, sinusoidalPositions = {}, patchEmbeddi
       );
     }
     if (name === "visual.conv1.weight" && patchEmbedding) return patchEmbedding.slice();
-    return drawn(name, shape, seed, clipDraw(name, shape, text));
+    return drawn(name, shape, seed, clipDraw(name, shape, config));
   };
 }
 
-function clipDraw(name: string, shape: readonly number[], text: ClipStart["text"]): Draw {
-  const inputs = elementCount(shape.slice(1));
+function clipDraw(name: string, shape: readonly number[], { vision, text }: ClipConfig): Draw {
   const isVision = name.startsWith("visual.");
+  const { hiddenSize: d, layers, mlpRatio } = isVision ? vision : text;
+  const ofInputs = (inputs: number) => uniform(inputs ** -0.5);
   if (/(^|\.)ln_\w+\.weight$/.test(name)) return constant(1);
   if (/(^|\.)ln_\w+\.bias$|in_proj_bias$|out_proj\.bias$/.test(name)) return constant(0);
   if (name === "logit_scale") return constant(Math.log(1 / 0.07));
-  // The bias of a layer has the bound of its matrix, which is as wide as what goes in.
-  const mlpBias = name.match(/mlp\.(c_fc|c_proj)\.bias$/);
-  if (mlpBias) return uniform((mlpBias[1] === "c_fc" ? shape[0]! / 4 : 4 * shape[0]!) ** -0.5);
+  // A bias has the bound of its matrix.
+  if (name.endsWith("c_fc.bias")) return ofInputs(d);
+  if (name.endsWith("c_proj.bias")) return ofInputs(Math.trunc(mlpRatio * d));
+  if (name.startsWith(`${headName}.`)) return ofInputs(text.features);
   if (isVision) {
-    const width = shape.at(-1)!;
-    if (name === "visual.class_embedding" || name.endsWith("positional_embedding"))
-      return normal(width ** -0.5);
-    if (name === "visual.proj") return normal(shape[0]! ** -0.5);
-    if (name.endsWith("in_proj_weight")) return uniform(Math.sqrt(6 / (shape[0]! + shape[1]!)));
-    return uniform(inputs ** -0.5);
+    if (/(embedding|proj)$/.test(name)) return normal(d ** -0.5);
+    if (name.endsWith("in_proj_weight")) return uniform(Math.sqrt(6 / (4 * d)));
+    return ofInputs(elementCount(shape.slice(1)));
   }
-  const { layers, hiddenSize: d } = text;
   if (name === "token_embedding.weight") return normal(0.02);
   if (name === "positional_embedding") return normal(0.01);
-  if (/in_proj_weight$|^text_projection$/.test(name)) return normal(d ** -0.5);
   if (/(out_proj|c_proj)\.weight$/.test(name)) return normal((d * 2 * layers) ** -0.5);
-  if (/c_fc\.weight$/.test(name)) return normal((2 * d) ** -0.5);
-  return uniform((shape.length > 1 ? inputs : d) ** -0.5);
+  if (name.endsWith("c_fc.weight")) return normal((2 * d) ** -0.5);
+  return normal(d ** -0.5); // the joint matrix of attention, and the projection
 }
 
 /**

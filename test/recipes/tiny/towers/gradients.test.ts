@@ -33,7 +33,7 @@ async function open({ graph, trained }: TowerProgram, initial: Initial) {
 const lossOf = async (learner: Learner, feeds: Feeds, want = "loss") =>
   Number((await learner.learn(feeds, { want: [want] }))[want]!.data[0]);
 
-const clipStart = initialClip({ seed: 3, text: clip.text });
+const clipStart = initialClip({ seed: 3, config: clip });
 const without = (batch: Feeds, name: string) =>
   Object.fromEntries(Object.entries(batch).filter(([each]) => each !== name));
 

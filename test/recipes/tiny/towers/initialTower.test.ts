@@ -11,8 +11,11 @@ const rootMeanSquare = (values: Float32Array) =>
   Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
 const largest = (values: Float32Array) => values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
 
-const text = { layers: 3, hiddenSize: 64 };
-const start = initialClip({ seed: 4, text });
+const config = {
+  vision: { ...clip.vision, hiddenSize: 96 },
+  text: { ...clip.text, layers: 3, hiddenSize: 64 },
+};
+const start = initialClip({ seed: 4, config });
 
 // By open_clip's code, for a vision encoder 96 wide and a text tower 64 wide.
 test.each([
@@ -49,7 +52,7 @@ test("norms begin with 1 and 0, biases of attention with 0", () => {
 
 test("every parameter has a start of its own, by name and seed", () => {
   const { trained } = clipGraph(clip, { classes: { count: 3, weight: 1 } });
-  const other = initialClip({ seed: 5, text });
+  const other = initialClip({ seed: 5, config });
   for (const { name, shape } of trained.tensors) {
     expect(start(name, shape)).toEqual(start(name, shape));
     if (shape.length > 1) expect(start(name, shape), name).not.toEqual(other(name, shape));
@@ -66,7 +69,7 @@ test("MPT's matrices have a variance of 2/n, and less where they end in a sum", 
 });
 
 test("positions begin as waves of the spread asked for, and differ from place to place", () => {
-  const waves = initialClip({ seed: 1, text, sinusoidalPositions: { vision: 0.2, text: 0.1 } });
+  const waves = initialClip({ seed: 1, config, sinusoidalPositions: { vision: 0.2, text: 0.1 } });
   expect(rootMeanSquare(waves("positional_embedding", [16, 64]))).toBeCloseTo(0.1, 3);
   const ofPatches = waves("visual.positional_embedding", [17, 32]);
   expect(rootMeanSquare(ofPatches.subarray(32))).toBeCloseTo(0.2, 3);

@@ -20,7 +20,7 @@ afterAll(() => runtime.close());
 const clipTraining = (): TowerTraining => ({
   ...{ runtime, threads: 1, folder: join(temporaryFolder(), "run") },
   program: clipGraph(clip, { classes: { count: 3, weight: 0.5 } }),
-  initial: initialClip({ seed: 1, text: clip.text }),
+  initial: initialClip({ seed: 1, config: clip }),
   settings: { seed: 1, sizes: [16, 12] },
   batchAt: async (step) => clipBatch(step % 4),
   ...{ steps: 12, learningRate: 1e-3, averageDecay: 0.9, checkpointEvery: 4, logEvery: 1 },

@@ -39,7 +39,7 @@ test.each([
   ["float16", 2e-3],
 ] as const)("CLIP in %s", async (dtype, bound) => {
   const program = clipGraph(clip, { classes: { count: 3, weight: 1 } });
-  const initial = initialClip({ seed: 2, text: clip.text });
+  const initial = initialClip({ seed: 2, config: clip });
   await using closing = closer();
   const tower = closing.with(await openTower({ runtime, program, initial, threads: 1 }));
   const tensors = namedTensors(program.trained, tower.state.parameters);
