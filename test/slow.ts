@@ -4,7 +4,7 @@
  */
 import { test } from "vitest";
 
-const isAsked = process.env.OPENFLAMINGO_SLOW === "1";
-if (!isAsked) console.log("slow tests are skipped: OPENFLAMINGO_SLOW=1 runs them, as CI does");
+export const isSlowAsked = process.env.OPENFLAMINGO_SLOW === "1";
+if (!isSlowAsked) console.log("slow tests are skipped: OPENFLAMINGO_SLOW=1 runs them, as CI does");
 
-export const slowTest = test.skipIf(!isAsked);
+export const slowTest = test.skipIf(!isSlowAsked);

@@ -16,6 +16,7 @@ import { openOrtFfi } from "../src/runtime/ortFfi.node.js";
 import type { Runtime } from "../src/runtime/runtime.js";
 import type { ModelCheckpoints } from "../src/weights/loadWeights.js";
 import { atHand, golden, goldenModel, goldenModels } from "./goldens.js";
+import { isSlowAsked } from "./slow.js";
 import { type PlainTensor, tensorsOf } from "./tensors.js";
 
 /** Ids of a tiny model's tokenizer: `golden/forward.json`, `ids`. */
@@ -166,11 +167,17 @@ const filesOf = (name: string, file: string): readonly string[] => [
 export const tinyModelsWith = (file: string, what: string): readonly GoldenModel[] =>
   atHand(goldenModels(), (name) => filesOf(name, file), what).map((name) => tinyModel(name));
 
-/** Each of the tiny models on each backend. */
-export const onBackends = (tinyModels: readonly GoldenModel[]): readonly GoldenModel[] =>
-  (Object.keys(runtimes) as BackendName[]).flatMap((on) => tinyModels.map(({ name }) => tinyModel(name, on)));
-
 const name9b = "tiny-openflamingo-9b";
+
+/**
+ * Each of the tiny models on each backend. Without the slow tests, the binding has the 9b alone: it calls the same library
+ * with the same programs.
+ */
+export const onBackends = (tinyModels: readonly GoldenModel[]): readonly GoldenModel[] =>
+  (Object.keys(runtimes) as BackendName[])
+    .flatMap((on) => tinyModels.map(({ name }) => tinyModel(name, on)))
+    .filter(({ backend, name }) => isSlowAsked || backend !== "ort.binding" || name === name9b);
+
 /** The 9b tiny model, which is in the repository: what most tests need. None if it is not at hand with the file. */
 export const tinyModel9bWith = (file: string, what: string): readonly GoldenModel[] =>
   atHand([name9b], (name) => filesOf(name, file), what).map((name) => tinyModel(name));

@@ -7,6 +7,7 @@ import { collectAnswers } from "../../src/generate/answers.js";
 import { type Flamingo, image, load, readShots } from "../../src/index.js";
 import { golden } from "../goldens.js";
 import { compared } from "../parity.js";
+import { slowTest } from "../slow.js";
 import { safetensors, tensorsOf } from "../tensors.js";
 import { tinyModel9bWith } from "../tinyModel.js";
 
@@ -368,7 +369,7 @@ describe("shots files", () => {
   });
 });
 
-test("100 answers leave no memory behind", async () => {
+slowTest("100 answers leave no memory behind", async () => {
   const answer = () => flamingo.caption(photo("p0"), { maxNewTokens: 4 });
   const resident = async (count: number) => {
     for (let i = 0; i < count; i++) await answer();

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Flamingo, load } from "../../src/index.js";
 import { golden } from "../goldens.js";
+import { slowTest } from "../slow.js";
 import { runInProcess } from "./inProcess.js";
 import { run } from "./run.js";
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => flamingo.close());
 
-test("caption, ask and generate give the library's answers, as text and as JSON", async () => {
+slowTest("caption, ask and generate give the library's answers, as text and as JSON", async () => {
   const caption = await flamingo.caption(cat, { logProbs: true });
   const asked = await flamingo.ask(rocket, "What is it?", { maxNewTokens: 5 });
   const generated = await flamingo.generate("<image>An image of", { images: [cat] });

@@ -19,6 +19,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { randomStream } from "../../src/base/random.js";
 import { type LocalServer, serve } from "../net/servers.js";
 import { allSamples, imageFile, noisyImage, sameFolders, shardsIn, texts } from "../pack/shards.js";
+import { slowTest } from "../slow.js";
 import { runInProcess } from "./inProcess.js";
 import { type Finished, run } from "./run.js";
 
@@ -181,7 +182,7 @@ test("fetch prints what it wrote; addresses that are not public are rejected unl
   ]);
 });
 
-test(`pack, killed ${kills} times, goes on and makes the same bytes`, async () => {
+slowTest(`pack, killed ${kills} times, goes on and makes the same bytes`, async () => {
   const whole = next("whole");
   const start = performance.now();
   expect((await run(packArgs(whole))).code).toBe(0);
@@ -211,7 +212,7 @@ test(`pack, killed ${kills} times, goes on and makes the same bytes`, async () =
   expect(seen.killed).toBeGreaterThanOrEqual(kills);
 });
 
-test(`fetch, killed ${kills} times, fetches no image that is there again`, async () => {
+slowTest(`fetch, killed ${kills} times, fetches no image that is there again`, async () => {
   const whole = next("whole");
   expect((await runInProcess(fetchArgs(whole))).code).toBe(0);
   const random = randomStream(1, "kills of fetching");

@@ -7,9 +7,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect } from "vitest";
 import { randomStream } from "../../src/base/random.js";
 import { golden } from "../goldens.js";
+import { slowTest } from "../slow.js";
 import { tensorsOf } from "../tensors.js";
 import { run } from "./run.js";
 
@@ -31,7 +32,7 @@ function killed(args: readonly string[], after: number): Promise<"killed" | "end
   });
 }
 
-test(`embed --output, killed ${kills} times over its whole run`, async () => {
+slowTest(`embed --output, killed ${kills} times over its whole run`, async () => {
   const file = join(folder, "features.safetensors");
   const images = [golden("photos/rocket.jpg"), golden("photos/chelsea.png")];
   const args = (image: string) => [main, "embed", "--quiet", "--output", file, image];
@@ -62,7 +63,7 @@ test(`embed --output, killed ${kills} times over its whole run`, async () => {
   expect(seen.killed).toBe(kills);
 });
 
-test(`the writing itself, killed ${kills} times`, async () => {
+slowTest(`the writing itself, killed ${kills} times`, async () => {
   const file = join(folder, "values.safetensors");
   // Writes files of one value, 16 MiB each, one after the other.
   const script = join(folder, "write.mjs");

@@ -1,6 +1,7 @@
 /** `doctor` and `bench`: whatever the speed, the answer has its form. */
 import { expect, test, vi } from "vitest";
 import { benchTable, type Figures } from "../../src/cli/bench.js";
+import { slowTest } from "../slow.js";
 import { runInProcess } from "./inProcess.js";
 import { run } from "./run.js";
 
@@ -39,7 +40,7 @@ test("doctor: what is there, as JSON", async () => {
   expect(found.hub).toMatchObject({ repositories: expect.any(Array), prepared: expect.any(Array) });
 });
 
-test("bench measures the bundled model; its table has a row for each part", async () => {
+slowTest("bench measures the bundled model; its table has a row for each part", async () => {
   const { code, stdout, stderr } = await run(["bench", "--json", "--threads", "1"]);
   expect(code).toBe(0);
   expect(stderr).toContain("measuring 3 beams");

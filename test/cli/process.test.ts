@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { randomStream } from "../../src/base/random.js";
 import { golden } from "../goldens.js";
+import { slowTest } from "../slow.js";
 import { tensorsOf } from "../tensors.js";
 
 const photo = golden("photos/rocket.jpg");
@@ -44,7 +45,7 @@ function shell(
 
 const noTrace = /\n\s+at |node:internal|undefined|\[object/;
 
-test("interrupted at any moment, it ends with 130 and no word of an error", async () => {
+slowTest("interrupted at any moment, it ends with 130 and no word of an error", async () => {
   const start = performance.now();
   const whole = await shell(`$RUN caption --quiet --beams 3 ${photo}`);
   const longest = performance.now() - start;

@@ -88,7 +88,7 @@ beforeAll(async () => {
   expect([code, stderr]).toEqual([0, ""]);
 });
 
-test(
+slowTest(
   `${kills} kills: always resumed, no checkpoint lost, and in the end the run that was left alone`,
   async () => {
     const random = randomStream(20, "kills of training");

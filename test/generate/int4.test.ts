@@ -1,9 +1,10 @@
 /** Greedy answers of the tiny models with weights of 4 bits, to the golden prompts. */
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { goldenSamples } from "../../bench/goldenSamples.js";
 import type { Sample } from "../../src/prepare/sample.node.js";
 import { choices, formatsOfChoice } from "../../src/quality/choices.js";
 import { differing, type Quality, qualityOf } from "../../src/quality/measure.js";
+import { slowTest } from "../slow.js";
 import { type BackendName, type GoldenModel, tinyModel, tinyModelsWith } from "../tinyModel.js";
 
 interface Given {
@@ -23,7 +24,7 @@ async function measure({ name, ids }: GoldenModel, choice: string, given: Given)
   }
 }
 
-test.each(tinyModelsWith("generation.json", "answers of its int4 form"))(
+slowTest.each(tinyModelsWith("generation.json", "answers of its int4 form"))(
   "both backends give the same, and the fast kernel nearly what the exact one gives: $name",
   async (model) => {
     const samples = await goldenSamples(model);

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { runInProcess } from "../cli/inProcess.js";
 import { golden } from "../goldens.js";
+import { slowTest } from "../slow.js";
 import { sha256 } from "./server.js";
 import { homeOf, language, name, pretend, startRelease } from "./tinyRelease.js";
 
@@ -85,7 +86,7 @@ test("download reports what is not there with the exit codes of models and netwo
   expect(JSON.parse(blocked.stderr).error).toMatchObject({ code: "network", hint: expect.any(String) });
 });
 
-test("a download that is killed goes on where it was", async () => {
+slowTest("a download that is killed goes on where it was", async () => {
   const { hub, cache, openflamingo } = await atHome({ pace: 64 * 1024 });
   const blobs = join(cache, `models--${name.replace("/", "--")}/blobs`);
   const killed = await openflamingo(["download", name], {
@@ -101,33 +102,36 @@ test("a download that is killed goes on where it was", async () => {
   expect(sha256(readFileSync(join(blobs, blob!)))).toBe(blob);
 });
 
-test("a disk that fills up during a download ends it with code 6, and it goes on when there is room", async () => {
-  const { hub, cache, openflamingo } = await atHome();
-  const full = await openflamingo(["download", name, "--json"], { disk: 2_500_000 });
-  expect(full.code, full.stderr).toBe(6);
-  const last = linesOf(full.stderr).at(-1);
-  expect(JSON.parse(last!).error).toMatchObject({
-    code: "disk",
-    message: expect.stringMatching(/cannot be written: there is no space left on the disk/),
-    hint: expect.stringMatching(/Make room/),
-  });
-  const folder = join(cache, `models--${name.replace("/", "--")}`);
-  expect(readdirSync(join(folder, "blobs")).every((file) => file.includes("openflamingo-part"))).toBe(true);
-  expect(existsSync(join(folder, "snapshots"))).toBe(false);
-  const listed = await openflamingo(["models", "--json"]);
-  const entries = linesOf(listed.stdout).map((line) => JSON.parse(line));
-  expect(entries).toContainEqual(expect.objectContaining({ name, isUnfinished: true }));
-  expect((await openflamingo(["caption", ...unchecked, "--model", name, photo], { disk: 1000 })).code).toBe(
-    6,
-  );
-  expect((await openflamingo(["download", name])).code).toBe(0);
-  expect(hub.requests.at(-1)?.url).not.toMatch(/checkpoint/);
-  const [blob, ...others] = readdirSync(join(folder, "blobs"));
-  expect(others).toEqual([]);
-  expect(sha256(readFileSync(join(folder, "blobs", blob!)))).toBe(blob);
-  // The first block of 2 MiB was noted, and is not fetched again.
-  expect(hub.requests.map(({ range }) => range)).toContain(`bytes=${2 * 2 ** 20}-2998698`);
-});
+slowTest(
+  "a disk that fills up during a download ends it with code 6, and it goes on when there is room",
+  async () => {
+    const { hub, cache, openflamingo } = await atHome();
+    const full = await openflamingo(["download", name, "--json"], { disk: 2_500_000 });
+    expect(full.code, full.stderr).toBe(6);
+    const last = linesOf(full.stderr).at(-1);
+    expect(JSON.parse(last!).error).toMatchObject({
+      code: "disk",
+      message: expect.stringMatching(/cannot be written: there is no space left on the disk/),
+      hint: expect.stringMatching(/Make room/),
+    });
+    const folder = join(cache, `models--${name.replace("/", "--")}`);
+    expect(readdirSync(join(folder, "blobs")).every((file) => file.includes("openflamingo-part"))).toBe(true);
+    expect(existsSync(join(folder, "snapshots"))).toBe(false);
+    const listed = await openflamingo(["models", "--json"]);
+    const entries = linesOf(listed.stdout).map((line) => JSON.parse(line));
+    expect(entries).toContainEqual(expect.objectContaining({ name, isUnfinished: true }));
+    expect((await openflamingo(["caption", ...unchecked, "--model", name, photo], { disk: 1000 })).code).toBe(
+      6,
+    );
+    expect((await openflamingo(["download", name])).code).toBe(0);
+    expect(hub.requests.at(-1)?.url).not.toMatch(/checkpoint/);
+    const [blob, ...others] = readdirSync(join(folder, "blobs"));
+    expect(others).toEqual([]);
+    expect(sha256(readFileSync(join(folder, "blobs", blob!)))).toBe(blob);
+    // The first block of 2 MiB was noted, and is not fetched again.
+    expect(hub.requests.map(({ range }) => range)).toContain(`bytes=${2 * 2 ** 20}-2998698`);
+  },
+);
 
 test("prepare takes a name, fetches and prepares once, and is then found by --model", async () => {
   const { hub, prepared, openflamingo, inProcess } = await atHome();
@@ -151,52 +155,58 @@ test("prepare takes a name, fetches and prepares once, and is then found by --mo
   expect(hub.requests.length).toBe(before);
 });
 
-test("caption of a name that was never used fetches, prepares and answers, whatever ended the times before", async () => {
-  const { prepared, openflamingo } = await atHome();
-  const caption = ["caption", ...unchecked, "--model", name, photo];
-  const journalIn = () =>
-    existsSync(prepared)
-      ? readdirSync(prepared).map((folder) => join(prepared, folder, "journal.jsonl"))
-      : [];
-  const linesThere = () =>
-    Math.max(
-      0,
-      ...journalIn().map((file) => (existsSync(file) ? linesOf(readFileSync(file, "utf8")).length : 0)),
+slowTest(
+  "caption of a name that was never used fetches, prepares and answers, whatever ended the times before",
+  async () => {
+    const { prepared, openflamingo } = await atHome();
+    const caption = ["caption", ...unchecked, "--model", name, photo];
+    const journalIn = () =>
+      existsSync(prepared)
+        ? readdirSync(prepared).map((folder) => join(prepared, folder, "journal.jsonl"))
+        : [];
+    const linesThere = () =>
+      Math.max(
+        0,
+        ...journalIn().map((file) => (existsSync(file) ? linesOf(readFileSync(file, "utf8")).length : 0)),
+      );
+    for (const signal of ["SIGKILL", "SIGINT"] as const) {
+      const before = linesThere();
+      const ended = await openflamingo(caption, {
+        async watch(child) {
+          while (child.exitCode === null && linesThere() <= before + 20) await wait(5);
+          child.kill(signal);
+        },
+      });
+      expect(ended.stdout).toBe("");
+      expect(ended.code).toBe(signal === "SIGKILL" ? null : 130);
+    }
+    const left = linesThere();
+    expect(left).toBeGreaterThan(20);
+    const full = await openflamingo(caption, { disk: 100_000 });
+    expect([full.code, full.stderr]).toEqual([6, expect.stringMatching(/no space left on the disk/)]);
+    expect(linesThere()).toBeGreaterThanOrEqual(left);
+    const { code, stdout, stderr } = await openflamingo(caption);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/note: \S+ is prepared as int4 at its first use/);
+    expect(stdout.trim()).not.toBe("");
+    expect(readdirSync(prepared)).toEqual([expect.stringMatching(/--int4-b128--[\da-f-]+--v\d+$/)]);
+  },
+);
+
+slowTest(
+  "two processes that use a name for the first time end with one folder and the same answer",
+  async () => {
+    const { prepared, openflamingo } = await atHome();
+    const both = await Promise.all(
+      [1, 2].map(() => openflamingo(["caption", ...unchecked, "--model", name, photo])),
     );
-  for (const signal of ["SIGKILL", "SIGINT"] as const) {
-    const before = linesThere();
-    const ended = await openflamingo(caption, {
-      async watch(child) {
-        while (child.exitCode === null && linesThere() <= before + 20) await wait(5);
-        child.kill(signal);
-      },
-    });
-    expect(ended.stdout).toBe("");
-    expect(ended.code).toBe(signal === "SIGKILL" ? null : 130);
-  }
-  const left = linesThere();
-  expect(left).toBeGreaterThan(20);
-  const full = await openflamingo(caption, { disk: 100_000 });
-  expect([full.code, full.stderr]).toEqual([6, expect.stringMatching(/no space left on the disk/)]);
-  expect(linesThere()).toBeGreaterThanOrEqual(left);
-  const { code, stdout, stderr } = await openflamingo(caption);
-  expect(code, stderr).toBe(0);
-  expect(stderr).toMatch(/note: \S+ is prepared as int4 at its first use/);
-  expect(stdout.trim()).not.toBe("");
-  expect(readdirSync(prepared)).toEqual([expect.stringMatching(/--int4-b128--[\da-f-]+--v\d+$/)]);
-});
+    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    expect(both[0]!.stdout).toBe(both[1]!.stdout);
+    expect(readdirSync(prepared)).toHaveLength(1);
+  },
+);
 
-test("two processes that use a name for the first time end with one folder and the same answer", async () => {
-  const { prepared, openflamingo } = await atHome();
-  const both = await Promise.all(
-    [1, 2].map(() => openflamingo(["caption", ...unchecked, "--model", name, photo])),
-  );
-  expect(both.map(({ code }) => code)).toEqual([0, 0]);
-  expect(both[0]!.stdout).toBe(both[1]!.stdout);
-  expect(readdirSync(prepared)).toHaveLength(1);
-});
-
-test("models lists both forms with sizes, and removes what is asked for", async () => {
+slowTest("models lists both forms with sizes, and removes what is asked for", async () => {
   const { cache, prepared, inProcess } = await atHome();
   const none = await inProcess(["models"]);
   expect([none.code, none.stdout]).toEqual([0, ""]);

@@ -7,6 +7,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
+import { slowTest } from "../slow.js";
 import { cacheFolder, commitA, noise, sha256, startHub, type TestHub } from "./server.js";
 
 const size = 6 * 2 ** 20 + 12_345;
@@ -39,7 +40,7 @@ const startSlowHub = async () => {
   return hub;
 };
 
-test(
+slowTest(
   `${downloads} downloads that are killed at a random byte end with the right hash, less than a chunk fetched again`,
   async () => {
     const hub = await startSlowHub();

@@ -12,6 +12,7 @@ import { fetchModel } from "../../src/released/fetchModel.node.js";
 import { findPrepared, preparedFolder } from "../../src/released/preparedModels.node.js";
 import { clipWithTexts } from "../clipWithTexts.js";
 import { bundledModelFolder, golden } from "../goldens.js";
+import { slowTest } from "../slow.js";
 import { cacheFolder, hubOptions } from "./server.js";
 import {
   homeOf,
@@ -100,7 +101,7 @@ test("a name is fetched and prepared as int4 at first use; then neither network 
   expect(hub.requests.length).toBe(before);
 });
 
-test("fp32 takes the files as they are, int8 and fp16 have folders of their own", async () => {
+slowTest("fp32 takes the files as they are, int8 and fp16 have folders of their own", async () => {
   const { prepared } = await atHome();
   const plain = await captionOf({ weights: "fp32" });
   expect(plain.ids).toEqual(expected.fp32);
@@ -113,24 +114,34 @@ test("fp32 takes the files as they are, int8 and fp16 have folders of their own"
   expect((await readdir(prepared)).sort()[0]).toMatch(/--fp16--[\da-f-]+--v\d+$/);
 });
 
-test("other settings have folders of their own, and the last one is opened by the name", async () => {
-  const { model, prepared } = await atHome();
-  const folders = new Set<string>();
-  const calibrate = [{ image: photo, text: "A cat." }];
-  for (const options of [{ calibrate }, { keep: { wte: "int8" } }, {}, { keep: { wte: "fp32" } }] as const) {
-    for (const _ of [1, 2]) folders.add((await prepare(name, undefined, { ...options, ...quietly })).folder);
-  }
-  const names = [...folders].map((folder) => basename(folder));
-  expect((await readdir(prepared)).sort()).toEqual(names.toSorted());
-  expect(names.map((each) => each.split("--")[2])).toEqual([
-    expect.stringMatching(/^int4-b128-[\da-f]{8}$/),
-    expect.stringMatching(/^int4-b128-[\da-f]{8}$/),
-    "int4-b128",
-    expect.stringMatching(/^int4-b128-[\da-f]{8}$/),
-  ]);
-  const opened = await findPrepared(model, await readHubSettings(), { weights: "int4" });
-  expect(opened?.path).toBe([...folders].at(-1));
-}, 60_000);
+slowTest(
+  "other settings have folders of their own, and the last one is opened by the name",
+  async () => {
+    const { model, prepared } = await atHome();
+    const folders = new Set<string>();
+    const calibrate = [{ image: photo, text: "A cat." }];
+    for (const options of [
+      { calibrate },
+      { keep: { wte: "int8" } },
+      {},
+      { keep: { wte: "fp32" } },
+    ] as const) {
+      for (const _ of [1, 2])
+        folders.add((await prepare(name, undefined, { ...options, ...quietly })).folder);
+    }
+    const names = [...folders].map((folder) => basename(folder));
+    expect((await readdir(prepared)).sort()).toEqual(names.toSorted());
+    expect(names.map((each) => each.split("--")[2])).toEqual([
+      expect.stringMatching(/^int4-b128-[\da-f]{8}$/),
+      expect.stringMatching(/^int4-b128-[\da-f]{8}$/),
+      "int4-b128",
+      expect.stringMatching(/^int4-b128-[\da-f]{8}$/),
+    ]);
+    const opened = await findPrepared(model, await readHubSettings(), { weights: "int4" });
+    expect(opened?.path).toBe([...folders].at(-1));
+  },
+  60_000,
+);
 
 test("fp32 that was prepared needs no checkpoints", async () => {
   const { cache } = await atHome();
@@ -139,33 +150,36 @@ test("fp32 that was prepared needs no checkpoints", async () => {
   expect((await captionOf({ weights: "fp32" })).ids).toEqual(expected.fp32);
 });
 
-test("a prepared folder has the small files of all three repositories, and features of texts stay possible", async () => {
-  const folder = join(await cacheFolder(), "with-texts");
-  await clipWithTexts(folder);
-  const { hub } = await atHome({ folder });
-  const made = await prepare(name, undefined, { onNotice: () => {} });
-  const files = await readdir(made.folder, { recursive: true });
-  expect(files.sort()).toEqual(
-    [
-      ...["clip", "clip/open_clip_config.json", "clip/tokenizer.json", "lang", "lang/config.json"],
-      ...["lang/special_tokens_map.json", "lang/tokenizer.json", "lang/tokenizer_config.json"],
-      ...["openflamingo.json", "weights.bin", "weights.checked.json", "weights.json"],
-    ].sort(),
-  );
-  for (const file of files.filter((each) => /^(clip|lang)\/(tok|spec)/.test(each))) {
-    expect(await readFile(join(made.folder, file))).toEqual(await readFile(join(folder, file)));
-  }
-  const before = hub.requests.length;
-  const [ofHub, ofFolder] = [
-    await load(name, { ...unchecked, ...quietly, weights: "fp32" }),
-    await load(folder),
-  ];
-  const texts = { texts: ["a cat"] };
-  expect(await ofHub.embed(texts)).toEqual(await ofFolder.embed(texts));
-  await ofHub.close();
-  await ofFolder.close();
-  expect(hub.requests.length).toBe(before);
-});
+slowTest(
+  "a prepared folder has the small files of all three repositories, and features of texts stay possible",
+  async () => {
+    const folder = join(await cacheFolder(), "with-texts");
+    await clipWithTexts(folder);
+    const { hub } = await atHome({ folder });
+    const made = await prepare(name, undefined, { onNotice: () => {} });
+    const files = await readdir(made.folder, { recursive: true });
+    expect(files.sort()).toEqual(
+      [
+        ...["clip", "clip/open_clip_config.json", "clip/tokenizer.json", "lang", "lang/config.json"],
+        ...["lang/special_tokens_map.json", "lang/tokenizer.json", "lang/tokenizer_config.json"],
+        ...["openflamingo.json", "weights.bin", "weights.checked.json", "weights.json"],
+      ].sort(),
+    );
+    for (const file of files.filter((each) => /^(clip|lang)\/(tok|spec)/.test(each))) {
+      expect(await readFile(join(made.folder, file))).toEqual(await readFile(join(folder, file)));
+    }
+    const before = hub.requests.length;
+    const [ofHub, ofFolder] = [
+      await load(name, { ...unchecked, ...quietly, weights: "fp32" }),
+      await load(folder),
+    ];
+    const texts = { texts: ["a cat"] };
+    expect(await ofHub.embed(texts)).toEqual(await ofFolder.embed(texts));
+    await ofHub.close();
+    await ofFolder.close();
+    expect(hub.requests.length).toBe(before);
+  },
+);
 
 test("a hub without CLIP's tokenizer keeps nobody from a caption, and the error for texts names what to do", async () => {
   const { home } = await atHome();
@@ -184,31 +198,34 @@ test("a hub without CLIP's tokenizer keeps nobody from a caption, and the error 
   await flamingo.close();
 });
 
-test("another revision is not answered from an old folder, and each format has a folder of its own", async () => {
-  const { model, prepared, publish } = await atHome();
-  await prepare(name, undefined, quietly);
-  const narrow = await prepare(name, undefined, { ...quietly, block: 32 });
-  const settings = await readHubSettings();
-  const found = async (what: Parameters<typeof findPrepared>[2], of = model) =>
-    (await findPrepared(of, settings, what))?.path;
-  expect(await found({ weights: "int4" })).toBe(narrow.folder); // the last one
-  expect(await found({ weights: "int4", block: 128 })).toMatch(/--int4-b128--/);
-  expect(await found({ weights: "int8" })).toBeUndefined();
-  const otherClip = { ...model, clip: { ...model.clip, sha256: "0".repeat(64) } };
-  expect(await found({ weights: "int4" }, otherClip)).toBeUndefined();
-  const pinned = { repository: "owner/copy", revision: "b".repeat(40) };
-  expect(await found({ weights: "int4" }, { ...model, languages: [pinned] })).toBeUndefined();
+slowTest(
+  "another revision is not answered from an old folder, and each format has a folder of its own",
+  async () => {
+    const { model, prepared, publish } = await atHome();
+    await prepare(name, undefined, quietly);
+    const narrow = await prepare(name, undefined, { ...quietly, block: 32 });
+    const settings = await readHubSettings();
+    const found = async (what: Parameters<typeof findPrepared>[2], of = model) =>
+      (await findPrepared(of, settings, what))?.path;
+    expect(await found({ weights: "int4" })).toBe(narrow.folder); // the last one
+    expect(await found({ weights: "int4", block: 128 })).toMatch(/--int4-b128--/);
+    expect(await found({ weights: "int8" })).toBeUndefined();
+    const otherClip = { ...model, clip: { ...model.clip, sha256: "0".repeat(64) } };
+    expect(await found({ weights: "int4" }, otherClip)).toBeUndefined();
+    const pinned = { repository: "owner/copy", revision: "b".repeat(40) };
+    expect(await found({ weights: "int4" }, { ...model, languages: [pinned] })).toBeUndefined();
 
-  publish("b".repeat(40));
-  expect(await found({ weights: "int4" })).toBe(narrow.folder); // nothing has asked the hub yet
-  await hubFile({ repository: name, revision: "main", file: "checkpoint.pt" }, { settings });
-  expect(await found({ weights: "int4" })).toBeUndefined();
-  await captionOf();
-  expect(await found({ weights: "int4" })).toMatch(/--int4-b128--bbbbbbbb-/);
-  expect(await readdir(prepared)).toHaveLength(3);
-});
+    publish("b".repeat(40));
+    expect(await found({ weights: "int4" })).toBe(narrow.folder); // nothing has asked the hub yet
+    await hubFile({ repository: name, revision: "main", file: "checkpoint.pt" }, { settings });
+    expect(await found({ weights: "int4" })).toBeUndefined();
+    await captionOf();
+    expect(await found({ weights: "int4" })).toMatch(/--int4-b128--bbbbbbbb-/);
+    expect(await readdir(prepared)).toHaveLength(3);
+  },
+);
 
-test("a folder of another version is made again, and stays for the version that made it", async () => {
+slowTest("a folder of another version is made again, and stays for the version that made it", async () => {
   const { hub, prepared, model } = await atHome();
   const { folder } = await prepare(name, undefined, quietly);
   const version = /\d+$/.exec(folder)![0];

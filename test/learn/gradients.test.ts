@@ -9,6 +9,7 @@ import { viewOf } from "../../src/learn/trainedTensors.js";
 import type { CheckpointFiles } from "../../src/weights/loadWeights.js";
 import { hasGolden } from "../goldens.js";
 import { compared } from "../parity.js";
+import { isSlowAsked } from "../slow.js";
 import { type GoldenModel, largestDifference, onBackends, tinyModelsWith } from "../tinyModel.js";
 import { goldenBatches, sampled, trainingOf } from "./goldenTraining.js";
 
@@ -48,7 +49,8 @@ function learn(model: GoldenModel, options: Partial<ProgramOptions>): ReturnType
   return learnt;
 }
 
-describe.each(onBackends(tinyModelsWith("training/training.json", "gradients")))(
+const models = onBackends(tinyModelsWith("training/training.json", "gradients"));
+describe.each(models.filter(({ name }) => isSlowAsked || name === "tiny-openflamingo-9b"))(
   "$name on $backend",
   (model) => {
     const { backend } = model;

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { bundledModelFolder } from "../goldens.js";
+import { slowTest } from "../slow.js";
 import { memoryUse } from "./use.js";
 
 const calls = 25;
@@ -11,7 +12,7 @@ const calls = 25;
 describe.each(["ort.ffi", "ort.binding"] as const)("on %s", (backend) => {
   const use = memoryUse({ backend, model: bundledModelFolder, calls });
 
-  test.each(["caption", "generate", "beams", "rank", "abort"])(
+  slowTest.each(["caption", "generate", "beams", "rank", "abort"])(
     `memory after ${calls} calls of %s is what it was`,
     async (kind) => {
       const { before, after } = (await use).kinds[kind]!;
@@ -24,7 +25,7 @@ describe.each(["ort.ffi", "ort.binding"] as const)("on %s", (backend) => {
     },
   );
 
-  test("the memory of the process stays what it was", async () => {
+  slowTest("the memory of the process stays what it was", async () => {
     const { kinds } = await use;
     const grown = kinds.abort!.after.resident - kinds.caption!.before.resident;
     console.log(`${backend}: ${grown.toFixed(0)} MB more resident after ${5 * calls} calls`);

@@ -8,6 +8,7 @@ import { node } from "../../src/api/platform.node.js";
 import { prepare } from "../../src/api/prepare.node.js";
 import { load } from "../../src/index.js";
 import { bundledModelFolder, golden } from "../goldens.js";
+import { slowTest } from "../slow.js";
 
 const folder = mkdtempSync(join(tmpdir(), "calibration-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -70,25 +71,29 @@ describe("interrupted", () => {
     return [...works];
   };
 
-  test("it goes on to the same bytes, and reads again only where the texts are others", async () => {
-    const output = join(folder, "stopped");
-    const inside = (path: string) => join(`${output}.unfinished`, "calibration", path);
-    const stopped = (given: typeof calibrate, ...at: Parameters<typeof stopAt>) =>
-      expect(prepare(bundledModelFolder, output, { calibrate: given, ...stopAt(...at) })).rejects.toThrow(
-        "enough",
-      );
-    const others = calibrate.map(({ image }) => ({ image, text: "Something else." }));
-    await stopped(others, "preparing", 40);
-    expect(readFileSync(inside("plain/journal.jsonl"), "utf8").split("\n").length).toBeGreaterThan(30);
-    await stopped(others, "calibrating", 1);
-    expect(existsSync(inside("plain/weights.bin"))).toBe(true);
-    await stopped(others, "calibrating", 2); // all of them
-    await stopped(calibrate, "calibrating", 2);
-    await stopped(calibrate, "preparing", 30); // of what was written nothing is written again: the second time
-    expect(existsSync(inside("plain"))).toBe(false);
-    expect(await finish(output, { calibrate })).toEqual(["preparing"]);
-    expect(digestOf(output)).toEqual(digestOf(calibrated));
-  }, 60_000);
+  slowTest(
+    "it goes on to the same bytes, and reads again only where the texts are others",
+    async () => {
+      const output = join(folder, "stopped");
+      const inside = (path: string) => join(`${output}.unfinished`, "calibration", path);
+      const stopped = (given: typeof calibrate, ...at: Parameters<typeof stopAt>) =>
+        expect(prepare(bundledModelFolder, output, { calibrate: given, ...stopAt(...at) })).rejects.toThrow(
+          "enough",
+        );
+      const others = calibrate.map(({ image }) => ({ image, text: "Something else." }));
+      await stopped(others, "preparing", 40);
+      expect(readFileSync(inside("plain/journal.jsonl"), "utf8").split("\n").length).toBeGreaterThan(30);
+      await stopped(others, "calibrating", 1);
+      expect(existsSync(inside("plain/weights.bin"))).toBe(true);
+      await stopped(others, "calibrating", 2); // all of them
+      await stopped(calibrate, "calibrating", 2);
+      await stopped(calibrate, "preparing", 30); // of what was written nothing is written again: the second time
+      expect(existsSync(inside("plain"))).toBe(false);
+      expect(await finish(output, { calibrate })).toEqual(["preparing"]);
+      expect(digestOf(output)).toEqual(digestOf(calibrated));
+    },
+    60_000,
+  );
 
   test("and begun again without calibration, it has none", async () => {
     const output = join(folder, "without");

@@ -22,6 +22,7 @@ import { randomStream } from "../../src/base/random.js";
 import { load } from "../../src/index.js";
 import { runInProcess } from "../cli/inProcess.js";
 import { bundledModelFolder, golden } from "../goldens.js";
+import { slowTest } from "../slow.js";
 
 const kills = Number(process.env.OPENFLAMINGO_KILLS ?? 4);
 const photo = golden("photos/chelsea.png");
@@ -140,34 +141,38 @@ test("begun with other settings, it begins anew", async () => {
   expect(digestOf(output)).toEqual(digestOf(int4));
 });
 
-test(`killed at ${kills} random moments, it goes on to the same bytes`, async () => {
-  const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-  const random = randomStream(1, "kills of prepare");
-  const output = join(folder, "killed");
-  const args = [main, "prepare", bundledModelFolder, "--output", output, "--quiet"];
-  const once = (after: number) =>
-    new Promise<boolean>((resolve) => {
-      const child = spawn(process.execPath, args, { stdio: "ignore" });
-      const timer = setTimeout(() => child.kill("SIGKILL"), after);
-      child.once("close", (_, signal) => {
-        clearTimeout(timer);
-        resolve(signal === "SIGKILL");
+slowTest(
+  `killed at ${kills} random moments, it goes on to the same bytes`,
+  async () => {
+    const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+    const random = randomStream(1, "kills of prepare");
+    const output = join(folder, "killed");
+    const args = [main, "prepare", bundledModelFolder, "--output", output, "--quiet"];
+    const once = (after: number) =>
+      new Promise<boolean>((resolve) => {
+        const child = spawn(process.execPath, args, { stdio: "ignore" });
+        const timer = setTimeout(() => child.kill("SIGKILL"), after);
+        child.once("close", (_, signal) => {
+          clearTimeout(timer);
+          resolve(signal === "SIGKILL");
+        });
       });
-    });
-  const start = performance.now();
-  await once(60_000);
-  const longest = performance.now() - start;
-  expect(digestOf(output)).toEqual(digestOf(int4));
-  for (let killed = 0, i = 0; killed < kills && i < 20 * kills; i++) {
+    const start = performance.now();
+    await once(60_000);
+    const longest = performance.now() - start;
+    expect(digestOf(output)).toEqual(digestOf(int4));
+    for (let killed = 0, i = 0; killed < kills && i < 20 * kills; i++) {
+      rmSync(output, { recursive: true, force: true });
+      if (await once(random.uniform(i) * longest)) killed++;
+      if (!existsSync(output)) continue;
+      expect(digestOf(output)).toEqual(digestOf(int4)); // it had ended, or was killed after the last step
+    }
     rmSync(output, { recursive: true, force: true });
-    if (await once(random.uniform(i) * longest)) killed++;
-    if (!existsSync(output)) continue;
-    expect(digestOf(output)).toEqual(digestOf(int4)); // it had ended, or was killed after the last step
-  }
-  rmSync(output, { recursive: true, force: true });
-  await once(60_000);
-  expect(digestOf(output)).toEqual(digestOf(int4));
-}, 600_000);
+    await once(60_000);
+    expect(digestOf(output)).toEqual(digestOf(int4));
+  },
+  600_000,
+);
 
 describe("a damaged folder is rejected", () => {
   const damaged = (name: string, damage: (of: string) => void): string => {

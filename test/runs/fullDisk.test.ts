@@ -6,6 +6,7 @@ import { OpenFlamingoError } from "../../src/base/errors.js";
 import { createRun, openRun } from "../../src/runs/runFolder.node.js";
 import type { RunState } from "../../src/runs/runState.js";
 import { temporaryFolder } from "../checkpoints/fixtures.js";
+import { slowTest } from "../slow.js";
 import { read, stateOf } from "./runs.js";
 
 /** Counts operations that change the disk; the one of this number fails, and so do all that follow it for a while. */
@@ -103,7 +104,7 @@ async function saveOn(failing: number, lasting: number, next: RunState): Promise
   return failed;
 }
 
-test.each<readonly [string, string, number, RunState]>([
+slowTest.each<readonly [string, string, number, RunState]>([
   ["once", "a new checkpoint", 1, stateOf(3)],
   ["from then on", "a new checkpoint", 1000, stateOf(3)],
   ["once", "one of the same step", 1, { ...stateOf(2), data: "again" }],

@@ -7,10 +7,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import ts from "typescript";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { randomStream } from "../../src/base/random.js";
 import { openRun } from "../../src/runs/runFolder.node.js";
 import { temporaryFolder } from "../checkpoints/fixtures.js";
+import { slowTest } from "../slow.js";
 import { read, stateOf } from "./runs.js";
 
 const kills = Number(process.env.OPENFLAMINGO_RUN_KILLS ?? 15);
@@ -62,7 +63,7 @@ async function killAfter(
   return text;
 }
 
-test(
+slowTest(
   `${kills} kills: always resumed, nothing lost that was saved`,
   async () => {
     const program = buildTrainer();

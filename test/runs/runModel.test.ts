@@ -12,6 +12,7 @@ import { describeRunModel, linkBaseModel } from "../../src/runs/runModel.node.js
 import type { FloatTensor, RunState } from "../../src/runs/runState.js";
 import { expectError, temporaryFolder } from "../checkpoints/fixtures.js";
 import { goldenModel } from "../goldens.js";
+import { isSlowAsked } from "../slow.js";
 import { stateOf } from "./runs.js";
 
 const photo = new URL("../../assets/photos/chelsea.png", import.meta.url).pathname;
@@ -52,7 +53,7 @@ async function captionOf(folder: string): Promise<string> {
   return text;
 }
 
-test.each(["tiny-openflamingo-9b", "tiny-openflamingo-4b"])(
+test.each(["tiny-openflamingo-9b", ...(isSlowAsked ? ["tiny-openflamingo-4b"] : [])])(
   "%s: the run answers as its newest checkpoint does",
   async (name) => {
     const base = requireCheckpoints(await readModelFolder(goldenModel(name)));

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { createModelAndTransforms, load } from "../../src/index.js";
 import { zeros } from "../../src/runtime/hostTensor.js";
 import { bundledModelFolder, golden } from "../goldens.js";
+import { slowTest } from "../slow.js";
 import { backends } from "./backends.js";
 import { addition, chain, floats } from "./programs.js";
 
@@ -112,7 +113,7 @@ describe.each(backends)("on $name", ({ name, open }) => {
     if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "closed" });
   };
 
-  test("closing a model in the middle of a call, at several moments, rejects it as closed", async () => {
+  slowTest("closing a model in the middle of a call, at several moments, rejects it as closed", async () => {
     let rejected = 0;
     for (const milliseconds of [1, 20, 40, 80, 120]) {
       const flamingo = await load(bundledModelFolder, { backend: name });

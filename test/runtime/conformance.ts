@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OpenFlamingoError } from "../../src/base/errors.js";
 import { type HostTensor, zeros } from "../../src/runtime/hostTensor.js";
 import type { Feed, Program, RunOptions, Runtime, Session } from "../../src/runtime/runtime.js";
+import { slowTest } from "../slow.js";
 import { node, program } from "./onnxBytes.js";
 import {
   addition,
@@ -233,7 +234,7 @@ export function runtimeCases(open: () => Promise<Runtime>, { sideBySide }: { sid
       }
     });
 
-    test("stays right over 10,000 runs with garbage collected in between", async () => {
+    slowTest("stays right over 10,000 runs with garbage collected in between", async () => {
       const small = { heads: 2, headWidth: 8, capacity: 16 };
       await using session = await load(cachedAttention(small));
       const shape = [1, small.heads, small.capacity, small.headWidth];

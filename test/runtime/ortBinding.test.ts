@@ -4,6 +4,7 @@ import type { Worker } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
 import { type HostTensor, zeros } from "../../src/runtime/hostTensor.js";
 import { openOrtBinding } from "../../src/runtime/ortBinding.node.js";
+import { slowTest } from "../slow.js";
 import { runtimeCases } from "./conformance.js";
 import { addition, chain, floats } from "./programs.js";
 
@@ -109,7 +110,7 @@ test("a process that ends in the middle of a run ends as it wants to", async () 
   expect(result).toEqual({ code: 3, stdout: "", stderr: "" });
 });
 
-test("memory after opening, running and closing 30 times is what it was after 10", async () => {
+slowTest("memory after opening, running and closing 30 times is what it was after 10", async () => {
   const model = chain(2, 1024, () => 0.001); // 4 MB of weights
   const x = floats([8, 1024], () => 1);
   const resident: number[] = [];

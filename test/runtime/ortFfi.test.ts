@@ -11,6 +11,7 @@ import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import { findOrtLibrary } from "../../src/runtime/ortLibrary.node.js";
 import type { Runtime } from "../../src/runtime/runtime.js";
 import { selfTest, selfTestProgram } from "../../src/runtime/selfTest.js";
+import { slowTest } from "../slow.js";
 import { runtimeCases } from "./conformance.js";
 import { node, program } from "./onnxBytes.js";
 import { addition, chain, floats, numbers, wrongShape } from "./programs.js";
@@ -59,7 +60,7 @@ describe("memory", () => {
     }
   });
 
-  test("after opening, running and closing 100 times is what it was after 10", async () => {
+  slowTest("after opening, running and closing 100 times is what it was after 10", async () => {
     const width = 1024; // 4 MB of weights; prepacked, so the library holds a copy
     const model = chain(2, width, () => 0.001);
     const x = floats([8, width], () => 1);
@@ -76,7 +77,7 @@ describe("memory", () => {
     expect(hundred - ten).toBeLessThan(40);
   });
 
-  test("after 20,000 runs is what it was after 2,000, with some that fail", async () => {
+  slowTest("after 20,000 runs is what it was after 2,000, with some that fail", async () => {
     const names = Array.from({ length: 40 }, (_, i) => `x${i}`);
     const type = ["float32", "n"] as const;
     const inputs = Object.fromEntries(names.map((name) => [name, type]));

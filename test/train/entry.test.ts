@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { slowTest } from "../slow.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -57,7 +58,7 @@ test("there are two examples", () => {
 });
 
 // The second reads the shards that the first one has made.
-test.each(examples.map((code, i) => [code.split("\n")[0]!, i] as const))(
+slowTest.each(examples.map((code, i) => [code.split("\n")[0]!, i] as const))(
   "%s",
   (_, i) => {
     const file = join(folder, `example${i}.js`);

@@ -75,7 +75,7 @@ describe("damaged data", () => {
     return folder;
   }
 
-  test("are counted by cause and shard, told of, and survived; a resumed run counts on", async () => {
+  slowTest("are counted by cause and shard, told of, and survived; a resumed run counts on", async () => {
     const folder = await damagedShards();
     const options = { laionShards: [folder], batchSizeLaion: 3, trainNumSamplesLaion: 15 };
     const [alone, resumed] = [newRun(), newRun()];

@@ -118,19 +118,22 @@ test("checkpoints are kept by count and by number, the log has its lines, and th
 });
 
 describe("what is trained", () => {
-  test("may stand on frozen matrices in few bits, of which features are kept apart from others", async () => {
-    const cacheFeatures = join(temporaryFolder(), "features");
-    const options = { laionShards: [laion], cacheFeatures };
-    const [exact] = await train({ ...options, run: newRun() }, { steps: 1 });
-    const failure = await failureOf(train({ ...options, run: newRun(), weights: "int4" }));
-    expect(failure).toMatchObject({ code: "usage", message: expect.stringContaining(cacheFeatures) });
-    const [rounded] = await train(
-      { ...options, cacheFeatures: undefined, run: newRun(), weights: "int4" },
-      { steps: 1 },
-    );
-    expect(rounded!.loss.laion).not.toBe(exact!.loss.laion);
-    expect(Math.abs(rounded!.loss.laion! / exact!.loss.laion! - 1)).toBeLessThan(0.1);
-  });
+  slowTest(
+    "may stand on frozen matrices in few bits, of which features are kept apart from others",
+    async () => {
+      const cacheFeatures = join(temporaryFolder(), "features");
+      const options = { laionShards: [laion], cacheFeatures };
+      const [exact] = await train({ ...options, run: newRun() }, { steps: 1 });
+      const failure = await failureOf(train({ ...options, run: newRun(), weights: "int4" }));
+      expect(failure).toMatchObject({ code: "usage", message: expect.stringContaining(cacheFeatures) });
+      const [rounded] = await train(
+        { ...options, cacheFeatures: undefined, run: newRun(), weights: "int4" },
+        { steps: 1 },
+      );
+      expect(rounded!.loss.laion).not.toBe(exact!.loss.laion);
+      expect(Math.abs(rounded!.loss.laion! / exact!.loss.laion! - 1)).toBeLessThan(0.1);
+    },
+  );
 
   slowTest("a frozen embedding is that of the model, in the run's model too", async () => {
     const [frozen, trained] = [newRun(), newRun()];
