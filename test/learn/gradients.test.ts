@@ -49,8 +49,8 @@ function learn(model: GoldenModel, options: Partial<ProgramOptions>): ReturnType
   return learnt;
 }
 
-const models = onBackends(tinyModelsWith("training/training.json", "gradients"));
-describe.each(models.filter(({ name }) => isSlowAsked || name === "tiny-openflamingo-9b"))(
+const onBoth = onBackends(tinyModelsWith("training/training.json", "gradients"));
+describe.each(onBoth.filter(({ name }) => isSlowAsked || name === "tiny-openflamingo-9b"))(
   "$name on $backend",
   (model) => {
     const { backend } = model;
