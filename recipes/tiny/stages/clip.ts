@@ -128,14 +128,14 @@ function pixelsOf(samples: readonly ClipSample[], { imageSize: side }: ClipSetti
 
 const patchesSeen = 4000;
 
-/** Patches of samples for testing are seen by nobody else: those of the first samples for training are taken. */
+/** The start of the embedding of patches, from those of the first samples. */
 function patchStart(sources: ClipSources, clip: ClipSettings): Float32Array {
   const { imageSize: side, patchSize: p, hiddenSize } = clip;
   const length = 3 * p * p;
   const patches = new Float32Array(patchesSeen * length);
   const perSide = side / p;
   for (let n = 0; n < patchesSeen; n++) {
-    // One patch of each image, and the images one by one: few are alike.
+    // One of each image: neighbours are alike.
     const { data } = pixelsOf([clipSample(sources, n)], clip) as { data: Float32Array };
     const [row, column] = [n % perSide, Math.floor(n / perSide) % perSide];
     for (let i = 0; i < length; i++) {

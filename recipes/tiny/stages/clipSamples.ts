@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { randomStream } from "../../../src/base/random.js";
 import { caption } from "../words/captions.js";
 import type { Facts } from "../words/facts.js";
+import { withArticle } from "../words/names.js";
 import { augment } from "../world/augment.js";
 import { drawScene } from "../world/draw.js";
 import { cifar10, type Photograph, tinyImageNet } from "../world/photographs.node.js";
@@ -31,6 +32,7 @@ export interface ClipSources {
   readonly imageSize: number;
 }
 
+/** Drawings and photographs, rendered and decoded once and kept in files. */
 export async function openSources({ settings, things, photographs, tell }: Stage): Promise<ClipSources> {
   const progress = (done: number, total: number) => {
     if (done === total) tell(`images: ${total} are made`);
@@ -90,7 +92,7 @@ export const singleTestScene = (sources: ClipSources, index: number, styles?: re
   ofScene(sources, { index, split: "test", count: 1, ...(styles && { styles }) });
 
 export const ofPhotograph = ({ classes }: ClipSources, { pixels, kind }: Photograph): ClipSample => ({
-  ...{ pixels, text: `photo of a ${kind}`, label: classes.get(kind)! },
+  ...{ pixels, text: `photo of ${withArticle(kind)}`, label: classes.get(kind)! },
 });
 
 function ofScene(

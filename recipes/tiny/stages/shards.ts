@@ -8,7 +8,7 @@ import type { JsonObject } from "../../../src/base/json.js";
 import { randomStream } from "../../../src/base/random.js";
 import { type PackSummary, packShards } from "../../../src/pack/packShards.node.js";
 import type { Made } from "../../../src/pack/samples.node.js";
-import { type Chunk, type Document, type DocumentKind, documentKinds } from "../words/document.js";
+import type { Chunk, Document, DocumentKind } from "../words/document.js";
 import { documentAt } from "../words/documents.js";
 import { drawsAt } from "../words/draws.js";
 import { asSegments, imagesOf } from "../words/forms.js";
@@ -151,5 +151,3 @@ async function pngOf(pixels: Uint8Array): Promise<Uint8Array> {
   const raw = { width: side, height: side, channels: 3 } as const;
   return sharp(pixels, { raw }).png({ compressionLevel: 3 }).toBuffer();
 }
-
-export const packedKinds = documentKinds.filter((kind) => documentMixture[kind] > 0);
