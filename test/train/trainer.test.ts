@@ -235,7 +235,7 @@ describe("is refused", () => {
     for (const each of own) expect(await open(each)).toMatchObject({ code: "data-missing" });
     const data = { run, laionShards: [laion] };
     // Of batches that no machine has the memory for.
-    const large = { ...data, batchSizeLaion: 65_536, trainNumSamplesLaion: 65_536 };
+    const large = { ...data, batchSizeLaion: 65_536, trainNumSamplesLaion: 65_536, maxTokensLaion: 2048 };
     expect(await open(large)).toMatchObject({ code: "memory" });
     expect(await open({ ...data, validationShards: [missing] })).toMatchObject({ code: "data-missing" });
     expect(await open({ ...data, captionImages: [missing] })).toMatchObject({

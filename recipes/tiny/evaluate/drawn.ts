@@ -1,10 +1,9 @@
 /** Drawn images that no training sees: scenes of the split for testing, as PNG files. */
 import sharp from "sharp";
 import { randomStream } from "../../../src/base/random.js";
-import type { Facts } from "../words/facts.js";
 import { drawScene } from "../world/draw.js";
 import type { Scene, Thing } from "../world/scene.js";
-import { countedOf, relationOf, type SceneOptions, sceneAt } from "../world/scenes.js";
+import { type SceneOptions, sceneAt } from "../world/scenes.js";
 import type { Sprites } from "../world/sprite.js";
 
 /** What everything is drawn of. */
@@ -37,11 +36,6 @@ export const testScene = (world: World, seed: number, index: number, wanted: Wan
     split: "test",
     colourOf: (thing, style) => world.sprites.get(thing, style).edge,
   });
-
-export const factsOf = (scene: Scene): Facts => ({
-  counted: countedOf(scene),
-  relation: relationOf(scene),
-});
 
 export const pngOfScene = ({ sprites, size = 64 }: World, scene: Scene): Promise<Uint8Array> =>
   pngOf(drawScene(scene, sprites, { size }));

@@ -2,13 +2,13 @@
 import { join } from "node:path";
 import { randomStream } from "../../../src/base/random.js";
 import { caption } from "../words/captions.js";
-import type { Facts } from "../words/facts.js";
+import { factsOf } from "../words/facts.js";
 import { withArticle } from "../words/names.js";
 import { augment } from "../world/augment.js";
 import { drawScene } from "../world/draw.js";
 import { cifar10, type Photograph, tinyImageNet } from "../world/photographs.node.js";
-import type { Scene, Style } from "../world/scene.js";
-import { countedOf, relationOf, type SceneOptions, sceneAt } from "../world/scenes.js";
+import type { Style } from "../world/scene.js";
+import { type SceneOptions, sceneAt } from "../world/scenes.js";
 import type { Sprites } from "../world/sprite.js";
 import { openSprites } from "../world/sprites.node.js";
 import type { DrawnThing } from "../world/things.node.js";
@@ -105,10 +105,4 @@ function ofScene(
   const [only, ...others] = facts.counted;
   const label = others.length > 0 ? -1 : classes.get(only!.thing.name)!;
   return { pixels: drawScene(scene, sprites, { size: imageSize }), text: caption(facts), label };
-}
-
-/** What a scene shows, for its texts. */
-export function factsOf(scene: Scene): Facts {
-  const relation = relationOf(scene);
-  return { counted: countedOf(scene), ...(relation && { relation }) };
 }

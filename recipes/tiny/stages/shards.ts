@@ -11,13 +11,14 @@ import type { Made } from "../../../src/pack/samples.node.js";
 import type { Chunk, Document, DocumentKind } from "../words/document.js";
 import { documentAt } from "../words/documents.js";
 import { drawsAt } from "../words/draws.js";
+import { factsOf } from "../words/facts.js";
 import { asSegments, imagesOf } from "../words/forms.js";
 import { withArticle } from "../words/names.js";
 import { augment } from "../world/augment.js";
 import { drawScene } from "../world/draw.js";
 import type { Scene } from "../world/scene.js";
 import { type SceneOptions, sceneAt } from "../world/scenes.js";
-import { type ClipSources, factsOf } from "./clipSamples.js";
+import type { ClipSources } from "./clipSamples.js";
 import type { Stage } from "./stage.js";
 
 /** Of images with one text: those that are photographs, where there are any. */

@@ -1,5 +1,6 @@
 /** What a text says of an image: which things, how many of each, and how two of them lie. */
-import type { Counted, Relation, Thing } from "../world/scene.js";
+import { countedOf, relationOf } from "../world/facts.js";
+import type { Counted, Relation, Scene, Thing } from "../world/scene.js";
 import { counted, numbers, pluralOf, withArticle } from "./names.js";
 
 export interface Facts {
@@ -8,6 +9,12 @@ export interface Facts {
   /** How the second of two single things lies, seen from the first. */
   readonly relation?: Relation | undefined;
 }
+
+/** What a scene shows. */
+export const factsOf = (scene: Scene): Facts => ({
+  counted: countedOf(scene),
+  relation: relationOf(scene),
+});
 
 /** Facts of an image of one thing. */
 export const factsOfThing = (thing: Thing): Facts => ({ counted: [{ thing, count: 1 }] });

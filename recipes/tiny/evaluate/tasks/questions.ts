@@ -1,8 +1,9 @@
 /** Questions about a scene with a short answer. */
 import { drawsAt } from "../../words/draws.js";
+import { factsOf } from "../../words/facts.js";
 import { kindsFor, questionOf } from "../../words/questions.js";
 import { demonstrationsOf, mostShots, nameWith, promptWith } from "../demonstrations.js";
-import { factsOf, pngOfScene, seedOf, testScene, type World } from "../drawn.js";
+import { pngOfScene, seedOf, testScene, type World } from "../drawn.js";
 import { isAccepted, type Task } from "../task.js";
 
 /**

@@ -1,10 +1,10 @@
 /** Scenes of several things: captions that say all of it, and captions in the style that a prompt shows. */
 import { caption, readCaption, styleOf } from "../../words/captions.js";
 import { documentAt } from "../../words/documents.js";
-import { type Facts, lexiconOf, sameFacts } from "../../words/facts.js";
+import { type Facts, factsOf, lexiconOf, sameFacts } from "../../words/facts.js";
 import { queryOf } from "../../words/forms.js";
 import { demonstrationsOf, mostShots, nameWith, promptWith } from "../demonstrations.js";
-import { factsOf, pngOfScene, seedOf, testScene, type World } from "../drawn.js";
+import { pngOfScene, seedOf, testScene, type World } from "../drawn.js";
 import type { Task } from "../task.js";
 
 /** The longest captions have some forty tokens. */

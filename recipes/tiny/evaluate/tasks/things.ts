@@ -1,7 +1,8 @@
 /** One thing alone: what is it called? */
 import { caption } from "../../words/captions.js";
+import { factsOf } from "../../words/facts.js";
 import { type Style, trainedStyles } from "../../world/scene.js";
-import { factsOf, pngOfScene, seedOf, testScene, type World } from "../drawn.js";
+import { pngOfScene, seedOf, testScene, type World } from "../drawn.js";
 import { isAccepted, type Measure, type Task } from "../task.js";
 
 /** A thing in a style that training draws, as training never composes it. */
