@@ -17,7 +17,7 @@ import {
   type Tensor,
   transposeLast,
 } from "../graph/index.js";
-import { layerNorm, type Params } from "./layers.js";
+import { layerNorm, type Params, widthOf } from "./layers.js";
 import { type VitConfig, vitTokens } from "./vit.js";
 
 /**
@@ -32,12 +32,16 @@ export function imageFeatures(
   features: number,
   choose?: (tokens: Tensor) => Tensor,
 ): Tensor {
+  return pooled(p, vitTokens(p.at("visual"), pixels, config, choose), features);
+}
+
+/** The class token of the last block's tokens, normed and projected: (N, tokens, d) → (N, f) */
+export function pooled(p: Params, tokens: Tensor, features: number): Tensor {
   const visual = p.at("visual");
-  const tokens = vitTokens(visual, pixels, config, choose); // (N, 1 + v, d)
   const classToken = rearrange(slice(tokens, { axis: 1, start: 0, end: 1 }), "N () d -> N d");
   return matmul(
     layerNorm(visual.at("ln_post"), classToken),
-    visual.tensor("proj", [config.hiddenSize, features]),
+    visual.tensor("proj", [widthOf(tokens), features]),
   );
 }
 

@@ -39,7 +39,7 @@ export async function makeClip(
   const { classes } = sources;
   const config = configOf(clip, vocabulary);
   const training = {
-    classes: { count: classes.size, weight: 1 },
+    ...{ classes: { count: classes.size, weight: 1 }, patchWeight: 1 },
     ...{ ignoreSameTexts: true, somePatches: clip.keptPatches !== undefined },
   };
   const scores = imageGraph(config, classes.size);
@@ -60,9 +60,11 @@ export async function makeClip(
     onProgress: ({ step, steps, values, seconds, waited, evaluation: found }) => {
       const more = found ? ` ${JSON.stringify(found)}` : "";
       if (!found && step % 20 !== 0) return;
-      const { contrastive, classification } = values;
+      const losses = ["contrastive", "classification", "patches"].map(
+        (name) => `${name} ${values[name]!.toFixed(3)}`,
+      );
       tell(
-        `clip ${step}/${steps} contrastive ${contrastive!.toFixed(3)} classification ${classification!.toFixed(3)} ` +
+        `clip ${step}/${steps} ${losses.join(" ")} ` +
           `${seconds.toFixed(2)} s (${waited.toFixed(2)})${more}`,
       );
     },
@@ -93,6 +95,7 @@ function configOf(clip: ClipSettings, vocabulary: number): ClipConfig {
 async function batchAt(sources: ClipSources, clip: ClipSettings, tokenizer: FlamingoTokenizer, step: number) {
   const { batch, textLength } = clip;
   const samples = Array.from({ length: batch }, (_, i) => clipSample(sources, step * batch + i));
+  const kept = clip.keptPatches === undefined ? undefined : keptOf(sources, clip, step);
   const ids = new Int32Array(batch * textLength);
   for (const [i, { text }] of samples.entries()) {
     const tokens = tokenizer.encode(text, { maxLength: textLength - 1 });
@@ -100,7 +103,8 @@ async function batchAt(sources: ClipSources, clip: ClipSettings, tokenizer: Flam
   }
   return {
     pixels: pixelsOf(samples, clip),
-    ...(clip.keptPatches !== undefined && { kept: keptOf(sources, clip, step) }),
+    ...(kept && { kept }),
+    ...patchesOf(samples, clip, kept),
     ids: { dtype: "int32", shape: [batch, textLength], data: ids },
     labels: { dtype: "int32", shape: [batch], data: Int32Array.from(samples, ({ label }) => label) },
   } satisfies Record<string, HostTensor>;
@@ -111,6 +115,31 @@ const keptOf = (
   { batch, imageSize, patchSize, keptPatches }: ClipSettings,
   step: number,
 ) => keptTokens(step, { images: batch, patches: (imageSize / patchSize) ** 2, kept: keptPatches!, seed });
+
+/** How many patches of an image are named, on average: more take time, and those of one thing say the same. */
+const namedPatches = 4;
+
+/** Patches that show a thing, among the tokens that are kept: as many as there is room for, from all over the batch. */
+function patchesOf(
+  samples: readonly ClipSample[],
+  { imageSize, patchSize }: ClipSettings,
+  kept?: HostTensor<"int32">,
+): Record<"patch_tokens" | "patch_labels", HostTensor> {
+  const tokens = 1 + (imageSize / patchSize) ** 2;
+  const all = new Int32Array(samples.length * tokens).fill(-1);
+  for (const [i, { patchLabels }] of samples.entries()) if (patchLabels) all.set(patchLabels, i * tokens + 1);
+  const labels = kept ? kept.data.map((token) => all[token]!) : all;
+  const found = [...labels.keys()].filter((token) => labels[token]! >= 0);
+  const shape = [samples.length * namedPatches];
+  const chosen = Array.from({ length: Math.min(shape[0]!, found.length) }, (_, i) => {
+    return found[Math.floor((i * Math.max(found.length, shape[0]!)) / shape[0]!)]!;
+  });
+  const of = (value: (token: number) => number, rest: number): HostTensor => ({
+    ...{ dtype: "int32", shape },
+    data: Int32Array.from({ length: shape[0]! }, (_, i) => (i < chosen.length ? value(chosen[i]!) : rest)),
+  });
+  return { patch_tokens: of((token) => token, 0), patch_labels: of((token) => labels[token]!, -1) };
+}
 
 /** As the tower takes them: (b, 3, S, S), normalised. */
 function pixelsOf(samples: readonly ClipSample[], { imageSize: side }: ClipSettings): HostTensor {

@@ -5,8 +5,10 @@ import { caption } from "../words/captions.js";
 import { factsOf } from "../words/facts.js";
 import { withArticle } from "../words/names.js";
 import { augment } from "../world/augment.js";
+import { coverOf } from "../world/cover.js";
 import { drawScene } from "../world/draw.js";
 import { cifar10, type Photograph, tinyImageNet } from "../world/photographs.node.js";
+import { redraw } from "../world/redraw.js";
 import type { Style } from "../world/scene.js";
 import { type SceneOptions, sceneAt } from "../world/scenes.js";
 import type { Sprites } from "../world/sprite.js";
@@ -20,6 +22,8 @@ export interface ClipSample {
   readonly text: string;
   /** The number of its class, −1 where it is of none or of several. */
   readonly label: number;
+  /** The same of each patch, by the thing that it shows, row by row; undefined where nobody knows. */
+  readonly patchLabels?: Int32Array | undefined;
 }
 
 export interface ClipSources {
@@ -30,6 +34,8 @@ export interface ClipSources {
   readonly classes: ReadonlyMap<string, number>;
   readonly seed: number;
   readonly imageSize: number;
+  /** A side. */
+  readonly patches: number;
 }
 
 /** Drawings and photographs, rendered and decoded once and kept in files. */
@@ -41,9 +47,10 @@ export async function openSources({ settings, things, photographs, tell }: Stage
     await readPhotographs(photographs, progress),
     await openSprites(things, { progress }),
   ];
+  const { imageSize, patchSize } = settings.clip;
   return {
     ...{ things, sprites, photographs: found, classes: classesOf(things, found) },
-    ...{ seed: settings.seed, imageSize: settings.clip.imageSize },
+    ...{ seed: settings.seed, imageSize, patches: imageSize / patchSize },
   };
 }
 
@@ -84,7 +91,12 @@ export function clipSample(sources: ClipSources, index: number): ClipSample {
     const pixels = augment(photograph.pixels, randomStream(seed, "augmentation"), index);
     return { ...ofPhotograph(sources, photograph), pixels };
   }
-  return ofScene(sources, { index, split: "train", ...(uniform(index, 2) < singleShare && { count: 1 }) });
+  const scene = ofScene(sources, {
+    index,
+    split: "train",
+    ...(uniform(index, 2) < singleShare && { count: 1 }),
+  });
+  return { ...scene, pixels: redraw(scene.pixels, randomStream(seed, "other hands"), index) };
 }
 
 /** Scenes of one thing for testing, in given styles. */
@@ -96,7 +108,7 @@ export const ofPhotograph = ({ classes }: ClipSources, { pixels, kind }: Photogr
 });
 
 function ofScene(
-  { things, sprites, classes, seed, imageSize }: ClipSources,
+  { things, sprites, classes, seed, imageSize, patches }: ClipSources,
   options: Omit<SceneOptions, "things" | "seed" | "colourOf">,
 ): ClipSample {
   const colourOf: SceneOptions["colourOf"] = (thing, style) => sprites.get(thing, style).edge;
@@ -104,5 +116,8 @@ function ofScene(
   const facts = factsOf(scene);
   const [only, ...others] = facts.counted;
   const label = others.length > 0 ? -1 : classes.get(only!.thing.name)!;
-  return { pixels: drawScene(scene, sprites, { size: imageSize }), text: caption(facts), label };
+  const patchLabels = coverOf(scene, sprites, patches).map((number) =>
+    number < 0 ? -1 : classes.get(scene.placed[number]!.thing.name)!,
+  );
+  return { pixels: drawScene(scene, sprites, { size: imageSize }), text: caption(facts), label, patchLabels };
 }

@@ -12,6 +12,7 @@ import { languageFiles, writeLanguageModel } from "../towers/writeTowers.js";
 import { type Corpus, packRows } from "../words/corpus.js";
 import { documentAt } from "../words/documents.js";
 import { queryOf } from "../words/forms.js";
+import { kindsOfPhotographs } from "../world/photographs.node.js";
 import type { Stage } from "./stage.js";
 
 /** @returns whether it is trained to its end */
@@ -23,7 +24,8 @@ export async function makeLanguageModel(stage: Stage, tokenizer: FlamingoTokeniz
   const { evaluateEvery, checkpointEvery, ...numbers } = language;
   const config = configOf(language, settings.vocabulary);
   const model = mpt(config);
-  const corpus: Corpus = { things, seed };
+  const photographKinds = await kindsOfPhotographs(stage.photographs);
+  const corpus: Corpus = { things, photographKinds, seed };
   const logits = logitsGraph(model);
   const bindings = heldOutBindings(stage, tokenizer, language.rowLength);
   const trained = await trainTower({
@@ -33,7 +35,7 @@ export async function makeLanguageModel(stage: Stage, tokenizer: FlamingoTokeniz
       initial: zeroImage(initialMpt({ seed, layers: config.layers }), tokenizer),
     },
     folder: join(work, "language"),
-    settings: { seed, ...numbers, vocabulary: settings.vocabulary },
+    settings: { seed, ...numbers, vocabulary: settings.vocabulary, photographs: photographKinds.length },
     steps: language.steps,
     learningRate: language.learningRate,
     averageDecay: 0.998,

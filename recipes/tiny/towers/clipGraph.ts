@@ -32,11 +32,11 @@ import {
   where,
 } from "../../../src/graph/index.js";
 import { lossOutput, trainedParameters } from "../../../src/learn/gradients.js";
-import { imageFeatures, normalized, similarity } from "../../../src/models/clip.js";
+import { normalized, pooled, similarity } from "../../../src/models/clip.js";
 import { type ClipTextConfig, textFeatures } from "../../../src/models/clipText.js";
-import { linear, type Params } from "../../../src/models/layers.js";
+import { layerNorm, linear, type Params } from "../../../src/models/layers.js";
 import { crossEntropy } from "../../../src/models/loss.js";
-import type { VitConfig } from "../../../src/models/vit.js";
+import { type VitConfig, vitTokens } from "../../../src/models/vit.js";
 import { sliceEarly } from "./sliceEarly.js";
 import { type TowerProgram, towerProgram } from "./towerProgram.js";
 
@@ -52,6 +52,12 @@ export interface ClipTraining {
   /** An aid: a linear head on the image's features says which of `count` classes it is of. Default: none. */
   readonly classes?: { readonly count: number; readonly weight: number } | undefined;
   /**
+   * Another: a linear head on tokens of patches, which an input names, says of which of the `classes` the thing is that
+   * the patch shows most of. The contrastive loss looks at the class token alone, a Flamingo at those of the patches.
+   * Default: 0, none.
+   */
+  readonly patchWeight?: number | undefined;
+  /**
    * Whether another image of the batch with the same text is no wrong answer, but none at all. Default: false, as in
    * open_clip, whose batches hardly ever have two.
    */
@@ -63,20 +69,23 @@ export interface ClipTraining {
   readonly somePatches?: boolean | undefined;
 }
 
-/** The names that the head's parameters begin with; they are no part of the model that is written. */
-export const headName = "class_head";
+/** What the names of the heads' parameters begin with; they are no part of the model that is written. */
+export const aidName = "aid";
 
 /**
  * Inputs: pixels float32 (b, 3, S, S), normalised; ids int32 (b, t), each row with the end token, which has the largest
- * id; with classes, labels int32 (b), −1 for an image of none; with some patches, kept int32 (b, k), see `keptTokens`.
- * Outputs: the gradients; "contrastive" and
- * "classification", each where it counts, scalars; "loss", their weighted sum.
+ * id; with classes, labels int32 (b), −1 for an image of none; with some patches, kept int32 (b, k), see `keptTokens`;
+ * with a weight of patches, patch_tokens int32 (n), rows of all kept tokens (b · k), and patch_labels int32 (n), −1 for
+ * one that fills.
+ * Outputs: the gradients; "contrastive", "classification" and "patches", each where it counts, scalars; "loss", their
+ * weighted sum.
  */
 export function clipGraph(config: ClipConfig, training: ClipTraining = {}): TowerProgram {
-  const { contrast = 1, classes, ignoreSameTexts = false, somePatches = false } = training;
+  const { contrast = 1, classes, patchWeight = 0, ignoreSameTexts = false, somePatches = false } = training;
   const graph = createGraph("clip");
   const { p, named } = trainedParameters(graph);
-  const images = featuresOf(p, config, somePatches ? (tokens) => chosen(tokens) : undefined); // (b, f)
+  const tokens = tokensOf(p, config, somePatches ? (all) => chosen(all) : undefined); // (b, k, d)
+  const images = pooled(p, tokens, config.text.features); // (b, f)
   const parts: Tensor[] = [];
   if (contrast > 0) {
     const ids = input(graph, "ids", "int32", ["b", "t"]);
@@ -92,6 +101,13 @@ export function clipGraph(config: ClipConfig, training: ClipTraining = {}): Towe
     output(graph, "classification", loss);
     parts.push(mul(loss, classes.weight));
   }
+  if (classes && patchWeight > 0) {
+    const some = gather(rearrange(tokens, "b k d -> (b k) d"), input(graph, "patch_tokens", "int32", ["n"]));
+    const labels = input(graph, "patch_labels", "int32", ["n"]);
+    const loss = classificationLoss(patchHead(p, some, classes.count), labels);
+    output(graph, "patches", loss);
+    parts.push(mul(loss, patchWeight));
+  }
   const loss = parts.reduce((a, b) => add(a, b));
   output(graph, lossOutput, reshape(loss, { shape: [1] }));
   return towerProgram(sliceEarly(graph), named);
@@ -104,7 +120,7 @@ export function clipGraph(config: ClipConfig, training: ClipTraining = {}): Towe
 export function imageGraph(config: ClipConfig, classes?: number): Graph {
   const graph = createGraph("image features");
   const { p } = trainedParameters(graph);
-  const images = featuresOf(p, config);
+  const images = pooled(p, tokensOf(p, config), config.text.features);
   output(graph, "features", normalized(images));
   if (classes !== undefined) output(graph, "scores", head(p, images, classes));
   return sliceEarly(graph);
@@ -127,10 +143,10 @@ export function clampLogitScale(logitScale: Float32Array): void {
   logitScale[0] = Math.min(Math.max(logitScale[0]!, 0), largestLogitScale);
 }
 
-function featuresOf(p: Params, { vision, text }: ClipConfig, choose?: (tokens: Tensor) => Tensor): Tensor {
+function tokensOf(p: Params, { vision }: ClipConfig, choose?: (tokens: Tensor) => Tensor): Tensor {
   const side = vision.imageSize;
   const pixels = input(p.graph, "pixels", "float32", ["b", 3, side, side]);
-  return imageFeatures(p, pixels, vision, text.features, choose);
+  return vitTokens(p.at("visual"), pixels, vision, choose);
 }
 
 /** The tokens that the input "kept" names: (b, tokens, d) → (b, k, d) */
@@ -140,7 +156,13 @@ function chosen(tokens: Tensor): Tensor {
 }
 
 const head = (p: Params, features: Tensor, count: number): Tensor =>
-  linear(p.at(headName), features, count, { bias: true });
+  linear(p.at(aidName).at("classes"), features, count, { bias: true });
+
+/** (n, d) → (n, K) */
+function patchHead(p: Params, tokens: Tensor, count: number): Tensor {
+  const aid = p.at(aidName);
+  return linear(aid.at("patches"), layerNorm(aid.at("ln_patches"), tokens), count, { bias: true });
+}
 
 /**
  * Images find their texts and texts their images: logits (b, b) → a scalar.
@@ -164,7 +186,7 @@ function sameTexts(ids: Tensor): Tensor {
   return maskWhere(less(add(others, cast(isSelf, { to: "float32" })), 0.5));
 }
 
-/** The mean over the images that are of a class: scores (b, K), labels (b) → a scalar, 0 if there are none. */
+/** The mean over those that are of a class: scores (n, K), labels (n) → a scalar, 0 if there are none. */
 function classificationLoss(scores: Tensor, labels: Tensor): Tensor {
   // Nothing is found at −1.
   const found = sum(takeAlongAxis(logSoftmax(scores, { axis: -1 }), labels), { axes: [0] });

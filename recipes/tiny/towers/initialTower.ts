@@ -4,7 +4,7 @@
  */
 import { elementCount } from "../../../src/base/dtypes.js";
 import { type RandomStream, randomStream } from "../../../src/base/random.js";
-import { type ClipConfig, headName } from "./clipGraph.js";
+import { aidName, type ClipConfig } from "./clipGraph.js";
 import { sinusoids, sinusoids2d } from "./sinusoids.js";
 
 /** A parameter's first values. */
@@ -79,7 +79,8 @@ function clipDraw(name: string, shape: readonly number[], { vision, text }: Clip
   // A bias has the bound of its matrix.
   if (name.endsWith("c_fc.bias")) return ofInputs(d);
   if (name.endsWith("c_proj.bias")) return ofInputs(Math.trunc(mlpRatio * d));
-  if (name.startsWith(`${headName}.`)) return ofInputs(text.features);
+  if (name.startsWith(`${aidName}.`))
+    return ofInputs(name.includes(".classes.") ? text.features : vision.hiddenSize);
   if (isVision) {
     if (/(embedding|proj)$/.test(name)) return normal(d ** -0.5);
     if (name.endsWith("in_proj_weight")) return uniform(Math.sqrt(6 / (4 * d)));

@@ -10,7 +10,7 @@ import { writeWhole } from "../../../src/base/wholeFile.node.js";
 import { writeSafetensors } from "../../../src/checkpoints/writeSafetensors.node.js";
 import type { MptConfig } from "../../../src/models/mpt.js";
 import type { FloatTensors } from "../../../src/runs/runState.js";
-import { type ClipConfig, headName } from "./clipGraph.js";
+import { aidName, type ClipConfig } from "./clipGraph.js";
 
 /** How numbers are kept in a file. */
 export type WrittenType = "float32" | "float16";
@@ -28,7 +28,7 @@ export const languageFiles = { config: "config.json", weights: "model.safetensor
  * Writes `open_clip_config.json` and `open_clip_model.safetensors` into a folder, which is made where it is not there.
  * open_clip 2.20 takes the tensors by `model.load_state_dict(safetensors.torch.load_file(…))`.
  *
- * @param tensors by the names of the graph; the classification head among them is left out
+ * @param tensors by the names of the graph; the heads that aided the training are left out
  */
 export async function writeClip(
   folder: string,
@@ -44,7 +44,7 @@ export async function writeClip(
     readonly dtype?: WrittenType | undefined;
   },
 ): Promise<void> {
-  const own = new Map([...tensors].filter(([name]) => !name.startsWith(`${headName}.`)));
+  const own = new Map([...tensors].filter(([name]) => !name.startsWith(`${aidName}.`)));
   await writeModel(folder, clipFiles, showClip(config, colours), own, dtype);
 }
 

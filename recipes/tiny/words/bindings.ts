@@ -16,9 +16,14 @@ export function bindingAt<S>(
   options: DocumentOptions<S> & { readonly kind: BindingKind },
   draws: Draws,
 ): Document<S> {
-  const { kind, split = "train", form = draws.chance(0.75) ? "direct" : "caption" } = options;
+  const {
+    kind,
+    split = "train",
+    form = draws.chance(0.75) ? "direct" : "caption",
+    mostChunks = 12,
+  } = options;
   const ways = options.ways ?? 2 + draws.below(3);
-  const shots = options.shots ?? Math.max(3, ways) + draws.below(12 - Math.max(3, ways));
+  const shots = options.shots ?? Math.max(3, ways) + draws.below(mostChunks - Math.max(3, ways));
   const things = draws.some(usable(options.things, kind, split), ways);
   const names = newNames(options.things, split, ways, draws);
   const called = things.map((thing, i) => ({ thing, name: names[i]! }));

@@ -1,16 +1,18 @@
 /** The endless text that the language model learns from, alone and before all connectors. */
 
 import type { FlamingoTokenizer } from "../../../src/text/flamingoTokens.js";
+import { endOfChunkToken } from "../../../src/text/flamingoTokens.js";
 import { relations, type Thing } from "../world/scene.js";
 import type { DocumentKind } from "./document.js";
 import { documentAt } from "./documents.js";
 import { drawsAt } from "./draws.js";
 import type { Facts } from "./facts.js";
 import { asText, endOfText } from "./forms.js";
+import { withArticle } from "./names.js";
 import { sentencesAt } from "./sentences.js";
 
 /** How often a kind of document is drawn, in proportion. */
-export type Mixture = Readonly<Record<DocumentKind | "sentences", number>>;
+export type Mixture = Readonly<Record<DocumentKind | "photographs" | "sentences", number>>;
 
 /** Half of the tokens are bindings: they take the longest to be learnt. */
 export const textMixture: Mixture = {
@@ -23,11 +25,14 @@ export const textMixture: Mixture = {
   "text-query": 0,
   "image-image": 0,
   mixed: 0,
+  photographs: 1,
   sentences: 0.4,
 };
 
 export interface Corpus {
   readonly things: readonly Thing[];
+  /** What photographs show, by name. Default: there are none. */
+  readonly photographKinds?: readonly string[] | undefined;
   /** A whole number from 0 to 2^53 − 1. */
   readonly seed: number;
   /** Facts 0, 1, 2, … in the place of scenes. Default: `factsAt`; those of scenes leave out what is held out. */
@@ -55,30 +60,44 @@ export function factsAt(things: readonly Thing[], seed: number, index: number): 
   return { counted, ...(canLie && draws.chance(0.6) && { relation: draws.pick(relations) }) };
 }
 
+/** Chunks of the longest documents: more than a connector's, so that many examples in a prompt are nothing new. */
+const mostChunks = 20;
+
+/** Names of what photographs show, one or several, as `caption` documents say it. */
+function photographsAt(kinds: readonly string[], seed: number, index: number): string {
+  const draws = drawsAt(seed, "names of photographs", index);
+  const count = 1 + draws.below(draws.chance(0.2) ? mostChunks : 4);
+  const chunks = Array.from({ length: count }, () => {
+    const said = withArticle(draws.pick(kinds));
+    return `(${said})Output:${said}${endOfChunkToken}`;
+  });
+  return chunks.join("") + endOfText;
+}
+
 /** Fewer characters than this are followed by another document. */
 const leastCharacters = 260;
 
 /** Text 0, 1, 2, …: one document or some short ones, each with its `<|endoftext|>`; a pure function. */
 export function textAt(corpus: Corpus, index: number): string {
-  const { things, seed, mixture = textMixture } = corpus;
+  const { things, photographKinds = [], seed, mixture = textMixture } = corpus;
+  const weights = photographKinds.length > 0 ? mixture : { ...mixture, photographs: 0 };
   const draws = drawsAt(seed, "text", index);
   const named = things.filter(({ isNamed }) => isNamed);
+  const part = (kind: keyof Mixture, place: number): string => {
+    if (kind === "sentences") return sentencesAt(named, seed, place) + endOfText;
+    if (kind === "photographs") return photographsAt(photographKinds, seed, place);
+    const document = documentAt({
+      ...{ kind, things, seed, index: place, mostChunks },
+      sceneAt: (scene) => ({
+        scene: undefined,
+        facts: corpus.factsAt?.(scene) ?? factsAt(named, seed, scene),
+      }),
+    });
+    return asText(document);
+  };
   let text = "";
-  for (let part = 0; text.length < leastCharacters; part++) {
-    const kind = draws.weighted(mixture);
-    const place = index * documentsPerText + part;
-    text +=
-      kind === "sentences"
-        ? sentencesAt(named, seed, place) + endOfText
-        : asText(
-            documentAt({
-              ...{ kind, things, seed, index: place },
-              sceneAt: (scene) => ({
-                scene: undefined,
-                facts: corpus.factsAt?.(scene) ?? factsAt(named, seed, scene),
-              }),
-            }),
-          );
+  for (let parts = 0; text.length < leastCharacters; parts++) {
+    text += part(draws.weighted(weights), index * documentsPerText + parts);
   }
   return text;
 }

@@ -48,12 +48,14 @@ export interface DocumentOptions<S> {
   readonly seed: number;
   /** A whole number from 0. */
   readonly index: number;
-  /** Scene 0, 1, 2, … of the split; a document takes up to 16 from 16 · `index` on. */
+  /** Scene 0, 1, 2, … of the split; a document takes up to 32 from 32 · `index` on. */
   readonly sceneAt: (index: number) => { readonly scene: S; readonly facts: Facts };
   /** Default: "train". */
   readonly split?: Split | undefined;
-  /** Chunks before the last. Default: drawn, 0 to 11 by kind. */
+  /** Chunks before the last. Default: drawn by kind, fewer than `mostChunks`. */
   readonly shots?: number | undefined;
+  /** Chunks that a document has when `shots` is drawn. Default: 12, at least 5. */
+  readonly mostChunks?: number | undefined;
   /** Bindings: how many things have names, at least 2. Default: drawn, 2 to 4. */
   readonly ways?: number | undefined;
   /** Bindings: how many chunks at the end are queries. Default: 1 in tests, drawn in training. */
@@ -62,4 +64,4 @@ export interface DocumentOptions<S> {
   readonly form?: "direct" | "caption" | undefined;
 }
 
-export const scenesPerDocument = 16;
+export const scenesPerDocument = 32;

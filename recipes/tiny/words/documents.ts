@@ -14,15 +14,19 @@ export function documentAt<S>(options: DocumentOptions<S>): Document<S> {
     case "caption":
       return { kind, chunks: captions(options, 1, "plain", draws) };
     case "styles": {
-      const chunks = 1 + (options.shots ?? 2 + draws.below(4));
+      const chunks = 1 + (options.shots ?? shotsOf(options, 2, draws));
       return { kind, chunks: captions(options, chunks, draws.pick(captionStyles), draws) };
     }
     case "questions":
-      return { kind, chunks: questions(options, 1 + (options.shots ?? draws.below(4)), draws) };
+      return { kind, chunks: questions(options, 1 + (options.shots ?? shotsOf(options, 0, draws)), draws) };
     default:
       return bindingAt({ ...options, kind }, draws);
   }
 }
+
+/** Mostly a few; one of five documents has up to as many as it may. */
+const shotsOf = ({ mostChunks = 12 }: DocumentOptions<unknown>, least: number, draws: Draws): number =>
+  least + draws.below(draws.chance(0.2) ? mostChunks - least : 4);
 
 function captions<S>(
   { index, sceneAt }: DocumentOptions<S>,

@@ -53,10 +53,42 @@ const sayings: Readonly<Record<string, string>> = {
   beacon: "lighthouse",
 };
 
-function naming(names: readonly string[]): Pick<Photograph, "kind" | "names"> {
+function naming(names: readonly string[]): Naming {
   const said = names.map((name) => name.toLowerCase());
   const kind = sayings[said[0]!] ?? said[0]!;
   return { kind, names: [...new Set([kind, ...said])] };
+}
+
+/**
+ * What the photographs of both sets are called.
+ *
+ * @param folder with `tinyimagenet` and `cifar10`, or one of them; left out: none
+ * @returns in alphabetical order
+ */
+export async function kindsOfPhotographs(folder: string | undefined): Promise<readonly string[]> {
+  if (folder === undefined) return [];
+  const [imageNet, cifar] = [
+    await tinyImageNetKinds(join(folder, "tinyimagenet")),
+    await cifar10Kinds(join(folder, "cifar10")),
+  ];
+  return [...new Set([...(imageNet ?? []), ...(cifar ?? [])].map(({ kind }) => kind))].sort();
+}
+
+type Naming = Pick<Photograph, "kind" | "names">;
+
+async function tinyImageNetKinds(folder: string): Promise<readonly Naming[] | undefined> {
+  const classes = await readIfThere(join(folder, "classes.json"));
+  return (
+    classes &&
+    (JSON.parse(classes.toString("utf8")) as { names: string[] }[]).map(({ names }) => naming(names))
+  );
+}
+
+async function cifar10Kinds(folder: string): Promise<readonly Naming[] | undefined> {
+  const meta = await readIfThere(join(folder, "meta.json"));
+  return (
+    meta && (JSON.parse(meta.toString("utf8")) as { classes: string[] }).classes.map((name) => naming([name]))
+  );
 }
 
 /**
@@ -70,12 +102,9 @@ export async function tinyImageNet(
   split: "train" | "test",
   { cache = cacheFolder, progress }: PhotographOptions = {},
 ): Promise<readonly Photograph[]> {
-  const classes = await readIfThere(join(folder, "classes.json"));
+  const kinds = await tinyImageNetKinds(folder);
   const tar = join(folder, split === "train" ? "train.tar" : "val.tar");
-  if (!classes || !(await readIfThere(tar))) return [];
-  const kinds = (JSON.parse(classes.toString("utf8")) as { names: string[] }[]).map(({ names }) =>
-    naming(names),
-  );
+  if (!kinds || !(await readIfThere(tar))) return [];
   const files: Uint8Array[] = [];
   const numbers: number[] = [];
   for await (const { name, data } of readTar(createReadStream(tar), { name: tar })) {
@@ -97,12 +126,9 @@ export async function cifar10(
   split: "train" | "test",
   { cache = cacheFolder, progress }: PhotographOptions = {},
 ): Promise<readonly Photograph[]> {
-  const meta = await readIfThere(join(folder, "meta.json"));
+  const kinds = await cifar10Kinds(folder);
   const packed = await readIfThere(join(folder, `${split}.pack.br`));
-  if (!meta || !packed) return [];
-  const kinds = (JSON.parse(meta.toString("utf8")) as { classes: string[] }).classes.map((name) =>
-    naming([name]),
-  );
+  if (!kinds || !packed) return [];
   const pack = brotliDecompressSync(packed);
   const files: Uint8Array[] = [];
   const labels: number[] = [];

@@ -2,13 +2,15 @@
 import type { Thing } from "../../world/scene.js";
 import { namesFor } from "../bindings.js";
 import { textAt } from "../corpus.js";
-import { counted } from "../names.js";
+import { counted, withArticle } from "../names.js";
 import { splits } from "../nonsense.js";
 import { countWords, tokenizerJson } from "./files.js";
 import { trainMerges } from "./train.js";
 
 export interface TokenizerOptions {
   readonly things: readonly Thing[];
+  /** What photographs show, by name. Default: there are none. */
+  readonly photographKinds?: readonly string[] | undefined;
   /** Of the text. A whole number from 0 to 2^53 − 1. */
   readonly seed: number;
   /** Tokens in all, with the three that every Flamingo adds. Default: 2560, from which on nearly every word of a name is one. */
@@ -21,17 +23,18 @@ export interface TokenizerOptions {
 const withoutMerges = 2 + 3 + 256;
 
 /** @returns what a `tokenizer.json` holds, about two seconds later */
-export function trainTokenizer({ things, seed, size = 2560, texts = 4000 }: TokenizerOptions) {
-  const words = inPieces(countWords(corpus(things, seed, texts)), things);
+export function trainTokenizer({ size = 2560, ...options }: TokenizerOptions) {
+  const words = inPieces(countWords(corpus(options)), options.things);
   return tokenizerJson(trainMerges(words, size - withoutMerges));
 }
 
-function* corpus(things: readonly Thing[], seed: number, texts: number): Generator<string> {
-  for (let i = 0; i < texts; i++) yield textAt({ things, seed }, i);
+function* corpus({ things, photographKinds = [], seed, texts = 4000 }: TokenizerOptions): Generator<string> {
+  for (let i = 0; i < texts; i++) yield textAt({ things, photographKinds, seed }, i);
   // Every name, also of a thing that the texts hardly drew.
   const named = things.filter(({ isNamed }) => isNamed);
   for (let i = 0; i < timesOfNames; i++) {
     for (const { name } of named) yield ` ${counted(name, 1)} ${counted(name, 2)}`;
+    for (const kind of photographKinds) yield ` ${withArticle(kind)}`;
   }
 }
 

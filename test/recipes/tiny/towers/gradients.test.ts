@@ -60,6 +60,16 @@ describe.each([
     },
   },
   {
+    what: "CLIP with classes of images and of patches",
+    program: clipGraph(clip, { classes: { count: 3, weight: 0.7 }, patchWeight: 0.4 }),
+    initial: clipStart,
+    feeds: {
+      ...clipBatch(),
+      patch_tokens: { dtype: "int32", shape: [4], data: Int32Array.of(2, 7, 19, 0) },
+      patch_labels: { dtype: "int32", shape: [4], data: Int32Array.of(1, 2, 0, -1) },
+    },
+  },
+  {
     what: "the language model",
     program: languageGraph(language),
     initial: initialMpt({ seed: 3, layers: 2 }),

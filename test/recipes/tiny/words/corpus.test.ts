@@ -16,7 +16,7 @@ test("texts end as prompts and training texts do, and hold no image", () => {
     expect(text).toMatch(/(?:<\|endofchunk\|>|\.)<\|endoftext\|>$/);
     expect(text).not.toContain("<image>");
     expect(text.length).toBeGreaterThan(250);
-    expect(text.length).toBeLessThan(1500);
+    expect(text.length).toBeLessThan(3000); // twenty chunks, rather long ones
   }
 });
 
