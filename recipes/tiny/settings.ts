@@ -72,14 +72,8 @@ export const wholeRecipe: RecipeSettings = {
   clip: {
     ...{ imageSize: 64, patchSize: 8, layers: 4, hiddenSize: 192, heads: 6, features: 128 },
     ...{ textLayers: 2, textHiddenSize: 128, textLength: 24 },
-    ...{
-      batch: 128,
-      keptPatches: 32,
-      steps: 12_000,
-      learningRate: 1.5e-3,
-      evaluateEvery: 500,
-      checkpointEvery: 100,
-    },
+    ...{ batch: 128, keptPatches: 32, steps: 8000, learningRate: 1.5e-3 },
+    ...{ evaluateEvery: 400, checkpointEvery: 100 },
   },
   shards: { pairs: 60_000, documents: 20_000 },
   crossAttentionEvery: 1,

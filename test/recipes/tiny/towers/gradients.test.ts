@@ -65,8 +65,8 @@ describe.each([
     initial: clipStart,
     feeds: {
       ...clipBatch(),
-      patch_tokens: { dtype: "int32", shape: [4], data: Int32Array.of(2, 7, 19, 0) },
-      patch_labels: { dtype: "int32", shape: [4], data: Int32Array.of(1, 2, 0, -1) },
+      patch_tokens: { dtype: "int32" as const, shape: [4], data: Int32Array.of(2, 7, 19, 0) },
+      patch_labels: { dtype: "int32" as const, shape: [4], data: Int32Array.of(1, 2, 0, -1) },
     },
   },
   {
