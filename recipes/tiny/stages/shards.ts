@@ -16,6 +16,8 @@ import { asSegments, imagesOf } from "../words/forms.js";
 import { withArticle } from "../words/names.js";
 import { augment } from "../world/augment.js";
 import { drawScene } from "../world/draw.js";
+import type { Photograph } from "../world/photographs.node.js";
+import { redraw } from "../world/redraw.js";
 import type { Scene } from "../world/scene.js";
 import { type SceneOptions, sceneAt } from "../world/scenes.js";
 import type { ClipSources } from "./clipSamples.js";
@@ -25,9 +27,10 @@ import type { Stage } from "./stage.js";
 const photographShare = 0.25;
 
 /** How often a document is of a kind, in proportion; text alone is the language model's. */
-const documentMixture: Readonly<Record<DocumentKind, number>> = {
+const documentMixture: Readonly<Record<DocumentKind | "photographs", number>> = {
   ...{ caption: 0, styles: 3, questions: 3 },
   ...{ "text-text": 0, "image-query": 2, "text-query": 1, "image-image": 4, mixed: 2 },
+  photographs: 1.5,
 };
 
 /** Packs what is not packed yet. @returns the folders of both kinds */
@@ -70,12 +73,15 @@ async function makePair(sources: ClipSources, index: number): Promise<Made> {
   const { photographs, seed } = sources;
   const draws = drawsAt(seed, "pairs", index);
   if (photographs.train.length > 0 && draws.chance(photographShare)) {
-    const { pixels, kind } = draws.pick(photographs.train);
-    const seen = augment(pixels, randomStream(seed, "augmentation of pairs"), index, { leastArea: 0.6 });
-    return pairOf(index, await pngOf(seen), `Output:${withArticle(kind)}`);
+    const photograph = draws.pick(photographs.train);
+    return pairOf(
+      index,
+      await pngOf(seen(sources, photograph, index)),
+      `Output:${withArticle(photograph.kind)}`,
+    );
   }
   const kind = draws.chance(0.6) ? "caption" : "questions";
-  const document = documentAt({
+  const document = documentAt<Scene>({
     ...{ kind, things: sources.things, seed, index, shots: 0 },
     sceneAt: sceneOf(sources, "pairs"),
   });
@@ -95,9 +101,13 @@ const pairOf = (index: number, png: Uint8Array, text: string): Made => ({
 });
 
 async function makeDocument(sources: ClipSources, index: number): Promise<Made> {
-  const { things, seed } = sources;
-  const kind = drawsAt(seed, "kinds of documents", index).weighted(documentMixture);
-  const document = documentAt({ kind, things, seed, index, sceneAt: sceneOf(sources, "documents") });
+  const { things, seed, photographs } = sources;
+  const mixture = photographs.train.length > 0 ? documentMixture : { ...documentMixture, photographs: 0 };
+  const kind = drawsAt(seed, "kinds of documents", index).weighted(mixture);
+  const document: Document<Shot> =
+    kind === "photographs"
+      ? photographsAt(sources, index)
+      : documentAt<Shot>({ kind, things, seed, index, sceneAt: sceneOf(sources, "documents") });
   const images = await Promise.all(drawn(sources, document).map(pngOf));
   const { image_map: names, ...row } = asSegments(document, (i) => `${i}`);
   const filled = Object.entries(names).map(([mark, { image_name: name }]) => {
@@ -108,6 +118,22 @@ async function makeDocument(sources: ClipSources, index: number): Promise<Made> 
     ...{ name: `${index}`, warnings: [], images: images.length },
     sample: { key: keyOf(index), files: [["json", Buffer.from(json)]] },
   };
+}
+
+/** What an image of a document is made of. */
+type Shot = Scene | Photograph;
+
+/** One to six photographs, each with the name of what it shows. */
+function photographsAt({ photographs, seed }: ClipSources, index: number): Document<Photograph> {
+  const draws = drawsAt(seed, "documents of photographs", index);
+  const chunks = Array.from({ length: 1 + draws.below(6) }, (): Chunk<Photograph> => {
+    const photograph = draws.pick(photographs.train);
+    return {
+      ...{ shown: { kind: "scene", scene: photograph }, words: "" },
+      ...{ prompt: "Output:", answer: withArticle(photograph.kind) },
+    };
+  });
+  return { kind: "caption", chunks };
 }
 
 const keyOf = (index: number) => String(index).padStart(9, "0");
@@ -132,20 +158,24 @@ const sceneOptions = ({ things, sprites, seed }: ClipSources): Omit<SceneOptions
 });
 
 /** The images of a document. A thing that is shown several times is another composition each time. */
-export function drawn(
-  sources: ClipSources,
-  document: Document<Scene>,
-  split: "train" | "test" = "train",
-): Uint8Array[] {
-  const { sprites, imageSize: size } = sources;
+function drawn(sources: ClipSources, document: Document<Shot>): Uint8Array[] {
+  const { sprites, imageSize: size, seed } = sources;
+  const words = JSON.stringify(document.chunks.map(({ answer }) => answer));
   return imagesOf(document).map((image, i) => {
-    if ("scene" in image) return drawScene(image.scene, sprites, { size });
-    const lot = drawsAt(sources.seed, JSON.stringify(document.chunks.map(({ answer }) => answer)), i);
-    const index = thingScenes + lot.below(2 ** 31);
-    const scene = sceneAt({ ...sceneOptions(sources), split, index, kinds: [image.thing], count: 1 });
-    return drawScene(scene, sprites, { size });
+    const lot = drawsAt(seed, words, i);
+    const number = lot.below(2 ** 31);
+    const shot =
+      "scene" in image
+        ? image.scene
+        : sceneAt({ ...sceneOptions(sources), index: thingScenes + number, kinds: [image.thing], count: 1 });
+    if ("pixels" in shot) return seen(sources, shot, number);
+    return redraw(drawScene(shot, sprites, { size }), randomStream(seed, "other hands"), number);
   });
 }
+
+/** A photograph as it is never seen twice; most of it, since what it shows is to be named. */
+const seen = ({ seed }: ClipSources, { pixels }: Photograph, number: number): Uint8Array =>
+  augment(pixels, randomStream(seed, "augmentation of shards"), number, { leastArea: 0.6 });
 
 async function pngOf(pixels: Uint8Array): Promise<Uint8Array> {
   const side = Math.sqrt(pixels.length / 3);

@@ -5,7 +5,7 @@ import type { Split } from "./nonsense.js";
 
 /** What a chunk is about: an image of a scene or of a thing, or nothing but words. */
 export type Shown<S> =
-  | { readonly kind: "scene"; readonly scene: S; readonly facts: Facts }
+  | { readonly kind: "scene"; readonly scene: S }
   | { readonly kind: "thing"; readonly thing: Thing }
   | { readonly kind: "words" };
 

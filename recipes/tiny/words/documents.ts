@@ -39,7 +39,7 @@ function captions<S>(
   return Array.from({ length: count }, (_, i) => {
     const { scene, facts } = sceneAt(index * scenesPerDocument + i);
     return {
-      shown: { kind: "scene", scene, facts },
+      shown: { kind: "scene", scene },
       words: isAlone ? "" : inPlaceOf(facts, draws),
       prompt: "Output:",
       answer: caption(facts, style),
@@ -57,7 +57,7 @@ function questions<S>(
     const { scene, facts } = sceneAt(index * scenesPerDocument + i);
     const { question, answer } = questionOf(draws.pick(kindsFor(facts)), facts, named, draws);
     return {
-      shown: { kind: "scene", scene, facts },
+      shown: { kind: "scene", scene },
       words: inPlaceOf(facts, draws),
       prompt: `Question:${question} Short answer:`,
       answer,

@@ -2,14 +2,10 @@
 import { endOfChunkToken, imageToken } from "../../../src/text/flamingoTokens.js";
 import type { Thing } from "../world/scene.js";
 import type { Chunk, Document } from "./document.js";
-import type { Facts } from "./facts.js";
 
 export const endOfText = "<|endoftext|>";
 
-export type Part<S> =
-  | { readonly text: string }
-  | { readonly scene: S; readonly facts: Facts }
-  | { readonly thing: Thing };
+export type Part<S> = { readonly text: string } | { readonly scene: S } | { readonly thing: Thing };
 
 export type Image<S> = Exclude<Part<S>, { readonly text: string }>;
 
@@ -18,7 +14,7 @@ const textOf = ({ shown, words, prompt, answer }: Chunk<unknown>): string =>
   `${shown.kind === "words" ? words : ""}${prompt}${answer}`;
 
 function imageOf<S>({ shown }: Chunk<S>): Image<S> | undefined {
-  if (shown.kind === "scene") return { scene: shown.scene, facts: shown.facts };
+  if (shown.kind === "scene") return { scene: shown.scene };
   return shown.kind === "thing" ? { thing: shown.thing } : undefined;
 }
 
