@@ -21,36 +21,39 @@ const { values: given, positionals } = parseArgs({
 const [folder, output] = positionals;
 if (!folder || !output) throw new Error("usage: plots.ts FOLDER OUTPUT [--evaluation FOLDER]");
 
+const ofClip = {
+  losses: {
+    contrastive: "contrastive loss",
+    classification: "classes of images",
+    patches: "classes of patches",
+  },
+  shares: { drawn: "drawn things", openmoji: "OpenMoji", cifar: "CIFAR-10", tiny_imagenet: "Tiny ImageNet" },
+};
+
 /** What is drawn of a stage's log: numbers by their names there, and what a reader is told. */
-const stages = [
+const stages: readonly Stage[] = [
   {
     name: "language",
     title: "Language model",
     losses: { loss: "loss" },
     shares: { bindings_right: "new names said again" },
   },
-  {
-    name: "clip",
-    title: "CLIP",
-    losses: {
-      contrastive: "contrastive loss",
-      classification: "classes of images",
-      patches: "classes of patches",
-    },
-    shares: {
-      drawn: "drawn things",
-      openmoji: "OpenMoji",
-      cifar: "CIFAR-10",
-      tiny_imagenet: "Tiny ImageNet",
-    },
-  },
+  { name: "clip-1", title: "CLIP, first cycle", ...ofClip },
+  { name: "clip-2", title: "CLIP, second cycle", ...ofClip },
   {
     name: "connectors",
     title: "Connectors",
     losses: { loss_laion: "images with a text", loss_mmc4: "documents" },
     shares: {},
   },
-] as const;
+];
+
+interface Stage {
+  readonly name: string;
+  readonly title: string;
+  readonly losses: Readonly<Record<string, string>>;
+  readonly shares: Readonly<Record<string, string>>;
+}
 
 interface Point {
   readonly step: number;
@@ -85,7 +88,7 @@ const colour = {
 } as const;
 
 /** Single steps are noisy: a point is the mean of some, so that a curve has about 60. */
-function lossesOf({ name, title, losses }: (typeof stages)[number]): Part | undefined {
+function lossesOf({ name, title, losses }: Stage): Part | undefined {
   const values = pointsOf(name, losses);
   if (values.length === 0) return undefined;
   const width = Math.max(...values.map((each) => each.step)) / 60;
@@ -104,7 +107,7 @@ function lossesOf({ name, title, losses }: (typeof stages)[number]): Part | unde
   };
 }
 
-function sharesOf({ name, title, shares }: (typeof stages)[number]): Part | undefined {
+function sharesOf({ name, title, shares }: Stage): Part | undefined {
   const values = pointsOf(name, shares);
   if (values.length === 0) return undefined;
   return {

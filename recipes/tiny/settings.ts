@@ -56,6 +56,8 @@ export interface ClipSettings {
   readonly batch: number;
   /** Of an image's patches, in training; all when left out. */
   readonly keptPatches?: number;
+  /** Each is a training of `steps` that starts from the weights of the one before. */
+  readonly cycles: number;
   readonly steps: number;
   readonly learningRate: number;
   readonly evaluateEvery: number;
@@ -72,7 +74,7 @@ export const wholeRecipe: RecipeSettings = {
   clip: {
     ...{ imageSize: 64, patchSize: 8, layers: 4, hiddenSize: 192, heads: 6, features: 128 },
     ...{ textLayers: 2, textHiddenSize: 128, textLength: 24 },
-    ...{ batch: 128, keptPatches: 32, steps: 8000, learningRate: 1.5e-3 },
+    ...{ batch: 128, keptPatches: 32, cycles: 2, steps: 8000, learningRate: 1.5e-3 },
     ...{ evaluateEvery: 400, checkpointEvery: 100 },
   },
   shards: { pairs: 60_000, documents: 20_000 },
@@ -90,7 +92,7 @@ export const shortRecipe: RecipeSettings = {
   clip: {
     ...{ imageSize: 64, patchSize: 8, layers: 2, hiddenSize: 64, heads: 2, features: 32 },
     ...{ textLayers: 1, textHiddenSize: 32, textLength: 24 },
-    ...{ batch: 16, steps: 40, learningRate: 1e-3, evaluateEvery: 20, checkpointEvery: 10 },
+    ...{ batch: 16, cycles: 2, steps: 20, learningRate: 1e-3, evaluateEvery: 20, checkpointEvery: 10 },
   },
   shards: { pairs: 300, documents: 60 },
   crossAttentionEvery: 1,

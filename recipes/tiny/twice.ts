@@ -49,7 +49,7 @@ function hashesOf(folder: string): string[] {
 
 /** Losses by stage and step. */
 function lossesOf(folder: string): string[] {
-  return ["language", "clip", "connectors"].flatMap((stage) => {
+  return ["language", "clip-1", "clip-2", "connectors"].flatMap((stage) => {
     const lines = readFileSync(join(folder, "work", stage, "log.jsonl"), "utf8")
       .trimEnd()
       .split("\n");

@@ -8,6 +8,7 @@ import { type ClipConfig, clampLogitScale, clipGraph, imageGraph } from "../towe
 import { initialClip } from "../towers/initialTower.js";
 import { keptTokens } from "../towers/keptTokens.js";
 import { principalPatches } from "../towers/principalPatches.js";
+import { readTensors, startFrom } from "../towers/readTensors.js";
 import { type Evaluate, trainTower } from "../towers/trainTower.js";
 import { clipFiles, writeClip } from "../towers/writeTowers.js";
 import {
@@ -31,11 +32,37 @@ export async function makeClip(
   sources: ClipSources,
   tokenizer: FlamingoTokenizer,
 ): Promise<boolean> {
-  const { settings, work, folder, runtime, threads, tell } = stage;
-  const target = join(folder, "clip");
-  if (existsSync(join(target, clipFiles.weights))) return true;
+  const { settings, work, folder } = stage;
+  const { cycles } = settings.clip;
+  const outputs = Array.from({ length: cycles }, (_, i) =>
+    i === cycles - 1 ? join(folder, "clip") : join(work, `clip-${i + 1}`, "weights"),
+  );
+  const isMade = (output: string) => existsSync(join(output, clipFiles.weights));
+  // What comes before a cycle that is done need not be at hand.
+  for (let i = outputs.findLastIndex(isMade) + 1; i < cycles; i++) {
+    const cycle = { number: i + 1, ...(i > 0 && { from: outputs[i - 1]! }), output: outputs[i]! };
+    if (!(await trainCycle(stage, sources, tokenizer, cycle))) return false;
+  }
+  return true;
+}
+
+/** A warm-up and a cosine, with an optimizer that begins anew; from the second on it starts from the one before. */
+interface Cycle {
+  /** From 1. */
+  readonly number: number;
+  readonly from?: string;
+  readonly output: string;
+}
+
+async function trainCycle(
+  stage: Stage,
+  sources: ClipSources,
+  tokenizer: FlamingoTokenizer,
+  { number, from, output }: Cycle,
+): Promise<boolean> {
+  const { settings, work, runtime, threads, tell } = stage;
   const { seed, clip, vocabulary } = settings;
-  const { evaluateEvery, checkpointEvery, ...numbers } = clip;
+  const { cycles: _, evaluateEvery, checkpointEvery, ...numbers } = clip;
   const { classes } = sources;
   const config = configOf(clip, vocabulary);
   const training = {
@@ -43,39 +70,34 @@ export async function makeClip(
     ...{ ignoreSameTexts: true, somePatches: clip.keptPatches !== undefined },
   };
   const scores = imageGraph(config, classes.size);
-  const start = {
+  const fresh = initialClip({
     ...{ seed, config, sinusoidalPositions: { vision: 0.5, text: 0.01 } },
     patchEmbedding: patchStart(sources, clip),
-  };
+  });
   const trained = await trainTower({
     ...{ runtime, threads, signal: stage.signal, stopAfterSeconds: stage.stopAfterSeconds },
-    ...{ program: clipGraph(config, training), initial: initialClip(start) },
-    folder: join(work, "clip"),
-    settings: { seed, ...numbers, vocabulary, classes: classes.size },
+    program: clipGraph(config, training),
+    initial: from === undefined ? fresh : startFrom(await readTensors(join(from, clipFiles.weights)), fresh),
+    folder: join(work, `clip-${number}`),
+    settings: { seed, ...numbers, vocabulary, classes: classes.size, ...(number > 1 && { cycle: number }) },
     ...{ steps: clip.steps, learningRate: clip.learningRate, averageDecay: 0.999 },
-    batchAt: (step) => batchAt(sources, clip, tokenizer, step),
+    batchAt: (step) => batchAt(sources, clip, tokenizer, (number - 1) * clip.steps + step),
     afterStep: (parameter) => clampLogitScale(parameter("logit_scale")),
     ...{ evaluateEvery, checkpointEvery },
     evaluate: async (load) => evaluation(await load(scores), sources, clip),
     onProgress: ({ step, steps, values, seconds, waited, evaluation: found }) => {
-      const more = found ? ` ${JSON.stringify(found)}` : "";
       if (!found && step % 20 !== 0) return;
       const losses = ["contrastive", "classification", "patches"].map(
         (name) => `${name} ${values[name]!.toFixed(3)}`,
       );
-      tell(
-        `clip ${step}/${steps} ${losses.join(" ")} ` +
-          `${seconds.toFixed(2)} s (${waited.toFixed(2)})${more}`,
-      );
+      const time = `${seconds.toFixed(2)} s (${waited.toFixed(2)})`;
+      const more = found ? ` ${JSON.stringify(found)}` : "";
+      tell(`clip-${number} ${step}/${steps} ${losses.join(" ")} ${time}${more}`);
     },
   });
   if (!trained.isDone) return false;
-  await writeClip(target, {
-    config,
-    tensors: trained.average ?? trained.parameters,
-    colours,
-    dtype: "float16",
-  });
+  const tensors = trained.average ?? trained.parameters;
+  await writeClip(output, { config, tensors, colours, dtype: "float16" });
   return true;
 }
 

@@ -1,9 +1,11 @@
 /** The fifth stage: resampler and gated cross-attention, by the training that everybody uses. */
 import { existsSync } from "node:fs";
-import { copyFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { writeSafetensors } from "../../../src/checkpoints/writeSafetensors.node.js";
 import { readTrainingOptions } from "../../../src/train/options/readOptions.js";
 import { createTrainer } from "../../../src/train/trainer.node.js";
+import { readTensors } from "../towers/readTensors.js";
 import { clipFiles } from "../towers/writeTowers.js";
 import type { makeShards } from "./shards.js";
 import type { Stage } from "./stage.js";
@@ -49,8 +51,17 @@ export async function makeConnectors(
     await trainer.close();
   }
   const name = `step-${String(trainer.totalSteps).padStart(8, "0")}`;
-  await copyFile(join(run, "checkpoints", name, "model.safetensors"), join(folder, checkpoint));
+  await inHalf(join(run, "checkpoints", name, "model.safetensors"), join(folder, checkpoint));
   return true;
+}
+
+/** The same tensors in half precision, which is what ships. */
+async function inHalf(from: string, to: string): Promise<void> {
+  const tensors = await readTensors(from);
+  await writeSafetensors(
+    to,
+    new Map([...tensors].map(([tensor, values]) => [tensor, { ...values, dtype: "float16" }])),
+  );
 }
 
 /** The model's folder, of which the connectors are the last part. */
