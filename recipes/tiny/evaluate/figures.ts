@@ -1,6 +1,7 @@
 /** From answers to figures: the share of right ones for each measure, and for the parts of a task. */
+
+import { groupedBy } from "../world/groupedBy.js";
 import type { Answered } from "./answersFile.js";
-import { groupedBy } from "./groupedBy.js";
 import { type Share, shareOf } from "./interval.js";
 import type { Measure, Task } from "./task.js";
 

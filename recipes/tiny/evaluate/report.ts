@@ -1,6 +1,7 @@
 /** The figures of an evaluation in Markdown, for people, and in JSON, for plots. */
+
+import { groupedBy } from "../world/groupedBy.js";
 import { type Figure, figuresOf, type TaskAnswers } from "./figures.js";
-import { groupedBy } from "./groupedBy.js";
 import type { Share } from "./interval.js";
 
 /** What was evaluated. */

@@ -7,13 +7,18 @@ import { withArticle } from "../words/names.js";
 import { augment } from "../world/augment.js";
 import { coverOf } from "../world/cover.js";
 import { drawScene } from "../world/draw.js";
-import { cifar10, type Photograph, tinyImageNet } from "../world/photographs.node.js";
+import {
+  type Character,
+  cifar10,
+  omniglot,
+  type Photograph,
+  tinyImageNet,
+} from "../world/photographs.node.js";
 import { redraw } from "../world/redraw.js";
-import type { Style } from "../world/scene.js";
+import type { Style, Thing } from "../world/scene.js";
 import { type SceneOptions, sceneAt } from "../world/scenes.js";
 import type { Sprites } from "../world/sprite.js";
 import { openSprites } from "../world/sprites.node.js";
-import type { DrawnThing } from "../world/things.node.js";
 import type { Stage } from "./stage.js";
 
 export interface ClipSample {
@@ -27,9 +32,11 @@ export interface ClipSample {
 }
 
 export interface ClipSources {
-  readonly things: readonly DrawnThing[];
+  readonly things: readonly Thing[];
   readonly sprites: Sprites;
   readonly photographs: { readonly train: readonly Photograph[]; readonly test: readonly Photograph[] };
+  /** Of the alphabets for training; the image encoder is not trained on them. */
+  readonly characters: readonly Character[];
   /** Names of things and of what photographs show, with their numbers. */
   readonly classes: ReadonlyMap<string, number>;
   readonly seed: number;
@@ -47,9 +54,11 @@ export async function openSources({ settings, things, photographs, tell }: Stage
     await readPhotographs(photographs, progress),
     await openSprites(things, { progress }),
   ];
+  const characters =
+    photographs === undefined ? [] : await omniglot(join(photographs, "omniglot"), "background");
   const { imageSize, patchSize } = settings.clip;
   return {
-    ...{ things, sprites, photographs: found, classes: classesOf(things, found) },
+    ...{ things, sprites, photographs: found, characters, classes: classesOf(things, found) },
     ...{ seed: settings.seed, imageSize, patches: imageSize / patchSize },
   };
 }
@@ -69,7 +78,7 @@ export async function readPhotographs(
 
 /** Things that are named come first: a thing and a photograph of the same name are of one class. */
 export function classesOf(
-  things: readonly DrawnThing[],
+  things: readonly Thing[],
   { train }: ClipSources["photographs"],
 ): ReadonlyMap<string, number> {
   const named = things.filter(({ isNamed }) => isNamed).map(({ name }) => name);
