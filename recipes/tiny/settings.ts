@@ -72,9 +72,9 @@ export const wholeRecipe: RecipeSettings = {
     ...{ rows: 8, rowLength: 512, steps: 4000, learningRate: 3e-3, evaluateEvery: 200, checkpointEvery: 50 },
   },
   clip: {
-    ...{ imageSize: 64, patchSize: 8, layers: 4, hiddenSize: 192, heads: 6, features: 128 },
+    ...{ imageSize: 64, patchSize: 8, layers: 6, hiddenSize: 128, heads: 4, features: 128 },
     ...{ textLayers: 2, textHiddenSize: 128, textLength: 24 },
-    ...{ batch: 128, keptPatches: 32, cycles: 2, steps: 8000, learningRate: 1.5e-3 },
+    ...{ batch: 128, keptPatches: 32, cycles: 2, steps: 8000, learningRate: 2e-3 },
     ...{ evaluateEvery: 400, checkpointEvery: 100 },
   },
   shards: { pairs: 60_000, documents: 20_000 },

@@ -87,7 +87,7 @@ export function classesOf(
 }
 
 /** Of samples, where there are photographs. */
-const photographShare = 0.3;
+const photographShare = 0.4;
 /** Of scenes: those of a single thing, which the classes are learnt from. */
 const singleShare = 0.6;
 
