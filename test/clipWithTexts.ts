@@ -1,7 +1,7 @@
 /** The 9b tiny model with a CLIP that reads texts: a tokenizer beside it, and an embedding with a row for each of its tokens. */
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bundledModelFolder, golden } from "./goldens.js";
+import { golden, randomModelFolder } from "./goldens.js";
 import { safetensors, tensorsOf } from "./tensors.js";
 
 /** Tokens of goldens/tokenizer/clip.tokenizer.json. */
@@ -9,7 +9,7 @@ const tokens = 1236;
 
 /** Makes the model in a folder that does not exist yet. */
 export async function clipWithTexts(folder: string): Promise<void> {
-  cpSync(bundledModelFolder, folder, { recursive: true });
+  cpSync(randomModelFolder, folder, { recursive: true });
   const clip = (name: string) => join(folder, "clip", name);
   cpSync(golden("tokenizer/clip.tokenizer.json"), clip("tokenizer.json"));
   const config = JSON.parse(readFileSync(clip("open_clip_config.json"), "utf8"));

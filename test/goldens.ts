@@ -53,8 +53,8 @@ export function goldenModels(): readonly string[] {
   return [...new Set([...["9b", "3b", "4b"].map((size) => `tiny-openflamingo-${size}`), ...tiny])];
 }
 
-/** The folder of the model that comes with the package, which is in no golden set that the caller named. */
-export const bundledModelFolder = join(assets, "tiny-openflamingo-9b");
+/** A tiny model of random weights, of the 9B's form: in the repository, whichever golden set the caller named. */
+export const randomModelFolder = join(assets, "tiny-openflamingo-9b");
 
 /** Writes and returns why tests are skipped for want of golden files. */
 function missing(paths: readonly string[], what: string): string {

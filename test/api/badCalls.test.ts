@@ -7,13 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ErrorCode, type Flamingo, image, load, OpenFlamingoError } from "../../src/index.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { rejected } from "../reliability.js";
 
 const photo = golden("photos/rocket.jpg");
 let flamingo: Flamingo;
 beforeAll(async () => {
-  flamingo = await load();
+  flamingo = await load(randomModelFolder, { onNotice: () => {} });
 });
 afterAll(() => flamingo.close());
 
@@ -292,7 +292,7 @@ describe("what is strange and not wrong is answered", () => {
 test("a configuration that says a thing twice is rejected, whichever of the two would be read", async () => {
   const folder = mkdtempSync(join(tmpdir(), "bad-calls-"));
   try {
-    cpSync(bundledModelFolder, folder, { recursive: true });
+    cpSync(randomModelFolder, folder, { recursive: true });
     const config = join(folder, "lang/config.json");
     writeFileSync(config, readFileSync(config, "utf8").replace("{", '{"n_layers": 8, "n_layers": 9, '));
     await expect(load(folder)).rejects.toMatchObject({
@@ -305,14 +305,16 @@ test("a configuration that says a thing twice is rejected, whichever of the two 
 });
 
 test("limits of readers can be set", async () => {
-  await expect(load(undefined, { limits: { checkpoints: { pickleSteps: 100 } } })).rejects.toMatchObject({
+  await expect(
+    load(randomModelFolder, { limits: { checkpoints: { pickleSteps: 100 } } }),
+  ).rejects.toMatchObject({
     code: "checkpoint-rejected",
     message: expect.stringContaining("more than 100"),
   });
 });
 
 test("a closed model says so", async () => {
-  const closed = await load();
+  const closed = await load(randomModelFolder, { onNotice: () => {} });
   await closed.close();
   await closed.close();
   await expect(closed.caption(photo)).rejects.toMatchObject({

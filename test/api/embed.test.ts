@@ -9,7 +9,7 @@ import { visionConfiguration } from "../../src/models/configuration.js";
 import { params } from "../../src/models/layers.js";
 import { createTokenizer } from "../../src/text/tokenizer.js";
 import { clipWithTexts } from "../clipWithTexts.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { difference, host } from "../graph/arrays.js";
 import { useBackend } from "../graph/evaluate.js";
 import { tensorsOf } from "../tensors.js";
@@ -133,7 +133,7 @@ describe("wrong usage", () => {
 describe("texts of a model whose CLIP is not ready for them", () => {
   const rejection = async (change: (clip: string) => void) => {
     const model = mkdtempSync(join(folder, "model-"));
-    cpSync(bundledModelFolder, model, { recursive: true });
+    cpSync(randomModelFolder, model, { recursive: true });
     change(join(model, "clip"));
     await using changed = await load(model);
     await changed.embed({ images: [image("p0")] }); // images go on

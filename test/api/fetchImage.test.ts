@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fetchImage } from "../../src/api/fetchImage.node.js";
 import type { OpenFlamingoError } from "../../src/base/errors.js";
 import { createModelAndTransforms, type ImageLimits, load } from "../../src/index.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { rejected } from "../reliability.js";
 
 const photoFile = golden("photos/rocket.jpg");
@@ -168,7 +168,7 @@ test.each(["true", 1, {}, null])("allowPrivateAddresses: %j is an error", async 
   });
 });
 
-const tinyModel = bundledModelFolder;
+const tinyModel = randomModelFolder;
 const folder = (name: string) => join(tinyModel, name);
 
 /** Both ways to read an image, with the options under which it is read. */

@@ -10,7 +10,7 @@ import { prepare } from "../../src/api/prepare.node.js";
 import { readModelFolder } from "../../src/checkpoints/modelFolder.node.js";
 import { load } from "../../src/index.js";
 import { run } from "../cli/run.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { sparseModel } from "../machine/sparseModel.js";
 
 const photo = golden("photos/rocket.jpg");
@@ -48,20 +48,20 @@ describe("opening", () => {
 
   test("of a prepared folder and of the compatible API", async () => {
     const prepared = join(folder, "prepared");
-    await prepare(bundledModelFolder, prepared, { weights: "int8" });
+    await prepare(randomModelFolder, prepared, { weights: "int8" });
     await expect(loadModel(withFree(1e8), await readModelFolder(prepared), quiet)).rejects.toMatchObject({
       code: "memory",
       message: expect.stringContaining("as int8, 0.1 GB are free"),
     });
 
     const { model } = await createOnPlatform(withFree(1e8), {
-      clipVisionEncoderPath: `${bundledModelFolder}/clip`,
-      clipVisionEncoderPretrained: `${bundledModelFolder}/clip/open_clip_pytorch_model.bin`,
-      langEncoderPath: `${bundledModelFolder}/lang`,
-      tokenizerPath: `${bundledModelFolder}/lang`,
+      clipVisionEncoderPath: `${randomModelFolder}/clip`,
+      clipVisionEncoderPretrained: `${randomModelFolder}/clip/open_clip_pytorch_model.bin`,
+      langEncoderPath: `${randomModelFolder}/lang`,
+      tokenizerPath: `${randomModelFolder}/lang`,
       crossAttnEveryNLayers: 4,
     });
-    const checkpoint = `${bundledModelFolder}/checkpoint.pt`;
+    const checkpoint = `${randomModelFolder}/checkpoint.pt`;
     await expect(model.loadStateDict(checkpoint, { strict: false })).rejects.toMatchObject({
       code: "memory",
       message: expect.stringMatching(/checkpoint\.pt: needs 0\.\d GB as float32/),
@@ -69,7 +69,7 @@ describe("opening", () => {
   });
 
   test("switched off, it is tried all the same", async () => {
-    const model = await readModelFolder(bundledModelFolder);
+    const model = await readModelFolder(randomModelFolder);
     await using flamingo = await loadModel(withFree(0), model, { ...quiet, memoryCheck: "off" });
     expect((await flamingo.caption(photo, { maxNewTokens: 1 })).ids).toHaveLength(1);
     await expect(load(undefined, { ...quiet, memoryCheck: false as never })).rejects.toMatchObject({
@@ -81,7 +81,7 @@ describe("opening", () => {
 test("keys and values that a call might come to need are asked for before it begins", async () => {
   const memory = { free: 4e9, total: 64e9, buffers: 0 };
   const platform = { ...node, memory: () => ({ ...memory }) };
-  const model = await readModelFolder(bundledModelFolder);
+  const model = await readModelFolder(randomModelFolder);
   await using flamingo = await loadModel(platform, model, quiet);
   memory.free = 300_000; // of the model 16 kB a token
   await flamingo.caption(photo, { maxNewTokens: 2 });
@@ -99,7 +99,7 @@ test("keys and values that a call might come to need are asked for before it beg
 test("with a cache of int8 a call takes a quarter", async () => {
   const memory = { free: 4e9, total: 64e9, buffers: 0 };
   const platform = { ...node, memory: () => ({ ...memory }) };
-  const model = await readModelFolder(bundledModelFolder);
+  const model = await readModelFolder(randomModelFolder);
   await using flamingo = await loadModel(platform, model, { ...quiet, cache: "int8" });
   memory.free = 60_000; // of the model 1 kB a token, beside 4 kB of scales
   const { ids } = await flamingo.caption(photo, { maxNewTokens: 30 }); // in float32 too many

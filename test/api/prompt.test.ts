@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { askPrompt, captionPrompt, contentOf, idsOf, image, templatePrompt } from "../../src/api/prompt.js";
 import { createFlamingoTokenizer } from "../../src/text/flamingoTokens.js";
-import { bundledModelFolder } from "../goldens.js";
+import { randomModelFolder } from "../goldens.js";
 
 const tokenizer = createFlamingoTokenizer(
-  JSON.parse(readFileSync(`${bundledModelFolder}/lang/tokenizer.json`, "utf8")),
+  JSON.parse(readFileSync(`${randomModelFolder}/lang/tokenizer.json`, "utf8")),
 );
 const idsOfString = (text: string) => tokenizer.encode(text);
 

@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, test as base, beforeAll, expect } from "vitest";
 import { createModelAndTransforms, load, OpenFlamingoError } from "../../src/index.js";
-import { bundledModelFolder } from "../goldens.js";
+import { randomModelFolder } from "../goldens.js";
 import { rejected } from "../reliability.js";
 import { temporaryFolder } from "./fixtures.js";
 
@@ -36,7 +36,7 @@ beforeAll(async () => {
   symlinkSync(join(outside, "secret"), join(outside, "hop"));
   await new Promise<void>((done) => void sockets.listen(join(outside, "socket"), done));
   folder = join(temporaryFolder(), "model");
-  cpSync(bundledModelFolder, folder, { recursive: true });
+  cpSync(randomModelFolder, folder, { recursive: true });
 });
 afterAll(() => sockets.close());
 
@@ -197,7 +197,7 @@ test("an index in place of a single file, and shards by links, are guarded as we
 test("a folder of the model that is a link out is not entered", async () => {
   for (const part of ["clip", "lang"]) {
     const makeLink = (at: string) => {
-      cpSync(join(bundledModelFolder, part), join(outside, part), { recursive: true });
+      cpSync(join(randomModelFolder, part), join(outside, part), { recursive: true });
       symlinkSync(join(outside, part), at);
     };
     await replacing(part, makeLink, async () => {
@@ -335,7 +335,7 @@ test.each([
   ["with links to blobs", true],
   ["on a disk without links", false],
 ])("a model in a hub cache %s is loaded by both ways", async (_, withLinks) => {
-  const snapshot = hubCache(bundledModelFolder, withLinks);
+  const snapshot = hubCache(randomModelFolder, withLinks);
   const flamingo = await load(snapshot);
   await flamingo.close();
   const { model } = await createModelAndTransforms({

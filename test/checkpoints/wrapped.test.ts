@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openCheckpoint } from "../../src/checkpoints/openCheckpoint.node.js";
 import { createModelAndTransforms, load } from "../../src/index.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { dictionary, float32, read, temporaryFolder, tensor, text, torchFile } from "./fixtures.js";
 
-const clipFile = join(bundledModelFolder, "clip/open_clip_pytorch_model.bin");
-const trainedFile = join(bundledModelFolder, "checkpoint.pt");
+const clipFile = join(randomModelFolder, "clip/open_clip_pytorch_model.bin");
+const trainedFile = join(randomModelFolder, "checkpoint.pt");
 
 /** An archive with the tensors of `file` by other names, in what `around` puts around their dictionary. */
 async function rewritten(
@@ -79,18 +79,18 @@ test("a model with such files answers as with the plain ones, loaded by both way
     }
   };
   const folder = join(temporaryFolder(), "model");
-  cpSync(bundledModelFolder, folder, { recursive: true });
+  cpSync(randomModelFolder, folder, { recursive: true });
   const clip = await rewritten(clipFile, (name) => `module.${name}`, training("state_dict"));
   const trained = await rewritten(trainedFile, (name) => `module.${name}`);
   cpSync(clip, join(folder, "clip/open_clip_pytorch_model.bin"));
   cpSync(trained, join(folder, "checkpoint.pt"));
-  expect(await captionOf(folder)).toEqual(await captionOf(bundledModelFolder));
+  expect(await captionOf(folder)).toEqual(await captionOf(randomModelFolder));
 
   const { model } = await createModelAndTransforms({
-    clipVisionEncoderPath: join(bundledModelFolder, "clip"),
+    clipVisionEncoderPath: join(randomModelFolder, "clip"),
     clipVisionEncoderPretrained: clip,
-    langEncoderPath: join(bundledModelFolder, "lang"),
-    tokenizerPath: join(bundledModelFolder, "lang"),
+    langEncoderPath: join(randomModelFolder, "lang"),
+    tokenizerPath: join(randomModelFolder, "lang"),
     crossAttnEveryNLayers: 4,
   });
   try {

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { faultOf } from "../messages.js";
 import { rejected } from "../reliability.js";
 import { type PlainTensor, safetensors, tensorsOf } from "../tensors.js";
@@ -24,7 +24,7 @@ const png = readFileSync(golden("photos/chelsea.png"));
 let models = 0;
 function model(change: (folder: string) => void): string {
   const copy = path(`model-${models++}`);
-  cpSync(bundledModelFolder, copy, { recursive: true });
+  cpSync(randomModelFolder, copy, { recursive: true });
   rmSync(join(copy, "golden"), { recursive: true, force: true });
   change(copy);
   return copy;
@@ -40,7 +40,7 @@ function described(change: (description: { flamingo: object }) => void): string 
 
 let trained: Map<string, PlainTensor>;
 beforeAll(async () => {
-  trained = await tensorsOf(join(bundledModelFolder, "checkpoint.pt"));
+  trained = await tensorsOf(join(randomModelFolder, "checkpoint.pt"));
 });
 /** The tiny model with a changed checkpoint. */
 const retrained = (change: (tensors: Map<string, PlainTensor>) => void): string =>
@@ -140,7 +140,7 @@ const rows: readonly Row[] = [
     withModel(() =>
       model((copy) => {
         rmSync(join(copy, "checkpoint.pt"));
-        symlinkSync(join(bundledModelFolder, "checkpoint.pt"), join(copy, "checkpoint.pt"));
+        symlinkSync(join(randomModelFolder, "checkpoint.pt"), join(copy, "checkpoint.pt"));
       }),
     ),
     "model-invalid",
@@ -253,7 +253,7 @@ const rows: readonly Row[] = [
   ],
   [
     "a prompt longer than the model's positions",
-    () => ["generate", "--prompt", "word ".repeat(200)],
+    () => ["generate", "--model", randomModelFolder, "--prompt", "word ".repeat(200)],
     "prompt-too-long",
     2,
     /128 positions/,

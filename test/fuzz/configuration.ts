@@ -6,7 +6,7 @@ import { parseJson } from "../../src/base/json.js";
 import { parseModelDescription } from "../../src/checkpoints/modelFolder.js";
 import { languageModel, visionConfiguration } from "../../src/models/configuration.js";
 import { generationConfiguration } from "../../src/models/generationConfiguration.js";
-import { bundledModelFolder } from "../goldens.js";
+import { randomModelFolder } from "../goldens.js";
 import { hubConfigurations } from "../models/hubConfigurations.js";
 import { latin1 } from "./checkpoint.js";
 import { otherJson } from "./json.js";
@@ -44,7 +44,7 @@ const neoxOf5 = {
 const generation = { eos_token_id: [0, 2], pad_token_id: 1, bos_token_id: 0, temperature: 1, max_length: 20 };
 const names = ["openflamingo.json", "clip/open_clip_config.json", "lang/config.json"];
 const seeds = [
-  ...names.map((name) => readFileSync(join(bundledModelFolder, name), "utf8")),
+  ...names.map((name) => readFileSync(join(randomModelFolder, name), "utf8")),
   JSON.stringify(neox),
   JSON.stringify(mosaic),
   JSON.stringify(neoxOf5),

@@ -8,7 +8,7 @@ import { prepare } from "../../src/api/prepare.node.js";
 import { hubFile } from "../../src/hub/hub.node.js";
 import { readHubSettings } from "../../src/hub/settings.node.js";
 import { fetchModel } from "../../src/released/fetchModel.node.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { safetensors, tensorsOf } from "../tensors.js";
 import { cacheFolder, hubOptions, type Lie, type ServedFile } from "./server.js";
 import {
@@ -22,7 +22,7 @@ import {
   startRelease,
 } from "./tinyRelease.js";
 
-const bin = join(bundledModelFolder, "clip/open_clip_pytorch_model.bin");
+const bin = join(randomModelFolder, "clip/open_clip_pytorch_model.bin");
 const safe = "open_clip_model.safetensors";
 const plain = "open_clip_pytorch_model.bin";
 let files: Record<string, ServedFile>;
@@ -127,7 +127,7 @@ test("createModelAndTransforms takes the hub's copy for openai", async () => {
   const settings = await readHubSettings();
   const at = { repository: clipCopy, revision: "main", file: safe };
   const { path } = (await hubFile(at, { settings }))!;
-  const trained = join(bundledModelFolder, "checkpoint.pt");
+  const trained = join(randomModelFolder, "checkpoint.pt");
   const made = createModelAndTransforms({
     clipVisionEncoderPath: "ViT-L-14",
     clipVisionEncoderPretrained: "openai",

@@ -11,7 +11,7 @@ import type { OpenFlamingoError } from "../../src/base/errors.js";
 import { fetchLanguageModel } from "../../src/hub/languageModel.node.js";
 import { fetchModel } from "../../src/released/fetchModel.node.js";
 import { requireReleased } from "../../src/released/releasedModels.node.js";
-import { bundledModelFolder } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { cacheFolder, commitA, hubOptions, type ServedFile, type TestHub } from "./server.js";
 import { language, name, startRelease } from "./tinyRelease.js";
 
@@ -36,9 +36,9 @@ test("a model on the hub answers as the same model in a folder, the second time 
   const before = hub.requests.length;
   expect(await fetchModel(model, options(hub, cache, { isOffline: true }))).toEqual(described);
   expect(hub.requests.length).toBe(before);
-  const image = join(bundledModelFolder, "../photos/chelsea.png");
+  const image = golden("photos/chelsea.png");
   const ofHub = await loadModel(node, described, { onNotice: () => {} });
-  const ofFolder = await load(bundledModelFolder, { onNotice: () => {} });
+  const ofFolder = await load(randomModelFolder, { onNotice: () => {} });
   try {
     expect((await ofHub.caption(image)).ids).toEqual((await ofFolder.caption(image)).ids);
   } finally {
@@ -112,8 +112,8 @@ test("hfHubDownload and createModelAndTransforms take names on the hub that the 
   expect(path).toBe(join(cache, `models--${name.replace("/", "--")}`, "snapshots", commitA, "checkpoint.pt"));
   await expect(hfHubDownload(name, "none.pt")).rejects.toThrow(/has no file none\.pt/);
   const { model, tokenizer } = await createModelAndTransforms({
-    clipVisionEncoderPath: join(bundledModelFolder, "clip"),
-    clipVisionEncoderPretrained: join(bundledModelFolder, "clip/open_clip_pytorch_model.bin"),
+    clipVisionEncoderPath: join(randomModelFolder, "clip"),
+    clipVisionEncoderPretrained: join(randomModelFolder, "clip/open_clip_pytorch_model.bin"),
     langEncoderPath: language,
     tokenizerPath: language,
     crossAttnEveryNLayers: 4,

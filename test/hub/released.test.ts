@@ -11,7 +11,7 @@ import { readHubSettings } from "../../src/hub/settings.node.js";
 import { fetchModel } from "../../src/released/fetchModel.node.js";
 import { findPrepared, preparedFolder } from "../../src/released/preparedModels.node.js";
 import { clipWithTexts } from "../clipWithTexts.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { slowTest } from "../slow.js";
 import { cacheFolder, hubOptions } from "./server.js";
 import {
@@ -30,7 +30,7 @@ const photo = golden("photos/chelsea.png");
 const expected: Record<string, readonly number[]> = {};
 beforeAll(async () => {
   for (const weights of ["int4", "fp32"] as const) {
-    const flamingo = await load(bundledModelFolder, { weights, ...quietly });
+    const flamingo = await load(randomModelFolder, { weights, ...quietly });
     expected[weights] = (await flamingo.caption(photo)).ids;
     await flamingo.close();
   }
@@ -292,7 +292,7 @@ test("who comes second waits, says so, and finds the folder", async () => {
 });
 
 async function preparedElsewhere(): Promise<string> {
-  const { folder } = await prepare(bundledModelFolder, join(await cacheFolder(), "elsewhere"));
+  const { folder } = await prepare(randomModelFolder, join(await cacheFolder(), "elsewhere"));
   return folder;
 }
 

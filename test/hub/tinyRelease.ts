@@ -6,7 +6,7 @@ import type { RepositoryAt } from "../../src/hub/languageModel.node.js";
 import type { FlamingoConfig } from "../../src/models/flamingo.js";
 import { mpt } from "../../src/models/mpt.js";
 import { type HubModel, releasedModels, requireReleased } from "../../src/released/releasedModels.node.js";
-import { bundledModelFolder } from "../goldens.js";
+import { randomModelFolder } from "../goldens.js";
 import {
   cacheFolder,
   commitA,
@@ -62,7 +62,7 @@ export interface Release {
  * @param config what room and memory are reckoned from; not that of the model itself
  */
 export async function startRelease({
-  folder = bundledModelFolder,
+  folder = randomModelFolder,
   change = (files: Files) => files,
   pinned = undefined as RepositoryAt | undefined,
   pace = undefined as number | undefined,

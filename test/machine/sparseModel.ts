@@ -16,7 +16,7 @@ import { node } from "../../src/api/platform.node.js";
 import { elementCount } from "../../src/base/dtypes.js";
 import { readModelFolder, requireCheckpoints } from "../../src/checkpoints/modelFolder.node.js";
 import { programWeights } from "../../src/machine/requireMemory.js";
-import { bundledModelFolder } from "../goldens.js";
+import { randomModelFolder } from "../goldens.js";
 
 const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
 
@@ -41,7 +41,7 @@ export async function sparseModel(
   folder: string,
   { layers, hiddenSize, heads }: { layers: number; hiddenSize: number; heads: number },
 ): Promise<void> {
-  cpSync(bundledModelFolder, folder, { recursive: true });
+  cpSync(randomModelFolder, folder, { recursive: true });
   const { language, flamingo } = requireCheckpoints(await readModelFolder(folder));
   const languageJson = { ...json(language.config), d_model: hiddenSize, n_layers: layers, n_heads: heads };
   writeFileSync(language.config, JSON.stringify(languageJson));

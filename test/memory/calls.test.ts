@@ -3,14 +3,14 @@
  * hold is outside of JavaScript's heap: on `ort.binding` 0.8 MB a caption, if it were kept.
  */
 import { describe, expect, test } from "vitest";
-import { bundledModelFolder } from "../goldens.js";
+import { randomModelFolder } from "../goldens.js";
 import { slowTest } from "../slow.js";
 import { memoryUse } from "./use.js";
 
 const calls = 25;
 
 describe.each(["ort.ffi", "ort.binding"] as const)("on %s", (backend) => {
-  const use = memoryUse({ backend, model: bundledModelFolder, calls });
+  const use = memoryUse({ backend, model: randomModelFolder, calls });
 
   slowTest.each(["caption", "generate", "beams", "rank", "abort"])(
     `memory after ${calls} calls of %s is what it was`,

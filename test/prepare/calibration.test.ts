@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { node } from "../../src/api/platform.node.js";
 import { prepare } from "../../src/api/prepare.node.js";
 import { load } from "../../src/index.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { slowTest } from "../slow.js";
 
 const folder = mkdtempSync(join(tmpdir(), "calibration-"));
@@ -20,8 +20,8 @@ const calibrate = [
 const [plain, calibrated] = ["plain", "calibrated"].map((name) => join(folder, name)) as [string, string];
 
 beforeAll(async () => {
-  await prepare(bundledModelFolder, plain);
-  await prepare(bundledModelFolder, calibrated, { calibrate });
+  await prepare(randomModelFolder, plain);
+  await prepare(randomModelFolder, calibrated, { calibrate });
 }, 60_000);
 
 const digestOf = (of: string) =>
@@ -66,7 +66,7 @@ describe("interrupted", () => {
   const finish = async (output: string, options: Parameters<typeof prepare>[2]) => {
     const works = new Set<string>();
     const onProgress = (_done: number, _total: number, what: string) => works.add(what);
-    await prepare(bundledModelFolder, output, { ...options, onProgress });
+    await prepare(randomModelFolder, output, { ...options, onProgress });
     expect(existsSync(join(output, "calibration"))).toBe(false);
     return [...works];
   };
@@ -77,7 +77,7 @@ describe("interrupted", () => {
       const output = join(folder, "stopped");
       const inside = (path: string) => join(`${output}.unfinished`, "calibration", path);
       const stopped = (given: typeof calibrate, ...at: Parameters<typeof stopAt>) =>
-        expect(prepare(bundledModelFolder, output, { calibrate: given, ...stopAt(...at) })).rejects.toThrow(
+        expect(prepare(randomModelFolder, output, { calibrate: given, ...stopAt(...at) })).rejects.toThrow(
           "enough",
         );
       const others = calibrate.map(({ image }) => ({ image, text: "Something else." }));
@@ -97,7 +97,7 @@ describe("interrupted", () => {
 
   test("and begun again without calibration, it has none", async () => {
     const output = join(folder, "without");
-    const first = prepare(bundledModelFolder, output, { calibrate, ...stopAt("calibrating", 1) });
+    const first = prepare(randomModelFolder, output, { calibrate, ...stopAt("calibrating", 1) });
     await expect(first).rejects.toThrow("enough");
     expect(await finish(output, {})).toEqual(["preparing"]);
     expect(digestOf(output)).toEqual(digestOf(plain));
@@ -111,7 +111,7 @@ describe("is rejected, before anything is written:", () => {
     ["an empty list", { calibrate: [] }, "calibrate is an empty list"],
     ["what is no list of images with texts", { calibrate: [{ image: photo }] as never }, "calibrate[0].text"],
   ] as const)("%s", async (_, options, message) => {
-    await expect(prepare(bundledModelFolder, output, options)).rejects.toMatchObject({
+    await expect(prepare(randomModelFolder, output, options)).rejects.toMatchObject({
       code: "usage",
       message: expect.stringContaining(message),
     });
@@ -120,7 +120,7 @@ describe("is rejected, before anything is written:", () => {
 
   test("a model that does not fit in memory", async () => {
     vi.spyOn(node, "memory").mockReturnValueOnce({ free: 1e8, total: 1e9, buffers: 0 });
-    await expect(prepare(bundledModelFolder, output, { calibrate })).rejects.toMatchObject({
+    await expect(prepare(randomModelFolder, output, { calibrate })).rejects.toMatchObject({
       code: "memory",
       message: expect.stringMatching(/calibration needs 0\.\d GB, 0\.1 GB are free$/),
       hint: expect.stringContaining("without calibration"),

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { prepare } from "../../src/api/prepare.node.js";
 import { elementCount } from "../../src/base/dtypes.js";
 import { load } from "../../src/index.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { outlyingModel } from "./outlyingModel.js";
 
 const folder = mkdtempSync(join(tmpdir(), "kept-"));
@@ -30,12 +30,12 @@ describe("float16", () => {
   const half = join(folder, "fp16");
 
   test("takes two bytes a number, and answers as the checkpoints rounded while they are loaded", async () => {
-    await prepare(bundledModelFolder, half, { weights: "fp16" });
+    await prepare(randomModelFolder, half, { weights: "fp16" });
     const numbers = tensorsOf(half).reduce((sum, { shape }) => sum + elementCount(shape), 0);
     const { size } = statSync(join(half, "weights.bin"));
     expect(size).toBeLessThan(2.4 * numbers); // with what lies between tensors
     expect(new Set(tensorsOf(half).map(({ dtype }) => dtype))).toEqual(new Set(["float16"]));
-    const expected = await idsOf(bundledModelFolder, { weights: "fp16" });
+    const expected = await idsOf(randomModelFolder, { weights: "fp16" });
     expect(await idsOf(half)).toEqual(expected);
     expect(await idsOf(half, { backend: "ort.binding", weights: "fp16" })).toEqual(expected);
   });
@@ -71,7 +71,7 @@ describe("kept tensors", () => {
       "transformer.blocks.0.": "int8",
       vision_encoder: "fp32",
     } as const;
-    await prepare(bundledModelFolder, output, { keep });
+    await prepare(randomModelFolder, output, { keep });
     const tensors = new Map(tensorsOf(output).map((each) => [each.name, each]));
     const of = (name: string) => tensors.get(`lang_encoder.transformer.blocks.${name}.weight`);
     const bytesOf = (name: string) =>
@@ -88,8 +88,8 @@ describe("kept tensors", () => {
 
   test("all of them in float32 answer as float32 does", async () => {
     const output = join(folder, "all");
-    await prepare(bundledModelFolder, output, { keep: { ".": "fp32" } });
-    expect(await idsOf(output)).toEqual(await idsOf(bundledModelFolder));
+    await prepare(randomModelFolder, output, { keep: { ".": "fp32" } });
+    expect(await idsOf(output)).toEqual(await idsOf(randomModelFolder));
   });
 
   test.each([
@@ -98,7 +98,7 @@ describe("kept tensors", () => {
     [{ keep: { wte: "int4" } }, 'keep["wte"] is "int4"; it must be "fp32" or "int8"'],
     [{ keep: { "no such": "fp32" } }, 'keep: no tensor of the model has "no such" in its name'],
   ] as const)("%j is rejected", async (options, message) => {
-    await expect(prepare(bundledModelFolder, join(folder, "wrong"), options as never)).rejects.toMatchObject({
+    await expect(prepare(randomModelFolder, join(folder, "wrong"), options as never)).rejects.toMatchObject({
       code: "usage",
       message: expect.stringContaining(message),
       hint: expect.any(String),

@@ -21,7 +21,7 @@ import { prepare } from "../../src/api/prepare.node.js";
 import { randomStream } from "../../src/base/random.js";
 import { load } from "../../src/index.js";
 import { runInProcess } from "../cli/inProcess.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { slowTest } from "../slow.js";
 
 const kills = Number(process.env.OPENFLAMINGO_KILLS ?? 4);
@@ -29,7 +29,7 @@ const photo = golden("photos/chelsea.png");
 const folder = mkdtempSync(join(tmpdir(), "prepare-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const int4 = join(folder, "int4");
-beforeAll(() => prepare(bundledModelFolder, int4));
+beforeAll(() => prepare(randomModelFolder, int4));
 
 async function idsOf(model: string, options: Parameters<typeof load>[1] = {}): Promise<readonly number[]> {
   const flamingo = await load(model, { onNotice: () => {}, ...options });
@@ -51,15 +51,15 @@ const digestOf = (of: string) =>
 describe("the answers of a prepared folder are those of its format", () => {
   test.each(["int4", "int8", "fp32"] as const)("%s", async (weights) => {
     const output = weights === "int4" ? int4 : join(folder, weights);
-    if (weights !== "int4") await prepare(bundledModelFolder, output, { weights });
-    const expected = await idsOf(bundledModelFolder, { weights });
+    if (weights !== "int4") await prepare(randomModelFolder, output, { weights });
+    const expected = await idsOf(randomModelFolder, { weights });
     expect(await idsOf(output)).toEqual(expected);
     expect(await idsOf(output, { backend: "ort.binding", weights })).toEqual(expected);
   });
 });
 
 test("the error of every product is reported", async () => {
-  const { errors, bytes } = await prepare(bundledModelFolder, join(folder, "errors"), { block: 32 });
+  const { errors, bytes } = await prepare(randomModelFolder, join(folder, "errors"), { block: 32 });
   expect(bytes).toBe(readFileSync(join(folder, "errors/weights.bin")).length);
   const of = (pattern: RegExp) =>
     [...errors].filter(([name]) => pattern.test(name)).map(([, error]) => error);
@@ -77,10 +77,10 @@ test("stopped after any weight, it goes on to the same bytes", async () => {
       if (++calls % (after + 1) === after) controller.abort(new Error("enough"));
     };
     const { signal } = controller;
-    await expect(prepare(bundledModelFolder, output, { signal, onProgress: stop })).rejects.toThrow("enough");
+    await expect(prepare(randomModelFolder, output, { signal, onProgress: stop })).rejects.toThrow("enough");
     expect(existsSync(output)).toBe(false);
   }
-  await prepare(bundledModelFolder, output);
+  await prepare(randomModelFolder, output);
   expect(digestOf(output)).toEqual(digestOf(int4));
   expect(existsSync(`${output}.unfinished`)).toBe(false);
 });
@@ -90,7 +90,7 @@ test("what a killed process left half-written is written again", async () => {
   const controller = new AbortController();
   const onProgress = (done: number, total: number) =>
     done > total / 2 && controller.abort(new Error("enough"));
-  const stopped = prepare(bundledModelFolder, output, { signal: controller.signal, onProgress });
+  const stopped = prepare(randomModelFolder, output, { signal: controller.signal, onProgress });
   await expect(stopped).rejects.toThrow("enough");
   const [data, journal] = ["weights.bin", "journal.jsonl"].map((file) => join(`${output}.unfinished`, file));
   const lines = readFileSync(journal!, "utf8").split("\n").slice(1, -1);
@@ -99,14 +99,14 @@ test("what a killed process left half-written is written again", async () => {
   bytes[offset]! ^= 1;
   writeFileSync(data!, bytes);
   writeFileSync(journal!, readFileSync(journal!, "utf8").slice(0, -20)); // a line that breaks off
-  await prepare(bundledModelFolder, output);
+  await prepare(randomModelFolder, output);
   expect(digestOf(output)).toEqual(digestOf(int4));
 });
 
 test("a journal that was changed is believed as far as it is sound", async () => {
   const stopped = join(folder, "stopped for the journal");
   const controller = new AbortController();
-  const stopping = prepare(bundledModelFolder, stopped, {
+  const stopping = prepare(randomModelFolder, stopped, {
     signal: controller.signal,
     onProgress: (done, total) => done > total / 2 && controller.abort(new Error("enough")),
   });
@@ -117,14 +117,14 @@ test("a journal that was changed is believed as far as it is sound", async () =>
     const journal = join(`${output}.unfinished`, "journal.jsonl");
     const [key, ...lines] = readFileSync(journal, "utf8").split("\n");
     writeFileSync(journal, [key, line, ...lines].join("\n"));
-    await prepare(bundledModelFolder, output);
+    await prepare(randomModelFolder, output);
     expect(digestOf(output)).toEqual(digestOf(int4));
   }
 });
 
 test("of two at once, one prepares, and the other finds the folder there", async () => {
   const output = join(folder, "two");
-  const both = await Promise.allSettled([1, 2].map(() => prepare(bundledModelFolder, output)));
+  const both = await Promise.allSettled([1, 2].map(() => prepare(randomModelFolder, output)));
   expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   expect(both.find((each) => each.status === "rejected")).toMatchObject({ reason: { code: "usage" } });
   expect(digestOf(output)).toEqual(digestOf(int4));
@@ -136,8 +136,8 @@ test("begun with other settings, it begins anew", async () => {
   const onProgress = (done: number, total: number) =>
     done > total / 2 && controller.abort(new Error("enough"));
   const first = { weights: "int8", signal: controller.signal, onProgress } as const;
-  await expect(prepare(bundledModelFolder, output, first)).rejects.toThrow("enough");
-  await prepare(bundledModelFolder, output);
+  await expect(prepare(randomModelFolder, output, first)).rejects.toThrow("enough");
+  await prepare(randomModelFolder, output);
   expect(digestOf(output)).toEqual(digestOf(int4));
 });
 
@@ -147,7 +147,7 @@ slowTest(
     const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
     const random = randomStream(1, "kills of prepare");
     const output = join(folder, "killed");
-    const args = [main, "prepare", bundledModelFolder, "--output", output, "--quiet"];
+    const args = [main, "prepare", randomModelFolder, "--output", output, "--quiet"];
     const once = (after: number) =>
       new Promise<boolean>((resolve) => {
         const child = spawn(process.execPath, args, { stdio: "ignore" });
@@ -318,7 +318,7 @@ describe("the bytes of the weights are compared with their checksums", () => {
 
 describe("what cannot be prepared, or opened in that way", () => {
   test("a folder that is there already, and one that was prepared", async () => {
-    await expect(prepare(bundledModelFolder, int4)).rejects.toMatchObject({
+    await expect(prepare(randomModelFolder, int4)).rejects.toMatchObject({
       code: "usage",
       message: expect.stringContaining("is there already"),
     });
@@ -337,7 +337,7 @@ describe("what cannot be prepared, or opened in that way", () => {
 
   test("a place that cannot be written to", async () => {
     writeFileSync(join(folder, "file"), "");
-    await expect(prepare(bundledModelFolder, join(folder, "file/model"))).rejects.toMatchObject({
+    await expect(prepare(randomModelFolder, join(folder, "file/model"))).rejects.toMatchObject({
       code: "disk",
       message: expect.stringContaining("cannot be written"),
     });
@@ -347,7 +347,7 @@ describe("what cannot be prepared, or opened in that way", () => {
     const output = join(folder, "by command");
     const made = await runInProcess([
       "prepare",
-      bundledModelFolder,
+      randomModelFolder,
       "--weights",
       "int8",
       "--output",
@@ -357,8 +357,8 @@ describe("what cannot be prepared, or opened in that way", () => {
     expect(made.code).toBe(0);
     expect(JSON.parse(made.stdout)).toMatchObject({ folder: output, bytes: expect.any(Number) });
     expect((await runInProcess(["caption", "--quiet", "--model", output, photo])).code).toBe(0);
-    expect((await runInProcess(["prepare", bundledModelFolder, "--output", output])).code).toBe(2);
-    expect((await runInProcess(["prepare", bundledModelFolder, "--block", "7"])).code).toBe(2);
+    expect((await runInProcess(["prepare", randomModelFolder, "--output", output])).code).toBe(2);
+    expect((await runInProcess(["prepare", randomModelFolder, "--block", "7"])).code).toBe(2);
     expect((await runInProcess(["prepare", join(folder, "none")])).code).toBe(4);
   });
 });

@@ -11,7 +11,7 @@ import type { HostTensor } from "../../src/runtime/hostTensor.js";
 import { openOrtFfi } from "../../src/runtime/ortFfi.node.js";
 import type { Program, Session } from "../../src/runtime/runtime.js";
 import { quantizeMatrix } from "../../src/weights/quantize.js";
-import { bundledModelFolder } from "../goldens.js";
+import { randomModelFolder } from "../goldens.js";
 import { noise } from "../graph/arrays.js";
 
 vi.mock("node:fs/promises", async (original) => ({
@@ -22,7 +22,7 @@ vi.mock("node:fs/promises", async (original) => ({
 test("a disk that is too small is reported before anything is read", async () => {
   const folder = mkdtempSync(join(tmpdir(), "prepare-"));
   try {
-    await expect(prepare(bundledModelFolder, join(folder, "int4"))).rejects.toMatchObject({
+    await expect(prepare(randomModelFolder, join(folder, "int4"))).rejects.toMatchObject({
       code: "disk",
       message: expect.stringMatching(/needs [1-9]\d* MB, and 1 MB are free$/),
     });

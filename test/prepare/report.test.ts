@@ -10,7 +10,7 @@ import { type FormatQuality, type ModelReport, reportQuality } from "../../src/i
 import { zoo } from "../../src/models/zoo.js";
 import { choicesFor } from "../../src/quality/choices.js";
 import { divergence } from "../../src/quality/measure.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { outlyingModel } from "./outlyingModel.js";
 
 const folder = mkdtempSync(join(tmpdir(), "report-"));
@@ -84,7 +84,7 @@ describe("of a model that does not fit", () => {
 
   test("what does not is named", async () => {
     memory(1.575e8); // as int4 in blocks of 128 it needs more, as its rows of 64 are filled up
-    const report = await reportQuality(bundledModelFolder, texts);
+    const report = await reportQuality(randomModelFolder, texts);
     const found = report.formats.map(({ name }) => name);
     expect(found).toEqual(["fp32", "fp16", "int4 b32", "int4 b32 exact"]);
     expect(report.tooLarge.map(({ name }) => name)).toEqual(["int8", "int4 b128", "int4 b128 exact"]);
@@ -102,7 +102,7 @@ describe("of a model that does not fit", () => {
 
   test("where none does, there is no report", async () => {
     memory(1e8);
-    await expect(reportQuality(bundledModelFolder, texts)).rejects.toMatchObject({
+    await expect(reportQuality(randomModelFolder, texts)).rejects.toMatchObject({
       code: "memory",
       message: expect.stringMatching(/a report needs 0\.\d GB at least, 0\.1 GB are free$/),
       hint: expect.any(String),
@@ -116,7 +116,7 @@ test.each([
   [[{ image: "x.png" }], {}, "texts[0].text"],
   [texts, { weights: "int4" }, "weights"],
 ] as const)("what is no list, or no option, is rejected: %j %j", async (of, options, message) => {
-  await expect(reportQuality(bundledModelFolder, of as never, options as never)).rejects.toMatchObject({
+  await expect(reportQuality(randomModelFolder, of as never, options as never)).rejects.toMatchObject({
     code: "usage",
     message: expect.stringContaining(message),
   });
@@ -126,7 +126,7 @@ test("it can be stopped", async () => {
   const controller = new AbortController();
   const onProgress = () => controller.abort(new Error("enough"));
   const { signal } = controller;
-  await expect(reportQuality(bundledModelFolder, texts, { signal, onProgress })).rejects.toThrow("enough");
+  await expect(reportQuality(randomModelFolder, texts, { signal, onProgress })).rejects.toThrow("enough");
 });
 
 test("the divergence of two distributions is that of the formula", () => {

@@ -5,7 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { createModelAndTransforms, load } from "../../src/index.js";
 import { zeros } from "../../src/runtime/hostTensor.js";
-import { bundledModelFolder, golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { slowTest } from "../slow.js";
 import { backends } from "./backends.js";
 import { addition, chain, floats } from "./programs.js";
@@ -116,7 +116,7 @@ describe.each(backends)("on $name", ({ name, open }) => {
   slowTest("closing a model in the middle of a call, at several moments, rejects it as closed", async () => {
     let rejected = 0;
     for (const milliseconds of [1, 20, 40, 80, 120]) {
-      const flamingo = await load(bundledModelFolder, { backend: name });
+      const flamingo = await load(randomModelFolder, { backend: name });
       const calls = Promise.allSettled([
         flamingo.caption(photo, { maxNewTokens: 100 }),
         flamingo.generate("<image>Output:", { images: [photo], beams: 3, maxNewTokens: 100 }),
@@ -134,7 +134,7 @@ describe.each(backends)("on $name", ({ name, open }) => {
   });
 
   test("closing the compatible API's model in the middle of a call rejects it as closed", async () => {
-    const folder = bundledModelFolder;
+    const folder = randomModelFolder;
     const { model, imageProcessor, tokenizer } = await createModelAndTransforms({
       clipVisionEncoderPath: `${folder}/clip`,
       clipVisionEncoderPretrained: `${folder}/clip/open_clip_pytorch_model.bin`,

@@ -9,7 +9,7 @@ import { readTrainingOptions } from "../../src/train/options/readOptions.js";
 import type { StepReport } from "../../src/train/steps.js";
 import { createTrainer } from "../../src/train/trainer.node.js";
 import { temporaryFolder } from "../checkpoints/fixtures.js";
-import { bundledModelFolder } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { slowTest } from "../slow.js";
 import {
   captionShards,
@@ -113,7 +113,7 @@ test("checkpoints are kept by count and by number, the log has its lines, and th
     "data_time_share",
   ]);
   await using flamingo = await load(run);
-  const photo = join(bundledModelFolder, "..", "photos", "camera.png");
+  const photo = golden("photos/camera.png");
   expect((await flamingo.caption(photo)).text).not.toBe("");
 });
 
@@ -253,7 +253,7 @@ describe("is refused", () => {
     });
     expect(await open({ ...data, model: "./nothing-here" })).toMatchObject({ code: "model-missing" });
     const output = join(temporaryFolder(), "prepared");
-    await prepare(bundledModelFolder, output, { weights: "int8" });
+    await prepare(randomModelFolder, output, { weights: "int8" });
     expect(await open({ ...data, model: output })).toMatchObject({
       code: "usage",
       message: expect.stringContaining("prepared"),
