@@ -1,7 +1,7 @@
 /**
  * Plots of a recipe's folder, as SVG: how its stages learnt and, where it was evaluated, what examples in the prompt do.
  *
- *     npx tsx recipes/tiny/plots.ts FOLDER OUTPUT [--evaluation FOLDER]
+ *     npx tsx recipes/tiny/plots/plots.ts FOLDER OUTPUT [--evaluation FOLDER]
  *
  * Writes `learning.svg` and `shots.svg` into OUTPUT. FOLDER is what `recipe.ts` worked in; EVALUATION, what `evaluate.ts`
  * wrote, is FOLDER/evaluation when left out.
@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
-import type { Figure } from "./evaluate/figures.js";
+import type { Figure } from "../evaluate/figures.js";
 
 const { values: given, positionals } = parseArgs({
   options: { evaluation: { type: "string" } },
