@@ -85,9 +85,13 @@ console.log(
     `${isSameModel ? "are the same" : "DIFFER"}, ${first.length} lines of losses ${isSameLosses ? "are the same" : "DIFFER"}`,
 );
 if (!isSameModel) for (const line of b.filter((each) => !a.includes(each))) console.log(`  ${line}`);
-if (!isSameLosses)
-  for (const line of second.filter((each) => !first.includes(each)).slice(0, 5)) console.log(`  ${line}`);
+if (!isSameLosses) {
+  for (const [i, line] of second.entries()) {
+    if (line !== first[i]) console.log(`  ${line}\n    where the other run has ${first[i]}`);
+  }
+}
 const isKilled = kills === Number(given.kills);
 if (!isKilled) console.log(`it came to its end before it was killed ${given.kills} times`);
 if (!isSameModel || !isSameLosses || !isKilled) process.exitCode = 1;
-rmSync(place, { recursive: true });
+if (isSameModel && isSameLosses) rmSync(place, { recursive: true });
+else console.log(`both are left in ${place}`);

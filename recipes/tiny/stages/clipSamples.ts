@@ -1,5 +1,4 @@
 /** What the image tower learns from: drawn scenes and, where they are at hand, photographs, each with its text. */
-import { join } from "node:path";
 import { randomStream } from "../../../src/base/random.js";
 import { caption } from "../words/captions.js";
 import { factsOf } from "../words/facts.js";
@@ -7,19 +6,11 @@ import { withArticle } from "../words/names.js";
 import { augment } from "../world/augment.js";
 import { coverOf } from "../world/cover.js";
 import { drawScene } from "../world/draw.js";
-import {
-  type Character,
-  cifar10,
-  omniglot,
-  type Photograph,
-  tinyImageNet,
-} from "../world/photographs.node.js";
+import type { Photograph } from "../world/photographs.node.js";
 import { redraw } from "../world/redraw.js";
-import type { Style, Thing } from "../world/scene.js";
+import type { Style } from "../world/scene.js";
 import { type SceneOptions, sceneAt } from "../world/scenes.js";
-import type { Sprites } from "../world/sprite.js";
-import { openSprites } from "../world/sprites.node.js";
-import type { Stage } from "./stage.js";
+import type { Sources } from "./sources.js";
 
 export interface ClipSample {
   /** Red, green, blue, row by row. */
@@ -31,68 +22,13 @@ export interface ClipSample {
   readonly patchLabels?: Int32Array | undefined;
 }
 
-export interface ClipSources {
-  readonly things: readonly Thing[];
-  readonly sprites: Sprites;
-  readonly photographs: { readonly train: readonly Photograph[]; readonly test: readonly Photograph[] };
-  /** Of the alphabets for training; the image encoder is not trained on them. */
-  readonly characters: readonly Character[];
-  /** Names of things and of what photographs show, with their numbers. */
-  readonly classes: ReadonlyMap<string, number>;
-  readonly seed: number;
-  readonly imageSize: number;
-  /** A side. */
-  readonly patches: number;
-}
-
-/** Drawings and photographs, rendered and decoded once and kept in files. */
-export async function openSources({ settings, things, photographs, tell }: Stage): Promise<ClipSources> {
-  const progress = (done: number, total: number) => {
-    if (done === total) tell(`images: ${total} are made`);
-  };
-  const [found, sprites] = [
-    await readPhotographs(photographs, progress),
-    await openSprites(things, { progress }),
-  ];
-  const characters =
-    photographs === undefined ? [] : await omniglot(join(photographs, "omniglot"), "background");
-  const { imageSize, patchSize } = settings.clip;
-  return {
-    ...{ things, sprites, photographs: found, characters, classes: classesOf(things, found) },
-    ...{ seed: settings.seed, imageSize, patches: imageSize / patchSize },
-  };
-}
-
-/** @param folder with `tinyimagenet` and `cifar10` in it, or one of them; without either there are drawings alone */
-export async function readPhotographs(
-  folder: string | undefined,
-  progress: (done: number, total: number) => void,
-): Promise<ClipSources["photographs"]> {
-  if (folder === undefined) return { train: [], test: [] };
-  const of = async (split: "train" | "test") => [
-    ...(await tinyImageNet(join(folder, "tinyimagenet"), split, { progress })),
-    ...(await cifar10(join(folder, "cifar10"), split, { progress })),
-  ];
-  return { train: await of("train"), test: await of("test") };
-}
-
-/** Things that are named come first: a thing and a photograph of the same name are of one class. */
-export function classesOf(
-  things: readonly Thing[],
-  { train }: ClipSources["photographs"],
-): ReadonlyMap<string, number> {
-  const named = things.filter(({ isNamed }) => isNamed).map(({ name }) => name);
-  const names = new Set([...named, ...train.map(({ kind }) => kind)]);
-  return new Map([...names].map((name, number) => [name, number]));
-}
-
 /** Of samples, where there are photographs. */
 const photographShare = 0.4;
 /** Of scenes: those of a single thing, which the classes are learnt from. */
 const singleShare = 0.6;
 
 /** Sample 0, 1, 2, … for training, endless; a pure function. */
-export function clipSample(sources: ClipSources, index: number): ClipSample {
+export function clipSample(sources: Sources, index: number): ClipSample {
   const { photographs, seed } = sources;
   const { uniform } = randomStream(seed, "samples of images with texts");
   if (photographs.train.length > 0 && uniform(index, 0) < photographShare) {
@@ -109,15 +45,15 @@ export function clipSample(sources: ClipSources, index: number): ClipSample {
 }
 
 /** Scenes of one thing for testing, in given styles. */
-export const singleTestScene = (sources: ClipSources, index: number, styles?: readonly Style[]): ClipSample =>
+export const singleTestScene = (sources: Sources, index: number, styles?: readonly Style[]): ClipSample =>
   ofScene(sources, { index, split: "test", count: 1, ...(styles && { styles }) });
 
-export const ofPhotograph = ({ classes }: ClipSources, { pixels, kind }: Photograph): ClipSample => ({
+export const ofPhotograph = ({ classes }: Sources, { pixels, kind }: Photograph): ClipSample => ({
   ...{ pixels, text: `photo of ${withArticle(kind)}`, label: classes.get(kind)! },
 });
 
 function ofScene(
-  { things, sprites, classes, seed, imageSize, patches }: ClipSources,
+  { things, sprites, classes, seed, imageSize, patches }: Sources,
   options: Omit<SceneOptions, "things" | "seed" | "colourOf">,
 ): ClipSample {
   const colourOf: SceneOptions["colourOf"] = (thing, style) => sprites.get(thing, style).edge;

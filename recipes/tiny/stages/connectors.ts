@@ -7,6 +7,7 @@ import { readTrainingOptions } from "../../../src/train/options/readOptions.js";
 import { createTrainer } from "../../../src/train/trainer.node.js";
 import { readTensors } from "../towers/readTensors.js";
 import { clipFiles } from "../towers/writeTowers.js";
+import { mostChunks } from "../words/document.js";
 import type { makeShards } from "./shards.js";
 import type { Stage } from "./stage.js";
 
@@ -32,7 +33,7 @@ export async function makeConnectors(
     ...{ warmupSteps: Math.ceil(connectors.steps / 30), checkpointSteps: connectors.checkpointSteps },
     // Documents write `<|endofchunk|>` between two texts, and texts say left and right.
     ...{ specialTokensInText: true, flip: false },
-    ...{ mmc4MaxNumImages: 12, maxTokensMmc4: 256, maxTokensLaion: 64 },
+    ...{ mmc4MaxNumImages: mostChunks, maxTokensMmc4: 384, maxTokensLaion: 64 },
   });
   const trainer = await createTrainer(options, { signal, onNotice: tell });
   try {

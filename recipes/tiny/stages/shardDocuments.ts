@@ -13,7 +13,7 @@ import type { Photograph } from "../world/photographs.node.js";
 import { redraw } from "../world/redraw.js";
 import type { Scene, Thing } from "../world/scene.js";
 import { type SceneOptions, sceneAt } from "../world/scenes.js";
-import type { ClipSources } from "./clipSamples.js";
+import type { Sources } from "./sources.js";
 
 /** How often a document is of a kind, in proportion; text alone is the language model's. */
 export const documentMixture = {
@@ -30,7 +30,7 @@ export interface DocumentWithImages {
 }
 
 /** Document 0, 1, 2, …; a pure function. */
-export function documentWithImages(sources: ClipSources, index: number): DocumentWithImages {
+export function documentWithImages(sources: Sources, index: number): DocumentWithImages {
   const { things, seed, photographs, characters } = sources;
   const kind = drawsAt(seed, "kinds of documents", index).weighted({
     ...documentMixture,
@@ -63,25 +63,25 @@ const documentScenes = 2 ** 40;
 /** And behind those of documents: where a document shows a thing alone. */
 const thingScenes = 2 ** 41;
 
-export const sceneOptions = ({ things, sprites, seed }: ClipSources): Omit<SceneOptions, "index"> => ({
+export const sceneOptions = ({ things, sprites, seed }: Sources): Omit<SceneOptions, "index"> => ({
   ...{ things, seed, split: "train" },
   colourOf: (thing, style) => sprites.get(thing, style).edge,
 });
 
 /** A number for what is random about an image of a document. */
-const numberOf = ({ seed }: ClipSources, { chunks }: Document<unknown>, image: number): number =>
+const numberOf = ({ seed }: Sources, { chunks }: Document<unknown>, image: number): number =>
   drawsAt(seed, JSON.stringify(chunks.map(({ answer }) => answer)), image).below(2 ** 31);
 
 /** A scene as one of many would draw it. */
-export const byAnyHand = ({ sprites, seed, imageSize: size }: ClipSources, scene: Scene, number: number) =>
+export const byAnyHand = ({ sprites, seed, imageSize: size }: Sources, scene: Scene, number: number) =>
   redraw(drawScene(scene, sprites, { size }), randomStream(seed, "other hands"), number);
 
 /** A photograph as it is never seen twice; most of it, since what it shows is to be named. */
-export const seen = ({ seed }: ClipSources, { pixels }: Photograph, number: number): Uint8Array =>
+export const seen = ({ seed }: Sources, { pixels }: Photograph, number: number): Uint8Array =>
   augment(pixels, randomStream(seed, "augmentation of shards"), number, { leastArea: 0.6 });
 
 /** One to six photographs, each with the name of what it shows. */
-function photographsAt(sources: ClipSources, index: number): DocumentWithImages {
+function photographsAt(sources: Sources, index: number): DocumentWithImages {
   const draws = drawsAt(sources.seed, "documents of photographs", index);
   const shown = Array.from({ length: 1 + draws.below(6) }, () => draws.pick(sources.photographs.train));
   const chunks = shown.map(
@@ -105,9 +105,9 @@ interface Album {
   image(thing: Thing, number: number): Uint8Array;
 }
 
-const albums = new WeakMap<ClipSources, Partial<Record<AlbumName, Album>>>();
+const albums = new WeakMap<Sources, Partial<Record<AlbumName, Album>>>();
 
-function albumOf(sources: ClipSources, name: AlbumName): Album {
+function albumOf(sources: Sources, name: AlbumName): Album {
   const known = albums.get(sources) ?? {};
   albums.set(sources, known);
   known[name] ??=
@@ -120,7 +120,7 @@ function albumOf(sources: ClipSources, name: AlbumName): Album {
 }
 
 function madeAlbum<Shown extends { readonly kind: string }>(
-  { things }: ClipSources,
+  { things }: Sources,
   all: readonly Shown[],
   imageOf: (shown: Shown, number: number) => Uint8Array,
 ): Album {
@@ -139,7 +139,7 @@ function madeAlbum<Shown extends { readonly kind: string }>(
 }
 
 /** New names for what an album shows. */
-function namesAt(sources: ClipSources, { things, image }: Album, index: number): DocumentWithImages {
+function namesAt(sources: Sources, { things, image }: Album, index: number): DocumentWithImages {
   const document = documentAt<never>({
     ...{ kind: "image-image", things, seed: sources.seed, index },
     sceneAt() {

@@ -15,8 +15,8 @@ import { asSegments } from "../words/forms.js";
 import { withArticle } from "../words/names.js";
 import type { Scene } from "../world/scene.js";
 import { sceneAt } from "../world/scenes.js";
-import type { ClipSources } from "./clipSamples.js";
 import { byAnyHand, documentMixture, documentWithImages, sceneOptions, seen } from "./shardDocuments.js";
+import type { Sources } from "./sources.js";
 import type { Stage } from "./stage.js";
 
 /** Of images with one text: those that are photographs, where there are any. */
@@ -25,7 +25,7 @@ const photographShare = 0.25;
 /** Packs what is not packed yet. @returns the folders of both kinds */
 export async function makeShards(
   stage: Stage,
-  sources: ClipSources,
+  sources: Sources,
 ): Promise<{ readonly pairs: string; readonly documents: string }> {
   const { work, signal, settings, tell } = stage;
   const { seed, shards } = settings;
@@ -58,7 +58,7 @@ async function* numbersTo(count: number): AsyncGenerator<number> {
 }
 
 /** An image with a caption, or with a question and its answer. */
-async function makePair(sources: ClipSources, index: number): Promise<Made> {
+async function makePair(sources: Sources, index: number): Promise<Made> {
   const { photographs, seed } = sources;
   const draws = drawsAt(seed, "pairs", index);
   if (photographs.train.length > 0 && draws.chance(photographShare)) {
@@ -89,7 +89,7 @@ const pairOf = (index: number, png: Uint8Array, text: string): Made => ({
   },
 });
 
-async function makeDocument(sources: ClipSources, index: number): Promise<Made> {
+async function makeDocument(sources: Sources, index: number): Promise<Made> {
   const { document, images } = documentWithImages(sources, index);
   const files = await Promise.all(images.map(pngOf));
   const { image_map: names, ...row } = asSegments(document, (i) => `${i}`);

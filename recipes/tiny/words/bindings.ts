@@ -6,7 +6,7 @@
  * between them; the other form is that of captions.
  */
 import type { Thing } from "../world/scene.js";
-import type { BindingKind, Chunk, Document, DocumentOptions } from "./document.js";
+import { type BindingKind, type Chunk, type Document, type DocumentOptions, mostChunks } from "./document.js";
 import type { Draws } from "./draws.js";
 import { nonsenseNames, type Split, wordsOf } from "./nonsense.js";
 import { recipeWords } from "./recipeWords.js";
@@ -20,10 +20,10 @@ export function bindingAt<S>(
     kind,
     split = "train",
     form = draws.chance(0.75) ? "direct" : "caption",
-    mostChunks = 12,
+    mostChunks: most = mostChunks,
   } = options;
   const ways = options.ways ?? 2 + draws.below(3);
-  const shots = options.shots ?? Math.max(3, ways) + draws.below(mostChunks - Math.max(3, ways));
+  const shots = options.shots ?? Math.max(3, ways) + draws.below(most - Math.max(3, ways));
   const things = draws.some(usable(options.things, kind, split), ways);
   const names = newNames(options.things, split, ways, draws);
   const called = things.map((thing, i) => ({ thing, name: names[i]! }));

@@ -61,12 +61,12 @@ export function factsAt(things: readonly Thing[], seed: number, index: number): 
 }
 
 /** Chunks of the longest documents: more than a connector's, so that many examples in a prompt are nothing new. */
-const mostChunks = 20;
+const longest = 20;
 
 /** Names of what photographs show, one or several, as `caption` documents say it. */
 function photographsAt(kinds: readonly string[], seed: number, index: number): string {
   const draws = drawsAt(seed, "names of photographs", index);
-  const count = 1 + draws.below(draws.chance(0.2) ? mostChunks : 4);
+  const count = 1 + draws.below(draws.chance(0.2) ? longest : 4);
   const chunks = Array.from({ length: count }, () => {
     const said = withArticle(draws.pick(kinds));
     return `(${said})Output:${said}${endOfChunkToken}`;
@@ -87,7 +87,7 @@ export function textAt(corpus: Corpus, index: number): string {
     if (kind === "sentences") return sentencesAt(named, seed, place) + endOfText;
     if (kind === "photographs") return photographsAt(photographKinds, seed, place);
     const document = documentAt({
-      ...{ kind, things, seed, index: place, mostChunks },
+      ...{ kind, things, seed, index: place, mostChunks: longest },
       sceneAt: (scene) => ({
         scene: undefined,
         facts: corpus.factsAt?.(scene) ?? factsAt(named, seed, scene),

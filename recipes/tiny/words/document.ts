@@ -54,7 +54,7 @@ export interface DocumentOptions<S> {
   readonly split?: Split | undefined;
   /** Chunks before the last. Default: drawn by kind, fewer than `mostChunks`. */
   readonly shots?: number | undefined;
-  /** Chunks that a document has when `shots` is drawn. Default: 12, at least 5. */
+  /** The most chunks when `shots` is drawn, at least 5. Default: `mostChunks`. */
   readonly mostChunks?: number | undefined;
   /** Bindings: how many things have names, at least 2. Default: drawn, 2 to 4. */
   readonly ways?: number | undefined;
@@ -64,4 +64,8 @@ export interface DocumentOptions<S> {
   readonly form?: "direct" | "caption" | undefined;
 }
 
+/** More than a document has. */
 export const scenesPerDocument = 32;
+
+/** Of a document for the connectors: each may be an image, which costs more than all of its text. */
+export const mostChunks = 12;

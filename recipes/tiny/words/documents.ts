@@ -1,7 +1,13 @@
 /** Documents that language model and connectors learn from. */
 import { bindingAt } from "./bindings.js";
 import { caption, captionStyles } from "./captions.js";
-import { type Chunk, type Document, type DocumentOptions, scenesPerDocument } from "./document.js";
+import {
+  type Chunk,
+  type Document,
+  type DocumentOptions,
+  mostChunks,
+  scenesPerDocument,
+} from "./document.js";
 import { type Draws, drawsAt } from "./draws.js";
 import type { Facts } from "./facts.js";
 import { kindsFor, questionOf } from "./questions.js";
@@ -25,8 +31,11 @@ export function documentAt<S>(options: DocumentOptions<S>): Document<S> {
 }
 
 /** Mostly a few; one of five documents has up to as many as it may. */
-const shotsOf = ({ mostChunks = 12 }: DocumentOptions<unknown>, least: number, draws: Draws): number =>
-  least + draws.below(draws.chance(0.2) ? mostChunks - least : 4);
+const shotsOf = (
+  { mostChunks: most = mostChunks }: DocumentOptions<unknown>,
+  least: number,
+  draws: Draws,
+): number => least + draws.below(draws.chance(0.2) ? most - least : 4);
 
 function captions<S>(
   { index, sceneAt }: DocumentOptions<S>,

@@ -1,7 +1,7 @@
 /** Documents for the connectors with their images, where photographs and characters are at hand and where not. */
 import { expect, test } from "vitest";
-import { type ClipSources, classesOf } from "../../../../recipes/tiny/stages/clipSamples.js";
 import { documentWithImages } from "../../../../recipes/tiny/stages/shardDocuments.js";
+import { classesOf, type Sources } from "../../../../recipes/tiny/stages/sources.js";
 import { imagesOf, withImageTokens } from "../../../../recipes/tiny/words/forms.js";
 import { halves, madeThings } from "../world/made.js";
 
@@ -22,7 +22,7 @@ const characters = ["Greek 1", "Greek 2", "Korean 1", "Korean 2"].flatMap((kind,
     drawer,
   })),
 );
-const drawings: ClipSources = {
+const drawings: Sources = {
   ...{
     things: madeThings,
     sprites: halves([200, 10, 20], [10, 30, 200]),
@@ -36,9 +36,8 @@ const drawings: ClipSources = {
     classes: classesOf(madeThings, { train: [], test: [] }),
   },
 };
-const all: ClipSources = { ...drawings, photographs, characters };
-const documents = (sources: ClipSources) =>
-  Array.from({ length: 150 }, (_, i) => documentWithImages(sources, i));
+const all: Sources = { ...drawings, photographs, characters };
+const documents = (sources: Sources) => Array.from({ length: 150 }, (_, i) => documentWithImages(sources, i));
 
 test("each image of a document is drawn, and a document is the same each time", () => {
   for (const [i, made] of documents(all).entries()) {
