@@ -18,7 +18,7 @@ import type { Sources } from "./sources.js";
 /** How often a document is of a kind, in proportion; text alone is the language model's. */
 export const documentMixture = {
   ...{ caption: 0, styles: 3, questions: 3 },
-  ...{ "text-text": 0, "image-query": 2, "text-query": 1, "image-image": 4, mixed: 2 },
+  ...{ "text-text": 0, "image-query": 2, "text-query": 0, "image-image": 4, mixed: 2 },
   // Where they are at hand: photographs with their names, and new names for what they show and for characters.
   ...{ photographs: 1.5, "names of photographs": 1, "names of characters": 1 },
 } satisfies Record<DocumentKind | "photographs" | AlbumName, number>;

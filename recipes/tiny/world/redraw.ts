@@ -1,21 +1,26 @@
 /**
- * A drawing as if by another hand: lines along its edges, fewer colours, other colours, paler areas. For styles of
- * drawing that training never sees.
+ * A drawing as if by another hand: other outlines, lines along its edges, fewer colours, other colours, paler areas. For
+ * styles of drawing that training never sees.
  */
 import type { RandomStream } from "../../../src/base/random.js";
+import { bend } from "./bend.js";
 import { type Choices, choicesOf } from "./choices.js";
 import { tintMatrix } from "./tint.js";
+
+/** How often an image stays as it was. */
+const kept = 0.35;
 
 /**
  * @param pixels red, green, blue of a square, row by row; left as they are
  * @param random where the choices come from: the same step gives the same image
- * @returns an image of the same size; half of them are as they were
+ * @returns an image of the same size, or `pixels` themselves
  */
 export function redraw(pixels: Uint8Array, random: RandomStream, step: number): Uint8Array {
   const choices = choicesOf(random, step);
-  if (choices.chance(0.5)) return pixels;
-  const lines = choices.chance(0.6) ? linesOf(pixels, choices) : undefined;
-  const result = recoloured(pixels, choices);
+  if (choices.chance(kept)) return pixels;
+  const outlined = choices.chance(0.7) ? bend(pixels, choices) : pixels;
+  const lines = choices.chance(0.6) ? linesOf(outlined, choices) : undefined;
+  const result = recoloured(outlined, choices);
   if (lines) for (let i = 0; i < result.length; i++) result[i]! *= lines[Math.floor(i / 3)]!;
   return new Uint8Array(result.buffer);
 }

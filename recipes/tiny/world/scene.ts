@@ -17,17 +17,19 @@ export interface Thing {
   readonly isHanded?: boolean;
 }
 
-/** Ways in which things are drawn; the last is for testing alone. */
-export const styles = [
-  "noto",
-  "fluent-emoji",
-  "fluent-emoji-flat",
-  "twemoji",
-  "emojione",
-  "openmoji",
+/** Ways in which things are drawn that are trained on and tested: in colours, nearly every thing in each of them. */
+export const trainedStyles = ["noto", "fluent-emoji", "fluent-emoji-flat", "twemoji", "emojione"] as const;
+/** More hands, for training alone: in black, or without many of the things. */
+export const furtherStyles = [
+  "noto-v1",
+  "fluent-emoji-high-contrast",
+  "emojione-monotone",
+  "fxemoji",
+  "streamline-emojis",
 ] as const;
+/** The last is for testing alone. */
+export const styles = [...trainedStyles, ...furtherStyles, "openmoji"] as const;
 export type Style = (typeof styles)[number];
-export const trainedStyles = styles.slice(0, -1);
 
 /** A thing in a scene. Places and sizes are shares of the image's side; a place is that of the middle, (0, 0) at the top left. */
 export interface Placed {

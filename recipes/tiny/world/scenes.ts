@@ -9,12 +9,25 @@ import { chooseBackground } from "./backdrop.js";
 import { type Choices, choicesOf } from "./choices.js";
 import { isHeldOut } from "./heldOut.js";
 import { place } from "./place.js";
-import { type Colour, type Relation, type Scene, type Style, type Thing, trainedStyles } from "./scene.js";
+import {
+  type Colour,
+  furtherStyles,
+  type Relation,
+  type Scene,
+  type Style,
+  type Thing,
+  trainedStyles,
+} from "./scene.js";
 
 export { countedOf, relationOf } from "./facts.js";
 export { isHeldOut } from "./heldOut.js";
 
 export type Split = "train" | "test";
+
+const stylesOf: Readonly<Record<Split, readonly Style[]>> = {
+  train: [...trainedStyles, ...furtherStyles],
+  test: trainedStyles,
+};
 
 export interface SceneOptions {
   /** To choose from. */
@@ -31,7 +44,7 @@ export interface SceneOptions {
   readonly count?: number;
   /** Of different kinds, at most 3. Default: by lot. There may be fewer where no pair is left. */
   readonly kindCount?: number;
-  /** Default: those that are trained on. */
+  /** Default: those that are trained on; for testing, of these those that have colours and nearly all of the things. */
   readonly styles?: readonly Style[];
   /** Of the second of two things, seen from the first; the first is the first of `kinds`, where they are given. */
   readonly relation?: Relation;
@@ -50,7 +63,7 @@ const kindWeights: Readonly<Record<number, readonly number[]>> = {
 
 /** @throws Error where nothing fits what was asked for */
 export function sceneAt(options: SceneOptions): Scene {
-  const { seed, index, split, styles = trainedStyles, relation, colourOf } = options;
+  const { seed, index, split, styles = stylesOf[split], relation, colourOf } = options;
   const choices = choicesOf(randomStream(seed, `scene for ${split}ing`), index);
   const things = options.kinds ? repeated(options.kinds, options, choices) : chooseThings(options, choices);
   const placed = place(things, { styles, relation }, choices);
@@ -70,7 +83,7 @@ function repeated(
 }
 
 function chooseThings(options: SceneOptions, choices: Choices): Thing[] {
-  const { which = "named", relation, styles = trainedStyles, split } = options;
+  const { which = "named", relation, split, styles = stylesOf[split] } = options;
   const pool = options.things.filter(
     (thing) =>
       (which === "all" || thing.isNamed === (which === "named")) &&

@@ -2,10 +2,10 @@
 import { randomStream } from "../../../src/base/random.js";
 import { hasLookalikes, isHanded, isPhotographed, plainName } from "./names.js";
 import { iconNamesOf, readEmoji } from "./packages.node.js";
-import { type Group, groups, type Style, styles, type Thing } from "./scene.js";
+import { furtherStyles, type Group, groups, type Style, styles, type Thing } from "./scene.js";
 
 /** EmojiOne 2 is of 2016 and lacks what came later: a thing does not fall out for that. */
-const incomplete: readonly Style[] = ["emojione"];
+const incomplete: readonly Style[] = ["emojione", ...furtherStyles];
 
 const groupOf: Readonly<Record<string, Group>> = {
   "Animals & Nature": "animals",

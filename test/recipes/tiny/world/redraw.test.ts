@@ -12,9 +12,9 @@ const random = randomStream(3, "other hands");
 const drawings = Array.from({ length: 200 }, (_, step) => redraw(square, random, step));
 const at = (pixels: Uint8Array, x: number, y: number) => pixels[3 * (side * y + x)]!;
 
-test("half of the images stay, the others change; the same step gives the same", () => {
+test("a third of the images stay, the others change; the same step gives the same", () => {
   const same = drawings.filter((pixels) => pixels.every((value, i) => value === square[i])).length;
-  expect(Math.abs(same - 100)).toBeLessThan(30);
+  expect(Math.abs(same - 70)).toBeLessThan(25);
   drawings.forEach((pixels, step) => {
     expect(redraw(square, random, step)).toEqual(pixels);
   });
