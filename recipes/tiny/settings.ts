@@ -18,6 +18,8 @@ export interface ConnectorSettings {
   /** Of a step. */
   readonly pairs: number;
   readonly documents: number;
+  /** Each is a training of `steps` that starts from the weights of the one before. */
+  readonly cycles: number;
   readonly steps: number;
   readonly learningRate: number;
   readonly checkpointSteps: number;
@@ -77,9 +79,9 @@ export const wholeRecipe: RecipeSettings = {
     ...{ batch: 128, keptPatches: 32, cycles: 2, steps: 8000, learningRate: 2e-3 },
     ...{ evaluateEvery: 400, checkpointEvery: 100 },
   },
-  shards: { pairs: 60_000, documents: 20_000 },
+  shards: { pairs: 100_000, documents: 20_000 },
   crossAttentionEvery: 1,
-  connectors: { pairs: 64, documents: 16, steps: 3000, learningRate: 2e-3, checkpointSteps: 200 },
+  connectors: { pairs: 32, documents: 6, cycles: 3, steps: 1700, learningRate: 2e-3, checkpointSteps: 100 },
 };
 
 export const shortRecipe: RecipeSettings = {
@@ -96,5 +98,5 @@ export const shortRecipe: RecipeSettings = {
   },
   shards: { pairs: 300, documents: 60 },
   crossAttentionEvery: 1,
-  connectors: { pairs: 4, documents: 2, steps: 20, learningRate: 1e-3, checkpointSteps: 10 },
+  connectors: { pairs: 4, documents: 2, cycles: 2, steps: 12, learningRate: 1e-3, checkpointSteps: 4 },
 };

@@ -6,7 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -49,10 +49,11 @@ function hashesOf(folder: string): string[] {
 
 /** Losses by stage and step. */
 function lossesOf(folder: string): string[] {
-  return ["language", "clip-1", "clip-2", "connectors"].flatMap((stage) => {
-    const lines = readFileSync(join(folder, "work", stage, "log.jsonl"), "utf8")
-      .trimEnd()
-      .split("\n");
+  const stages = readdirSync(join(folder, "work")).sort();
+  return stages.flatMap((stage) => {
+    const log = join(folder, "work", stage, "log.jsonl");
+    if (!existsSync(log)) return [];
+    const lines = readFileSync(log, "utf8").trimEnd().split("\n");
     return lines.flatMap((line) => {
       const values = Object.entries(JSON.parse(line) as Record<string, number>);
       const losses = values.filter(

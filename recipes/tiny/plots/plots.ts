@@ -6,7 +6,7 @@
  * Writes `learning.svg` and `shots.svg` into OUTPUT. FOLDER is what `recipe.ts` worked in; EVALUATION, what `evaluate.ts`
  * wrote, is FOLDER/evaluation when left out.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -30,6 +30,11 @@ const ofClip = {
   shares: { drawn: "drawn things", openmoji: "OpenMoji", cifar: "CIFAR-10", tiny_imagenet: "Tiny ImageNet" },
 };
 
+const ofConnectors = {
+  losses: { loss_laion: "images with a text", loss_mmc4: "documents" },
+  shares: {},
+};
+
 /** What is drawn of a stage's log: numbers by their names there, and what a reader is told. */
 const stages: readonly Stage[] = [
   {
@@ -38,15 +43,15 @@ const stages: readonly Stage[] = [
     losses: { loss: "loss" },
     shares: { bindings_right: "new names said again" },
   },
-  { name: "clip-1", title: "CLIP, first cycle", ...ofClip },
-  { name: "clip-2", title: "CLIP, second cycle", ...ofClip },
-  {
-    name: "connectors",
-    title: "Connectors",
-    losses: { loss_laion: "images with a text", loss_mmc4: "documents" },
-    shares: {},
-  },
+  ...cyclesOf("clip", "CLIP", ofClip),
+  ...cyclesOf("connectors", "Connectors", ofConnectors),
 ];
+
+/** Each of a stage's cycles that has begun. */
+function cyclesOf(name: string, title: string, of: Pick<Stage, "losses" | "shares">): Stage[] {
+  const folders = readdirSync(join(folder!, "work")).filter((each) => each.startsWith(`${name}-`));
+  return folders.sort().map((each) => ({ name: each, title: `${title}, cycle ${each.at(-1)}`, ...of }));
+}
 
 interface Stage {
   readonly name: string;

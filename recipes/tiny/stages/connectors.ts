@@ -11,22 +11,37 @@ import { mostChunks } from "../words/document.js";
 import type { makeShards } from "./shards.js";
 import type { Stage } from "./stage.js";
 
-/** The trained part of the model. */
-const checkpoint = "checkpoint.safetensors";
+/** The trained part of the model, after the last of its cycles and before. */
+const checkpointOf = (cycle: number, cycles: number) =>
+  cycle === cycles ? "checkpoint.safetensors" : `checkpoint-${cycle}.safetensors`;
+
+type Shards = Awaited<ReturnType<typeof makeShards>>;
 
 /** @returns whether they are trained to their end */
-export async function makeConnectors(
-  stage: Stage,
-  { pairs, documents }: Awaited<ReturnType<typeof makeShards>>,
-): Promise<boolean> {
+export async function makeConnectors(stage: Stage, shards: Shards): Promise<boolean> {
+  const { folder, settings } = stage;
+  const { cycles } = settings.connectors;
+  const names = Array.from({ length: cycles }, (_, i) => checkpointOf(i + 1, cycles));
+  const made = names.findLastIndex((name) => existsSync(join(folder, name))) + 1;
+  for (let cycle = made + 1; cycle <= cycles; cycle++) {
+    await writeDescription(stage, names[Math.max(0, cycle - 2)]!);
+    if (!(await trainCycle(stage, shards, cycle))) return false;
+  }
+  await writeDescription(stage, names.at(-1)!);
+  return true;
+}
+
+/** A warm-up and a cosine, with an optimizer that begins anew, and other samples than those of the cycles before. */
+async function trainCycle(stage: Stage, { pairs, documents }: Shards, cycle: number): Promise<boolean> {
   const { folder, work, settings, threads, signal, tell } = stage;
-  if (existsSync(join(folder, checkpoint))) return true;
   const { seed, connectors } = settings;
-  await writeDescription(stage);
-  const run = join(work, "connectors");
+  const run = join(work, `connectors-${cycle}`);
   const options = readTrainingOptions({
-    ...{ model: folder, run, seed, threads, laionShards: [pairs], mmc4Shards: [documents] },
-    ...{ fromScratch: true, gateStart: 0.5, crossAttnEveryNLayers: settings.crossAttentionEvery },
+    ...{ model: folder, run, threads, laionShards: [pairs], mmc4Shards: [documents] },
+    seed: seed + cycle - 1,
+    ...(cycle === 1 && {
+      ...{ fromScratch: true, gateStart: 0.5, crossAttnEveryNLayers: settings.crossAttentionEvery },
+    }),
     ...{ batchSizeLaion: connectors.pairs, trainNumSamplesLaion: connectors.pairs * connectors.steps },
     ...{ batchSizeMmc4: connectors.documents, trainNumSamplesMmc4: connectors.documents * connectors.steps },
     ...{ numEpochs: 1, learningRate: connectors.learningRate, lrScheduler: "cosine" },
@@ -42,7 +57,8 @@ export async function makeConnectors(
       if (step % 20 === 0 || step === trainer.totalSteps) {
         const losses = `pairs ${loss.laion!.toFixed(4)} documents ${loss.mmc4!.toFixed(4)}`;
         const waiting = `${(100 * waitingShare).toFixed(0)}% waiting`;
-        tell(`connectors ${step}/${trainer.totalSteps} ${losses} ${seconds.toFixed(2)} s, ${waiting}`);
+        const time = `${seconds.toFixed(2)} s, ${waiting}`;
+        tell(`connectors-${cycle} ${step}/${trainer.totalSteps} ${losses} ${time}`);
       }
       const { stopAfterSeconds } = stage;
       const isOver = stopAfterSeconds !== undefined && performance.now() - began > 1000 * stopAfterSeconds;
@@ -52,7 +68,8 @@ export async function makeConnectors(
     await trainer.close();
   }
   const name = `step-${String(trainer.totalSteps).padStart(8, "0")}`;
-  await inHalf(join(run, "checkpoints", name, "model.safetensors"), join(folder, checkpoint));
+  const trained = join(run, "checkpoints", name, "model.safetensors");
+  await inHalf(trained, join(folder, checkpointOf(cycle, connectors.cycles)));
   return true;
 }
 
@@ -66,7 +83,7 @@ async function inHalf(from: string, to: string): Promise<void> {
 }
 
 /** The model's folder, of which the connectors are the last part. */
-const writeDescription = ({ folder, settings }: Stage): Promise<void> =>
+const writeDescription = ({ folder, settings }: Stage, checkpoint: string): Promise<void> =>
   writeFile(
     join(folder, "openflamingo.json"),
     `${JSON.stringify(

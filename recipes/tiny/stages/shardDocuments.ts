@@ -15,7 +15,10 @@ import type { Scene, Thing } from "../world/scene.js";
 import { type SceneOptions, sceneAt } from "../world/scenes.js";
 import type { Sources } from "./sources.js";
 
-/** How often a document is of a kind, in proportion; text alone is the language model's. */
+/**
+ * How often a document is of a kind, in proportion. Text alone is the language model's, and a training over documents
+ * learns nothing from text that no image opens, so that none asks in words for what its images showed.
+ */
 export const documentMixture = {
   ...{ caption: 0, styles: 3, questions: 3 },
   ...{ "text-text": 0, "image-query": 2, "text-query": 0, "image-image": 4, mixed: 2 },
