@@ -1,7 +1,7 @@
 /** Drawn images that no training sees: scenes of the split for testing, as PNG files. */
-import sharp from "sharp";
 import { randomStream } from "../../../src/base/random.js";
 import { drawScene } from "../world/draw.js";
+import { pngOf } from "../world/png.js";
 import type { Scene, Thing } from "../world/scene.js";
 import { type SceneOptions, sceneAt } from "../world/scenes.js";
 import type { Sprites } from "../world/sprite.js";
@@ -39,11 +39,3 @@ export const testScene = (world: World, seed: number, index: number, wanted: Wan
 
 export const pngOfScene = ({ sprites, size = 64 }: World, scene: Scene): Promise<Uint8Array> =>
   pngOf(drawScene(scene, sprites, { size }));
-
-/** @param pixels red, green, blue of a square, row by row */
-export function pngOf(pixels: Uint8Array): Promise<Uint8Array> {
-  const side = Math.sqrt(pixels.length / 3);
-  return sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
-    .png()
-    .toBuffer();
-}

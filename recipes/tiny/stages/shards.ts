@@ -3,7 +3,6 @@
  * text are in LAION's form, documents of several images in MMC4's.
  */
 import { join } from "node:path";
-import sharp from "sharp";
 import type { JsonObject } from "../../../src/base/json.js";
 import { type PackSummary, packShards } from "../../../src/pack/packShards.node.js";
 import type { Made } from "../../../src/pack/samples.node.js";
@@ -13,6 +12,7 @@ import { drawsAt } from "../words/draws.js";
 import { factsOf } from "../words/facts.js";
 import { asSegments } from "../words/forms.js";
 import { withArticle } from "../words/names.js";
+import { pngOf } from "../world/png.js";
 import type { Scene } from "../world/scene.js";
 import { sceneAt } from "../world/scenes.js";
 import { byAnyHand, documentMixture, documentWithImages, sceneOptions, seen } from "./shardDocuments.js";
@@ -104,9 +104,3 @@ async function makeDocument(sources: Sources, index: number): Promise<Made> {
 }
 
 const keyOf = (index: number) => String(index).padStart(9, "0");
-
-async function pngOf(pixels: Uint8Array): Promise<Uint8Array> {
-  const side = Math.sqrt(pixels.length / 3);
-  const raw = { width: side, height: side, channels: 3 } as const;
-  return sharp(pixels, { raw }).png({ compressionLevel: 3 }).toBuffer();
-}

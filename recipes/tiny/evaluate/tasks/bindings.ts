@@ -11,8 +11,9 @@ import { drawsAt } from "../../words/draws.js";
 import { queryOf } from "../../words/forms.js";
 import { groupedBy } from "../../world/groupedBy.js";
 import type { Character } from "../../world/photographs.node.js";
+import { pngOf } from "../../world/png.js";
 import type { Thing } from "../../world/scene.js";
-import { pngOf, pngOfScene, seedOf, testScene, type World } from "../drawn.js";
+import { pngOfScene, seedOf, testScene, type World } from "../drawn.js";
 import { isAccepted, type Measure, type Query, type Task, wrongBefore } from "../task.js";
 
 /** How many names there are, and demonstrations in all. */

@@ -2,8 +2,9 @@
 import { drawsAt } from "../../words/draws.js";
 import { withArticle } from "../../words/names.js";
 import type { Photograph } from "../../world/photographs.node.js";
+import { pngOf } from "../../world/png.js";
 import { demonstrationsOf, nameWith, promptWith } from "../demonstrations.js";
-import { pngOf, seedOf } from "../drawn.js";
+import { seedOf } from "../drawn.js";
 import { isAccepted, type Task, wrongBefore } from "../task.js";
 
 /** Photographs of a test set, and from which seed the order in which they are asked for follows. */
