@@ -96,8 +96,8 @@ function showClip({ vision, text }: ClipConfig, { mean, std }: Colours): object 
         vocab_size: text.vocabulary,
         width: text.hiddenSize,
         heads: text.heads,
+        // Without `mlp_ratio`: open_clip 2.20.0 has no such field here, and 4 for all.
         layers: text.layers,
-        mlp_ratio: text.mlpRatio,
       },
       ...(vision.activation === "quickGelu" && { quick_gelu: true }),
     },
