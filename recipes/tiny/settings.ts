@@ -76,7 +76,7 @@ export const wholeRecipe: RecipeSettings = {
   clip: {
     ...{ imageSize: 64, patchSize: 8, layers: 6, hiddenSize: 128, heads: 4, features: 128 },
     ...{ textLayers: 2, textHiddenSize: 128, textLength: 24 },
-    ...{ batch: 128, keptPatches: 32, cycles: 2, steps: 8000, learningRate: 2e-3 },
+    ...{ batch: 128, keptPatches: 32, cycles: 3, steps: 8000, learningRate: 2e-3 },
     ...{ evaluateEvery: 400, checkpointEvery: 100 },
   },
   shards: { pairs: 100_000, documents: 20_000 },

@@ -10,6 +10,7 @@ import { type Evaluate, trainTower } from "../towers/trainTower.js";
 import { clipFiles, writeClip } from "../towers/writeTowers.js";
 import { clipBatch, colours, patchStart, pixelsOf } from "./clipBatch.js";
 import { type ClipSample, ofPhotograph, singleTestScene } from "./clipSamples.js";
+import { nameEmbeddings } from "./nameEmbeddings.js";
 import type { Sources } from "./sources.js";
 import type { Stage } from "./stage.js";
 
@@ -47,13 +48,14 @@ async function trainCycle(
   tokenizer: FlamingoTokenizer,
   { number, from, output }: Cycle,
 ): Promise<boolean> {
-  const { settings, work, runtime, threads, tell } = stage;
+  const { settings, work, folder, runtime, threads, tell } = stage;
   const { seed, clip, vocabulary } = settings;
   const { cycles: _, evaluateEvery, checkpointEvery, ...numbers } = clip;
   const { classes } = sources;
+  const names = await nameEmbeddings(join(folder, "lang"), [...classes.keys()], tokenizer);
   const config = configOf(clip, vocabulary);
   const training = {
-    ...{ classes: { count: classes.size, weight: 1 }, patchWeight: 1 },
+    ...{ classes: { count: classes.size, weight: 1 }, patches: { weight: 1, width: names.shape[1]! } },
     ...{ ignoreSameTexts: true, somePatches: clip.keptPatches !== undefined },
   };
   const scores = imageGraph(config, classes.size);
@@ -68,7 +70,10 @@ async function trainCycle(
     folder: join(work, `clip-${number}`),
     settings: { seed, ...numbers, vocabulary, classes: classes.size, ...(number > 1 && { cycle: number }) },
     ...{ steps: clip.steps, learningRate: clip.learningRate, averageDecay: 0.999 },
-    batchAt: (step) => clipBatch(sources, clip, tokenizer, (number - 1) * clip.steps + step),
+    batchAt: (step) => ({
+      ...clipBatch(sources, clip, tokenizer, (number - 1) * clip.steps + step),
+      names,
+    }),
     afterStep: (parameter) => clampLogitScale(parameter("logit_scale")),
     ...{ evaluateEvery, checkpointEvery },
     evaluate: async (load) => evaluation(await load(scores), sources, clip),

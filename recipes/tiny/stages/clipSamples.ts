@@ -34,7 +34,9 @@ export function clipSample(sources: Sources, index: number): ClipSample {
   if (photographs.train.length > 0 && uniform(index, 0) < photographShare) {
     const photograph = photographs.train[Math.floor(uniform(index, 1) * photographs.train.length)]!;
     const pixels = augment(photograph.pixels, randomStream(seed, "augmentation"), index);
-    return { ...ofPhotograph(sources, photograph), pixels };
+    const shown = ofPhotograph(sources, photograph);
+    // Most of a photograph is what it shows.
+    return { ...shown, pixels, patchLabels: new Int32Array(sources.patches ** 2).fill(shown.label) };
   }
   const scene = ofScene(sources, {
     index,

@@ -18,6 +18,7 @@ import {
   less,
   logSoftmax,
   maskWhere,
+  matmul,
   mul,
   neg,
   output,
@@ -52,11 +53,12 @@ export interface ClipTraining {
   /** An aid: a linear head on the image's features says which of `count` classes it is of. Default: none. */
   readonly classes?: { readonly count: number; readonly weight: number } | undefined;
   /**
-   * Another: a linear head on tokens of patches, which an input names, says of which of the `classes` the thing is that
-   * the patch shows most of. The contrastive loss looks at the class token alone, a Flamingo at those of the patches.
-   * Default: 0, none.
+   * Another: tokens of patches, which an input names, say of which of the `classes` the thing is that the patch shows
+   * most of. A linear map takes them to where the language model has its words, `width` wide; a class is there what its
+   * name is. The contrastive loss looks at the class token alone, a Flamingo at those of the patches; and what connects
+   * it to the language model then has one map to learn for all names, and not every name. Default: none.
    */
-  readonly patchWeight?: number | undefined;
+  readonly patches?: { readonly weight: number; readonly width: number } | undefined;
   /**
    * Whether another image of the batch with the same text is no wrong answer, but none at all. Default: false, as in
    * open_clip, whose batches hardly ever have two.
@@ -75,13 +77,13 @@ export const aidName = "aid";
 /**
  * Inputs: pixels float32 (b, 3, S, S), normalised; ids int32 (b, t), each row with the end token, which has the largest
  * id; with classes, labels int32 (b), −1 for an image of none; with some patches, kept int32 (b, k), see `keptTokens`;
- * with a weight of patches, patch_tokens int32 (n), rows of all kept tokens (b · k), and patch_labels int32 (n), −1 for
- * one that fills.
+ * with patches, names float32 (K, w), patch_tokens int32 (n), rows of all kept tokens (b · k), and patch_labels int32 (n),
+ * −1 for one that fills.
  * Outputs: the gradients; "contrastive", "classification" and "patches", each where it counts, scalars; "loss", their
  * weighted sum.
  */
 export function clipGraph(config: ClipConfig, training: ClipTraining = {}): TowerProgram {
-  const { contrast = 1, classes, patchWeight = 0, ignoreSameTexts = false, somePatches = false } = training;
+  const { contrast = 1, classes, patches, ignoreSameTexts = false, somePatches = false } = training;
   const graph = createGraph("clip");
   const { p, named } = trainedParameters(graph);
   const tokens = tokensOf(p, config, somePatches ? (all) => chosen(all) : undefined); // (b, k, d)
@@ -101,12 +103,13 @@ export function clipGraph(config: ClipConfig, training: ClipTraining = {}): Towe
     output(graph, "classification", loss);
     parts.push(mul(loss, classes.weight));
   }
-  if (classes && patchWeight > 0) {
+  if (classes && patches) {
+    const names = input(graph, "names", "float32", [classes.count, patches.width]);
     const some = gather(rearrange(tokens, "b k d -> (b k) d"), input(graph, "patch_tokens", "int32", ["n"]));
     const labels = input(graph, "patch_labels", "int32", ["n"]);
-    const loss = classificationLoss(patchHead(p, some, classes.count), labels);
+    const loss = classificationLoss(patchHead(p, some, names), labels);
     output(graph, "patches", loss);
-    parts.push(mul(loss, patchWeight));
+    parts.push(mul(loss, patches.weight));
   }
   const loss = parts.reduce((a, b) => add(a, b));
   output(graph, lossOutput, reshape(loss, { shape: [1] }));
@@ -158,10 +161,12 @@ function chosen(tokens: Tensor): Tensor {
 const head = (p: Params, features: Tensor, count: number): Tensor =>
   linear(p.at(aidName).at("classes"), features, count, { bias: true });
 
-/** (n, d) → (n, K) */
-function patchHead(p: Params, tokens: Tensor, count: number): Tensor {
+/** (n, d), names (K, w) → (n, K) */
+function patchHead(p: Params, tokens: Tensor, names: Tensor): Tensor {
   const aid = p.at(aidName);
-  return linear(aid.at("patches"), layerNorm(aid.at("ln_patches"), tokens), count, { bias: true });
+  const width = names.shape[1] as number;
+  const words = linear(aid.at("patches"), layerNorm(aid.at("ln_patches"), tokens), width, { bias: true });
+  return matmul(words, transposeLast(names));
 }
 
 /**

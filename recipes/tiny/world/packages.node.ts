@@ -4,7 +4,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeWhole } from "../../../src/base/wholeFile.node.js";
-import type { Style } from "./scene.js";
+import type { PackagedStyle } from "./scene.js";
 
 const folder = new URL("../node_modules/", import.meta.url);
 const fileOf = (name: string) => fileURLToPath(new URL(name, folder));
@@ -41,15 +41,15 @@ export interface Icon {
 
 export const readEmoji = (): Promise<Emoji> => readJson<Emoji>("unicode-emoji-json/data-by-emoji.json");
 
-export const readIcons = (style: Style): Promise<Icons> =>
+export const readIcons = (style: PackagedStyle): Promise<Icons> =>
   readJson<Icons>(`@iconify-json/${style}/icons.json`);
 
 /** The version of a style's package. */
-export const versionOf = async (style: Style): Promise<string> =>
+export const versionOf = async (style: PackagedStyle): Promise<string> =>
   (await readJson<{ version: string }>(`@iconify-json/${style}/package.json`)).version;
 
 /** The names of a style's drawings. They are kept in a file: those of Fluent Emoji are among 100 MB of drawings. */
-export async function iconNamesOf(style: Style): Promise<ReadonlySet<string>> {
+export async function iconNamesOf(style: PackagedStyle): Promise<ReadonlySet<string>> {
   const path = join(cacheFolder, `names-${style}-${await versionOf(style)}.json`);
   const found = await readFile(path, "utf8").catch(() => undefined);
   if (found !== undefined) return new Set(JSON.parse(found) as string[]);

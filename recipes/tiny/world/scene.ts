@@ -27,9 +27,16 @@ export const furtherStyles = [
   "fxemoji",
   "streamline-emojis",
 ] as const;
-/** The last is for testing alone. */
-export const styles = [...trainedStyles, ...furtherStyles, "openmoji"] as const;
-export type Style = (typeof styles)[number];
+/** Whose drawings are in a package; the last is for testing alone. */
+export const packagedStyles = [...trainedStyles, ...furtherStyles, "openmoji"] as const;
+export type PackagedStyle = (typeof packagedStyles)[number];
+/** For training alone too: the drawings of one style under those of another, which has the same outlines in black. */
+export const outlinedStyles = {
+  "fluent-emoji-outlined": ["fluent-emoji-flat", "fluent-emoji-high-contrast"],
+  "emojione-outlined": ["emojione", "emojione-monotone"],
+} as const satisfies Record<string, readonly [PackagedStyle, PackagedStyle]>;
+export type OutlinedStyle = keyof typeof outlinedStyles;
+export type Style = PackagedStyle | OutlinedStyle;
 
 /** A thing in a scene. Places and sizes are shares of the image's side; a place is that of the middle, (0, 0) at the top left. */
 export interface Placed {

@@ -12,6 +12,8 @@ import { place } from "./place.js";
 import {
   type Colour,
   furtherStyles,
+  type OutlinedStyle,
+  outlinedStyles,
   type Relation,
   type Scene,
   type Style,
@@ -25,7 +27,7 @@ export { isHeldOut } from "./heldOut.js";
 export type Split = "train" | "test";
 
 const stylesOf: Readonly<Record<Split, readonly Style[]>> = {
-  train: [...trainedStyles, ...furtherStyles],
+  train: [...trainedStyles, ...furtherStyles, ...(Object.keys(outlinedStyles) as OutlinedStyle[])],
   test: trainedStyles,
 };
 

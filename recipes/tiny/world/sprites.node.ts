@@ -3,7 +3,13 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { openCacheFile } from "./cacheFile.node.js";
 import { cacheFolder, type Icon, type Icons, readIcons, versionOf } from "./packages.node.js";
-import { type Style, styles } from "./scene.js";
+import {
+  type OutlinedStyle,
+  outlinedStyles,
+  type PackagedStyle,
+  packagedStyles,
+  type Style,
+} from "./scene.js";
 import { edgeColour, levelsOf, type Sprite, type Sprites, spriteSide } from "./sprite.js";
 import type { DrawnThing } from "./things.node.js";
 import { type Rendered, trimmed } from "./trim.js";
@@ -28,10 +34,10 @@ export async function openSprites(
   things: readonly DrawnThing[],
   { path = join(cacheFolder, "sprites.bin"), progress }: SpriteOptions = {},
 ): Promise<Sprites> {
-  const drawings = styles.flatMap((style) =>
-    things.filter((thing) => !thing.missingStyles?.includes(style)).map(({ icon }) => ({ style, icon })),
+  const drawings = packagedStyles.flatMap((style) =>
+    things.flatMap(({ icons }) => (icons[style] === undefined ? [] : [{ style, icon: icons[style] }])),
   );
-  const packages = await Promise.all(styles.map(async (style) => [style, await versionOf(style)]));
+  const packages = await Promise.all(packagedStyles.map(async (style) => [style, await versionOf(style)]));
   const rowBytes = 4 * spriteSide * spriteSide;
   const rows = await openCacheFile({
     path,
@@ -50,17 +56,36 @@ export async function openSprites(
   });
 
   const rowOf = new Map(drawings.map(({ style, icon }, row) => [`${style}/${icon}`, row]));
-  const iconOf = new Map(things.map(({ name, icon }) => [name, icon]));
-  const open = new Map<number, Sprite>();
+  const iconsOf = new Map(things.map(({ name, icons }) => [name, icons]));
+  const pixelsOf = (name: string, style: PackagedStyle): Uint8Array => {
+    const row = rowOf.get(`${style}/${iconsOf.get(name)?.[style]}`);
+    if (row === undefined) throw new Error(`there is no drawing of "${name}" in the style ${style}`);
+    return rows.subarray(rowBytes * row, rowBytes * (row + 1));
+  };
+  const open = new Map<string, Sprite>();
   return {
     get({ name }, style) {
-      const row = rowOf.get(`${style}/${iconOf.get(name)}`);
-      if (row === undefined) throw new Error(`there is no drawing of "${name}" in the style ${style}`);
-      const sprite = open.get(row) ?? spriteOf(rows.subarray(rowBytes * row, rowBytes * (row + 1)));
-      open.set(row, sprite);
+      const key = `${style}/${name}`;
+      const known = open.get(key);
+      if (known) return known;
+      const sprite = spriteOf(
+        isOutlined(style)
+          ? laidOver(
+              ...(outlinedStyles[style].map((part) => pixelsOf(name, part)) as [Uint8Array, Uint8Array]),
+            )
+          : pixelsOf(name, style),
+      );
+      open.set(key, sprite);
       return sprite;
     },
   };
+}
+
+const isOutlined = (style: Style): style is OutlinedStyle => style in outlinedStyles;
+
+/** Colours are multiplied by alpha. */
+function laidOver(below: Uint8Array, above: Uint8Array): Uint8Array {
+  return below.map((value, i) => above[i]! + Math.round((value * (255 - above[i | 3]!)) / 255));
 }
 
 function spriteOf(data: Uint8Array): Sprite {
@@ -69,8 +94,10 @@ function spriteOf(data: Uint8Array): Sprite {
 }
 
 /** One style after the other, since the drawings of one alone are 100 MB of text. */
-async function* render(drawings: readonly { style: Style; icon: string }[]): AsyncGenerator<Uint8Array> {
-  for (const style of styles) {
+async function* render(
+  drawings: readonly { style: PackagedStyle; icon: string }[],
+): AsyncGenerator<Uint8Array> {
+  for (const style of packagedStyles) {
     const icons = await readIcons(style);
     for (const drawing of drawings) {
       if (drawing.style === style) yield trimmed(await renderIcon(icons, icons.icons[drawing.icon]!));

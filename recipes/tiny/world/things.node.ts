@@ -2,10 +2,19 @@
 import { randomStream } from "../../../src/base/random.js";
 import { hasLookalikes, isHanded, isPhotographed, plainName } from "./names.js";
 import { iconNamesOf, readEmoji } from "./packages.node.js";
-import { furtherStyles, type Group, groups, type Style, styles, type Thing } from "./scene.js";
+import {
+  furtherStyles,
+  type Group,
+  groups,
+  type OutlinedStyle,
+  outlinedStyles,
+  type PackagedStyle,
+  packagedStyles,
+  type Thing,
+} from "./scene.js";
 
 /** EmojiOne 2 is of 2016 and lacks what came later: a thing does not fall out for that. */
-const incomplete: readonly Style[] = ["emojione", ...furtherStyles];
+const incomplete: readonly PackagedStyle[] = ["emojione", ...furtherStyles];
 
 const groupOf: Readonly<Record<string, Group>> = {
   "Animals & Nature": "animals",
@@ -19,9 +28,9 @@ const groupOf: Readonly<Record<string, Group>> = {
 export const unnamedPerGroup = 8;
 const seedOfUnnamed = 40;
 
-/** A thing, and what its drawings are called in the packages. */
+/** A thing, and what its drawings are called in the packages that have one. */
 export interface DrawnThing extends Thing {
-  readonly icon: string;
+  readonly icons: Readonly<Partial<Record<PackagedStyle, string>>>;
 }
 
 /**
@@ -31,20 +40,31 @@ export interface DrawnThing extends Thing {
  */
 export async function loadThings(): Promise<readonly DrawnThing[]> {
   const emoji = await readEmoji();
-  const drawn = new Map<Style, ReadonlySet<string>>();
-  for (const style of styles) drawn.set(style, await iconNamesOf(style));
+  const drawn = new Map<PackagedStyle, ReadonlySet<string>>();
+  for (const style of packagedStyles) drawn.set(style, await iconNamesOf(style));
+  const slugs = new Set(Object.values(emoji).map(({ slug }) => slug.replaceAll("_", "-")));
 
   const things = Object.values(emoji).flatMap(({ name, slug, group: unicodeGroup }) => {
     const icon = slug.replaceAll("_", "-");
     const group = groupOf[unicodeGroup];
-    const missing = styles.filter((style) => !drawn.get(style)!.has(icon));
+    const icons: Partial<Record<PackagedStyle, string>> = {};
+    for (const [style, names] of drawn) {
+      const found = incomplete.includes(style)
+        ? spellings(icon, slugs).find((each) => names.has(each))
+        : icon;
+      if (found !== undefined && names.has(found)) icons[style] = found;
+    }
+    const missing = packagedStyles.filter((style) => icons[style] === undefined);
     if (group === undefined || !missing.every((style) => incomplete.includes(style))) return [];
+    const without = (Object.keys(outlinedStyles) as OutlinedStyle[]).filter((style) =>
+      outlinedStyles[style].some((part) => missing.includes(part)),
+    );
     return [
       {
         name: plainName(name),
         group,
-        icon,
-        ...(missing.length > 0 && { missingStyles: missing }),
+        icons,
+        ...(missing.length > 0 && { missingStyles: [...missing, ...without] }),
         ...(isHanded(name) && { isHanded: true }),
       },
     ];
@@ -53,6 +73,18 @@ export async function loadThings(): Promise<readonly DrawnThing[]> {
     groups.flatMap((group) => drawUnnamed(things.filter((thing) => thing.group === group))),
   );
   return things.map((thing) => ({ ...thing, isNamed: !unnamed.has(thing.name) }));
+}
+
+/**
+ * What older sets call a drawing: as Unicode does, in one word, as the first of several, with or without "face" where
+ * that is no other thing.
+ */
+function spellings(icon: string, slugs: ReadonlySet<string>): string[] {
+  const face = icon.endsWith("-face") ? icon.slice(0, -"-face".length) : `${icon}-face`;
+  return [icon, `${icon}-1`, ...(slugs.has(face) ? [] : [face])].flatMap((name) => [
+    name,
+    name.replaceAll("-", ""),
+  ]);
 }
 
 /**

@@ -61,12 +61,16 @@ describe.each([
   },
   {
     what: "CLIP with classes of images and of patches",
-    program: clipGraph(clip, { classes: { count: 3, weight: 0.7 }, patchWeight: 0.4 }),
+    program: clipGraph(clip, { classes: { count: 3, weight: 0.7 }, patches: { weight: 0.4, width: 5 } }),
     initial: clipStart,
     feeds: {
       ...clipBatch(),
       patch_tokens: { dtype: "int32" as const, shape: [4], data: Int32Array.of(2, 7, 19, 0) },
       patch_labels: { dtype: "int32" as const, shape: [4], data: Int32Array.of(1, 2, 0, -1) },
+      names: {
+        ...{ dtype: "float32" as const, shape: [3, 5] },
+        data: Float32Array.from({ length: 15 }, (_, i) => Math.sin(i)),
+      },
     },
   },
   {
