@@ -36,6 +36,7 @@ export const outlinedStyles = {
   "emojione-outlined": ["emojione", "emojione-monotone"],
 } as const satisfies Record<string, readonly [PackagedStyle, PackagedStyle]>;
 export type OutlinedStyle = keyof typeof outlinedStyles;
+export const outlinedNames = Object.keys(outlinedStyles) as readonly OutlinedStyle[];
 export type Style = PackagedStyle | OutlinedStyle;
 
 /** A thing in a scene. Places and sizes are shares of the image's side; a place is that of the middle, (0, 0) at the top left. */

@@ -12,8 +12,7 @@ import { place } from "./place.js";
 import {
   type Colour,
   furtherStyles,
-  type OutlinedStyle,
-  outlinedStyles,
+  outlinedNames,
   type Relation,
   type Scene,
   type Style,
@@ -27,7 +26,7 @@ export { isHeldOut } from "./heldOut.js";
 export type Split = "train" | "test";
 
 const stylesOf: Readonly<Record<Split, readonly Style[]>> = {
-  train: [...trainedStyles, ...furtherStyles, ...(Object.keys(outlinedStyles) as OutlinedStyle[])],
+  train: [...trainedStyles, ...furtherStyles, ...outlinedNames],
   test: trainedStyles,
 };
 

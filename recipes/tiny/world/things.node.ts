@@ -6,7 +6,7 @@ import {
   furtherStyles,
   type Group,
   groups,
-  type OutlinedStyle,
+  outlinedNames,
   outlinedStyles,
   type PackagedStyle,
   packagedStyles,
@@ -56,7 +56,7 @@ export async function loadThings(): Promise<readonly DrawnThing[]> {
     }
     const missing = packagedStyles.filter((style) => icons[style] === undefined);
     if (group === undefined || !missing.every((style) => incomplete.includes(style))) return [];
-    const without = (Object.keys(outlinedStyles) as OutlinedStyle[]).filter((style) =>
+    const without = outlinedNames.filter((style) =>
       outlinedStyles[style].some((part) => missing.includes(part)),
     );
     return [

@@ -5,7 +5,7 @@ import { isHeldOut } from "../../../../recipes/tiny/world/heldOut.js";
 import { extentOf } from "../../../../recipes/tiny/world/layout.js";
 import {
   furtherStyles,
-  outlinedStyles,
+  outlinedNames,
   type Placed,
   relations,
   type Scene,
@@ -97,9 +97,7 @@ describe("composing", () => {
   test("training has all styles but the one for testing, testing those in colours", () => {
     const stylesIn = (scenes: readonly Scene[]) =>
       new Set(scenes.flatMap(({ placed }) => placed.map(({ style }) => style)));
-    expect(stylesIn(train)).toEqual(
-      new Set([...trainedStyles, ...furtherStyles, ...Object.keys(outlinedStyles)]),
-    );
+    expect(stylesIn(train)).toEqual(new Set([...trainedStyles, ...furtherStyles, ...outlinedNames]));
     expect(stylesIn(test_)).toEqual(new Set(trainedStyles));
   });
 
