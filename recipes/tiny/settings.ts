@@ -15,14 +15,17 @@ export interface RecipeSettings {
 }
 
 export interface ConnectorSettings {
-  /** Of a step. */
-  readonly pairs: number;
-  readonly documents: number;
-  /** Each is a training of `steps` that starts from the weights of the one before. */
-  readonly cycles: number;
-  readonly steps: number;
+  /** Each is a training that starts from the weights of the one before. */
+  readonly cycles: readonly ConnectorCycle[];
   readonly learningRate: number;
   readonly checkpointSteps: number;
+}
+
+export interface ConnectorCycle {
+  readonly steps: number;
+  /** Of a step: images with one text, and documents. */
+  readonly pairs: number;
+  readonly documents: number;
 }
 
 export interface LanguageSettings {
@@ -76,12 +79,20 @@ export const wholeRecipe: RecipeSettings = {
   clip: {
     ...{ imageSize: 64, patchSize: 8, layers: 6, hiddenSize: 128, heads: 4, features: 128 },
     ...{ textLayers: 2, textHiddenSize: 128, textLength: 24 },
-    ...{ batch: 128, keptPatches: 32, cycles: 3, steps: 8000, learningRate: 2e-3 },
+    ...{ batch: 128, keptPatches: 32, cycles: 4, steps: 8000, learningRate: 2e-3 },
     ...{ evaluateEvery: 400, checkpointEvery: 100 },
   },
   shards: { pairs: 100_000, documents: 20_000 },
   crossAttentionEvery: 1,
-  connectors: { pairs: 32, documents: 6, cycles: 3, steps: 1700, learningRate: 2e-3, checkpointSteps: 100 },
+  connectors: {
+    cycles: [
+      // Names first: what documents say is learnt from images whose names are known.
+      { steps: 1700, pairs: 64, documents: 2 },
+      { steps: 1700, pairs: 32, documents: 6 },
+      { steps: 1700, pairs: 32, documents: 6 },
+    ],
+    ...{ learningRate: 2e-3, checkpointSteps: 100 },
+  },
 };
 
 export const shortRecipe: RecipeSettings = {
@@ -98,5 +109,11 @@ export const shortRecipe: RecipeSettings = {
   },
   shards: { pairs: 300, documents: 60 },
   crossAttentionEvery: 1,
-  connectors: { pairs: 4, documents: 2, cycles: 2, steps: 12, learningRate: 1e-3, checkpointSteps: 4 },
+  connectors: {
+    cycles: [
+      { steps: 12, pairs: 6, documents: 1 },
+      { steps: 12, pairs: 4, documents: 2 },
+    ],
+    ...{ learningRate: 1e-3, checkpointSteps: 4 },
+  },
 };

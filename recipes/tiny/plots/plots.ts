@@ -26,8 +26,12 @@ const ofClip = {
     contrastive: "contrastive loss",
     classification: "classes of images",
     patches: "classes of patches",
+    means: "classes of all patches together",
   },
-  shares: { drawn: "drawn things", openmoji: "OpenMoji", cifar: "CIFAR-10", tiny_imagenet: "Tiny ImageNet" },
+  shares: {
+    ...{ drawn: "drawn things", openmoji: "OpenMoji", cifar: "CIFAR-10", tiny_imagenet: "Tiny ImageNet" },
+    ...{ "drawn by patches": "drawn things, by patches", "openmoji by patches": "OpenMoji, by patches" },
+  },
 };
 
 const ofConnectors = {

@@ -1,6 +1,7 @@
 /** The third stage: an image tower, and a text tower to learn it with, CLIP's form. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { HostTensor } from "../../../src/runtime/hostTensor.js";
 import type { FlamingoTokenizer } from "../../../src/text/flamingoTokens.js";
 import type { ClipSettings } from "../settings.js";
 import { type ClipConfig, clampLogitScale, clipGraph, imageGraph } from "../towers/clipGraph.js";
@@ -56,9 +57,9 @@ async function trainCycle(
   const config = configOf(clip, vocabulary);
   const training = {
     ...{ classes: { count: classes.size, weight: 1 }, patches: { weight: 1, width: names.shape[1]! } },
-    ...{ ignoreSameTexts: true, somePatches: clip.keptPatches !== undefined },
+    ...{ ignoreSameTexts: true, keptPatches: clip.keptPatches },
   };
-  const scores = imageGraph(config, classes.size);
+  const scores = imageGraph(config, classes.size, names.shape[1]);
   const fresh = initialClip({
     ...{ seed, config, sinusoidalPositions: { vision: 0.5, text: 0.01 } },
     patchEmbedding: patchStart(sources, clip),
@@ -76,10 +77,10 @@ async function trainCycle(
     }),
     afterStep: (parameter) => clampLogitScale(parameter("logit_scale")),
     ...{ evaluateEvery, checkpointEvery },
-    evaluate: async (load) => evaluation(await load(scores), sources, clip),
+    evaluate: async (load) => evaluation(await load(scores), sources, clip, names),
     onProgress: ({ step, steps, values, seconds, waited, evaluation: found }) => {
       if (!found && step % 20 !== 0) return;
-      const losses = ["contrastive", "classification", "patches"].map(
+      const losses = ["contrastive", "classification", "patches", "means"].map(
         (name) => `${name} ${values[name]!.toFixed(3)}`,
       );
       const time = `${seconds.toFixed(2)} s (${waited.toFixed(2)})`;
@@ -108,8 +109,8 @@ function configOf(clip: ClipSettings, vocabulary: number): ClipConfig {
 
 const testImages = 512;
 
-/** Shares of images whose class has the highest score, among the classes of their kind. */
-async function evaluation(run: Evaluate, sources: Sources, clip: ClipSettings) {
+/** Shares of images whose class has the highest score, among the classes of their kind: by class token, and by patches. */
+async function evaluation(run: Evaluate, sources: Sources, clip: ClipSettings, names: HostTensor) {
   const { photographs, things, classes } = sources;
   const numbers = (names: Iterable<string>) => [...new Set(names)].map((name) => classes.get(name)!);
   const named = numbers(things.filter(({ isNamed }) => isNamed).map(({ name }) => name));
@@ -129,7 +130,9 @@ async function evaluation(run: Evaluate, sources: Sources, clip: ClipSettings) {
   }
   const shares: Record<string, number> = {};
   for (const [name, samples, choices] of tests) {
-    shares[name] = await shareRight(run, samples, choices, clip, classes.size);
+    const right = await countRight(run, samples, choices, clip, { names, count: classes.size });
+    shares[name] = right.scores / samples.length;
+    shares[`${name} by patches`] = right.means / samples.length;
   }
   return shares;
 }
@@ -160,22 +163,24 @@ function photographKinds(test: Sources["photographs"]["test"]): (readonly [strin
   ).filter(([, { size }]) => size > 0);
 }
 
-async function shareRight(
+async function countRight(
   run: Evaluate,
   samples: readonly ClipSample[],
   choices: readonly number[],
   clip: ClipSettings,
-  count: number,
-): Promise<number> {
-  let right = 0;
+  { names, count }: { readonly names: HostTensor; readonly count: number },
+) {
+  const right = { scores: 0, means: 0 };
   for (let at = 0; at < samples.length; at += clip.batch) {
     const some = samples.slice(at, at + clip.batch);
-    const { scores } = await run({ pixels: pixelsOf(some, clip) });
-    const data = scores!.data as Float32Array;
-    for (const [i, { label }] of some.entries()) {
-      const own = data[i * count + label]!;
-      if (choices.every((each) => data[i * count + each]! <= own)) right++;
+    const found = await run({ pixels: pixelsOf(some, clip), names });
+    for (const by of ["scores", "means"] as const) {
+      const data = found[by]!.data as Float32Array;
+      for (const [i, { label }] of some.entries()) {
+        const own = data[i * count + label]!;
+        if (choices.every((each) => data[i * count + each]! <= own)) right[by]++;
+      }
     }
   }
-  return right / samples.length;
+  return right;
 }

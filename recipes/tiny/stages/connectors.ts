@@ -20,10 +20,10 @@ type Shards = Awaited<ReturnType<typeof makeShards>>;
 /** @returns whether they are trained to their end */
 export async function makeConnectors(stage: Stage, shards: Shards): Promise<boolean> {
   const { folder, settings } = stage;
-  const { cycles } = settings.connectors;
-  const names = Array.from({ length: cycles }, (_, i) => checkpointOf(i + 1, cycles));
+  const { length } = settings.connectors.cycles;
+  const names = Array.from({ length }, (_, i) => checkpointOf(i + 1, length));
   const made = names.findLastIndex((name) => existsSync(join(folder, name))) + 1;
-  for (let cycle = made + 1; cycle <= cycles; cycle++) {
+  for (let cycle = made + 1; cycle <= length; cycle++) {
     await writeDescription(stage, names[Math.max(0, cycle - 2)]!);
     if (!(await trainCycle(stage, shards, cycle))) return false;
   }
@@ -35,6 +35,7 @@ export async function makeConnectors(stage: Stage, shards: Shards): Promise<bool
 async function trainCycle(stage: Stage, { pairs, documents }: Shards, cycle: number): Promise<boolean> {
   const { folder, work, settings, threads, signal, tell } = stage;
   const { seed, connectors } = settings;
+  const { steps, pairs: rowsOfPairs, documents: rowsOfDocuments } = connectors.cycles[cycle - 1]!;
   const run = join(work, `connectors-${cycle}`);
   const options = readTrainingOptions({
     ...{ model: folder, run, threads, laionShards: [pairs], mmc4Shards: [documents] },
@@ -42,10 +43,10 @@ async function trainCycle(stage: Stage, { pairs, documents }: Shards, cycle: num
     ...(cycle === 1 && {
       ...{ fromScratch: true, gateStart: 0.5, crossAttnEveryNLayers: settings.crossAttentionEvery },
     }),
-    ...{ batchSizeLaion: connectors.pairs, trainNumSamplesLaion: connectors.pairs * connectors.steps },
-    ...{ batchSizeMmc4: connectors.documents, trainNumSamplesMmc4: connectors.documents * connectors.steps },
+    ...{ batchSizeLaion: rowsOfPairs, trainNumSamplesLaion: rowsOfPairs * steps },
+    ...{ batchSizeMmc4: rowsOfDocuments, trainNumSamplesMmc4: rowsOfDocuments * steps },
     ...{ numEpochs: 1, learningRate: connectors.learningRate, lrScheduler: "cosine" },
-    ...{ warmupSteps: Math.ceil(connectors.steps / 30), checkpointSteps: connectors.checkpointSteps },
+    ...{ warmupSteps: Math.ceil(steps / 30), checkpointSteps: connectors.checkpointSteps },
     // Documents write `<|endofchunk|>` between two texts, and texts say left and right.
     ...{ specialTokensInText: true, flip: false },
     ...{ mmc4MaxNumImages: mostChunks, maxTokensMmc4: 384, maxTokensLaion: 64 },
@@ -69,7 +70,7 @@ async function trainCycle(stage: Stage, { pairs, documents }: Shards, cycle: num
   }
   const name = `step-${String(trainer.totalSteps).padStart(8, "0")}`;
   const trained = join(run, "checkpoints", name, "model.safetensors");
-  await inHalf(trained, join(folder, checkpointOf(cycle, connectors.cycles)));
+  await inHalf(trained, join(folder, checkpointOf(cycle, connectors.cycles.length)));
   return true;
 }
 

@@ -21,6 +21,8 @@ import type { Stage } from "./stage.js";
 
 /** Of images with one text: those that are photographs, where there are any. */
 const photographShare = 0.25;
+/** And of the others: what is said of them. Names of single things are what all else is built on. */
+const pairMixture = { name: 4, caption: 3.5, questions: 2.5 };
 
 /** Packs what is not packed yet. @returns the folders of both kinds */
 export async function makeShards(
@@ -43,7 +45,9 @@ export async function makeShards(
     tell(`${output}: ${samples} samples with ${images} images, ${(bytes / 1e6).toFixed(0)} MB`);
   };
   const photographs = sources.photographs.train.length;
-  await pack(folders.pairs, "image-text", { count: shards.pairs, photographs }, (i) => makePair(sources, i));
+  await pack(folders.pairs, "image-text", { count: shards.pairs, photographs, mixture: pairMixture }, (i) =>
+    makePair(sources, i),
+  );
   await pack(
     folders.documents,
     "documents",
@@ -69,9 +73,11 @@ async function makePair(sources: Sources, index: number): Promise<Made> {
       `Output:${withArticle(photograph.kind)}`,
     );
   }
-  const scene = sceneAt({ ...sceneOptions(sources), index });
+  const said = draws.weighted(pairMixture);
+  const scene = sceneAt({ ...sceneOptions(sources), index, ...(said === "name" && { count: 1 }) });
+  const kind = said === "name" ? "caption" : said;
   const document = documentAt<Scene>({
-    ...{ kind: draws.chance(0.6) ? "caption" : "questions", things: sources.things, seed, index, shots: 0 },
+    ...{ kind, things: sources.things, seed, index, shots: 0 },
     sceneAt: () => ({ scene, facts: factsOf(scene) }),
   });
   const [{ prompt, answer }] = document.chunks as [Chunk<Scene>];

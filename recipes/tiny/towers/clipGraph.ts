@@ -11,6 +11,7 @@ import {
   createGraph,
   div,
   equal,
+  exp,
   type Graph,
   gather,
   input,
@@ -19,12 +20,14 @@ import {
   logSoftmax,
   maskWhere,
   matmul,
+  mean,
   mul,
   neg,
   output,
   rearrange,
   reshape,
   sizes,
+  slice,
   sub,
   sum,
   type Tensor,
@@ -54,9 +57,10 @@ export interface ClipTraining {
   readonly classes?: { readonly count: number; readonly weight: number } | undefined;
   /**
    * Another: tokens of patches, which an input names, say of which of the `classes` the thing is that the patch shows
-   * most of. A linear map takes them to where the language model has its words, `width` wide; a class is there what its
-   * name is. The contrastive loss looks at the class token alone, a Flamingo at those of the patches; and what connects
-   * it to the language model then has one map to learn for all names, and not every name. Default: none.
+   * most of, and all of an image together, by their mean, of which class the image is. A linear map takes them to where
+   * the language model has its words, `width` wide; a class is there what its name is. The contrastive loss looks at the
+   * class token alone, a Flamingo at those of the patches, and a resampler that knows nothing yet at their mean; and
+   * what connects it to the language model then has one map to learn for all names, and not every name. Default: none.
    */
   readonly patches?: { readonly weight: number; readonly width: number } | undefined;
   /**
@@ -65,10 +69,10 @@ export interface ClipTraining {
    */
   readonly ignoreSameTexts?: boolean | undefined;
   /**
-   * Whether each image is learnt from by some of its patches only, which an input names: half of them take half of the
-   * time. Paper: "Scaling Language-Image Pre-training via Masking" (arXiv:2212.00794). Default: false.
+   * How many of an image's patches it is learnt from by, which an input names: half of them take half of the time.
+   * Paper: "Scaling Language-Image Pre-training via Masking" (arXiv:2212.00794). Default: all.
    */
-  readonly somePatches?: boolean | undefined;
+  readonly keptPatches?: number | undefined;
 }
 
 /** What the names of the heads' parameters begin with; they are no part of the model that is written. */
@@ -76,17 +80,18 @@ export const aidName = "aid";
 
 /**
  * Inputs: pixels float32 (b, 3, S, S), normalised; ids int32 (b, t), each row with the end token, which has the largest
- * id; with classes, labels int32 (b), −1 for an image of none; with some patches, kept int32 (b, k), see `keptTokens`;
+ * id; with classes, labels int32 (b), −1 for an image of none; with kept patches, kept int32 (b, k), see `keptTokens`;
  * with patches, names float32 (K, w), patch_tokens int32 (n), rows of all kept tokens (b · k), and patch_labels int32 (n),
  * −1 for one that fills.
- * Outputs: the gradients; "contrastive", "classification" and "patches", each where it counts, scalars; "loss", their
- * weighted sum.
+ * Outputs: the gradients; "contrastive", "classification", "patches" and "means", which is that of all patches of an
+ * image, each where it counts, scalars; "loss", their weighted sum.
  */
 export function clipGraph(config: ClipConfig, training: ClipTraining = {}): TowerProgram {
-  const { contrast = 1, classes, patches, ignoreSameTexts = false, somePatches = false } = training;
+  const { contrast = 1, classes, patches, ignoreSameTexts = false, keptPatches: kept } = training;
   const graph = createGraph("clip");
   const { p, named } = trainedParameters(graph);
-  const tokens = tokensOf(p, config, somePatches ? (all) => chosen(all) : undefined); // (b, k, d)
+  const choose = kept === undefined ? undefined : (all: Tensor) => chosen(all, 1 + kept);
+  const tokens = tokensOf(p, config, choose); // (b, k, d)
   const images = pooled(p, tokens, config.text.features); // (b, f)
   const parts: Tensor[] = [];
   if (contrast > 0) {
@@ -97,19 +102,28 @@ export function clipGraph(config: ClipConfig, training: ClipTraining = {}): Towe
     output(graph, "contrastive", loss);
     parts.push(mul(loss, contrast));
   }
-  if (classes) {
-    const labels = input(graph, "labels", "int32", ["b"]);
+  const labels = classes && input(graph, "labels", "int32", ["b"]);
+  if (classes && labels) {
     const loss = classificationLoss(head(p, images, classes.count), labels);
     output(graph, "classification", loss);
     parts.push(mul(loss, classes.weight));
   }
-  if (classes && patches) {
-    const names = input(graph, "names", "float32", [classes.count, patches.width]);
-    const some = gather(rearrange(tokens, "b k d -> (b k) d"), input(graph, "patch_tokens", "int32", ["n"]));
-    const labels = input(graph, "patch_labels", "int32", ["n"]);
-    const loss = classificationLoss(patchHead(p, some, names), labels);
-    output(graph, "patches", loss);
-    parts.push(mul(loss, patches.weight));
+  if (classes && labels && patches) {
+    const names = input(graph, "names", "float32", [classes.count, patches.width]); // (K, w)
+    const words = wordsOf(p, tokens, patches.width); // (b, k, w)
+    const some = gather(rearrange(words, "b k w -> (b k) w"), input(graph, "patch_tokens", "int32", ["n"]));
+    const ofPatches = classificationLoss(
+      matmul(some, transposeLast(names)),
+      input(graph, "patch_labels", "int32", ["n"]),
+    );
+    const ofMeans = classificationLoss(meanScores(p, words, names), labels);
+    for (const [name, loss] of [
+      ["patches", ofPatches],
+      ["means", ofMeans],
+    ] as const) {
+      output(graph, name, loss);
+      parts.push(mul(loss, patches.weight));
+    }
   }
   const loss = parts.reduce((a, b) => add(a, b));
   output(graph, lossOutput, reshape(loss, { shape: [1] }));
@@ -118,14 +132,21 @@ export function clipGraph(config: ClipConfig, training: ClipTraining = {}): Towe
 
 /**
  * What the image tower says, for an evaluation while it is trained: pixels (b, 3, S, S) → "features" (b, f), of length 1,
- * and with classes "scores" (b, K).
+ * and with classes "scores" (b, K), by the class token; with `width`, for which there is an input names (K, w), also
+ * "means" (b, K), by the patches.
  */
-export function imageGraph(config: ClipConfig, classes?: number): Graph {
+export function imageGraph(config: ClipConfig, classes?: number, width?: number): Graph {
   const graph = createGraph("image features");
   const { p } = trainedParameters(graph);
-  const images = pooled(p, tokensOf(p, config), config.text.features);
+  const tokens = tokensOf(p, config);
+  const images = pooled(p, tokens, config.text.features);
   output(graph, "features", normalized(images));
-  if (classes !== undefined) output(graph, "scores", head(p, images, classes));
+  if (classes === undefined) return sliceEarly(graph);
+  output(graph, "scores", head(p, images, classes));
+  if (width !== undefined) {
+    const names = input(graph, "names", "float32", [classes, width]);
+    output(graph, "means", meanScores(p, wordsOf(p, tokens, width), names));
+  }
   return sliceEarly(graph);
 }
 
@@ -153,20 +174,29 @@ function tokensOf(p: Params, { vision }: ClipConfig, choose?: (tokens: Tensor) =
 }
 
 /** The tokens that the input "kept" names: (b, tokens, d) → (b, k, d) */
-function chosen(tokens: Tensor): Tensor {
+function chosen(tokens: Tensor, k: number): Tensor {
   const flat = rearrange(tokens, "b t d -> (b t) d");
-  return gather(flat, input(tokens.node.graph, "kept", "int32", ["b", "k"]));
+  return gather(flat, input(tokens.node.graph, "kept", "int32", ["b", k]));
 }
 
 const head = (p: Params, features: Tensor, count: number): Tensor =>
   linear(p.at(aidName).at("classes"), features, count, { bias: true });
 
-/** (n, d), names (K, w) → (n, K) */
-function patchHead(p: Params, tokens: Tensor, names: Tensor): Tensor {
+/** Tokens (b, k, d) → (b, k, w), where the language model has its words. */
+function wordsOf(p: Params, tokens: Tensor, width: number): Tensor {
   const aid = p.at(aidName);
-  const width = names.shape[1] as number;
-  const words = linear(aid.at("patches"), layerNorm(aid.at("ln_patches"), tokens), width, { bias: true });
-  return matmul(words, transposeLast(names));
+  return linear(aid.at("patches"), layerNorm(aid.at("ln_patches"), tokens), width, { bias: true });
+}
+
+/**
+ * What the patches of an image say together: words (b, k, w), whose first is the class token's and does not count, names
+ * (K, w) → (b, K). Patches that show nothing weaken the mean, which a factor makes good.
+ */
+function meanScores(p: Params, words: Tensor, names: Tensor): Tensor {
+  const { k } = sizes(words, "b k w");
+  const together = mean(slice(words, { axis: 1, start: 1, end: k }), { axes: [1] }); // (b, w)
+  const factor = exp(p.at(aidName).tensor("log_factor", [1]));
+  return matmul(mul(together, factor), transposeLast(names));
 }
 
 /**

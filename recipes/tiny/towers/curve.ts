@@ -167,7 +167,7 @@ const result = await trainTower({
   program: clipGraph(config, {
     contrast: 0,
     classes: { count: classes, weight: 1 },
-    somePatches: given.kept !== undefined,
+    keptPatches: given.kept === undefined ? undefined : Number(given.kept),
   }),
   initial: initialClip({
     ...{ seed: 1, config },

@@ -76,6 +76,7 @@ function clipDraw(name: string, shape: readonly number[], { vision, text }: Clip
   if (/(^|\.)ln_\w+\.weight$/.test(name)) return constant(1);
   if (/(^|\.)ln_\w+\.bias$|in_proj_bias$|out_proj\.bias$/.test(name)) return constant(0);
   if (name === "logit_scale") return constant(Math.log(1 / 0.07));
+  if (name === `${aidName}.log_factor`) return constant(0);
   // A bias has the bound of its matrix.
   if (name.endsWith("c_fc.bias")) return ofInputs(d);
   if (name.endsWith("c_proj.bias")) return ofInputs(Math.trunc(mlpRatio * d));

@@ -52,7 +52,7 @@ describe.each([
   },
   {
     what: "CLIP by some of the patches",
-    program: clipGraph(clip, { somePatches: true }),
+    program: clipGraph(clip, { keptPatches: 2 }),
     initial: clipStart,
     feeds: {
       ...without(clipBatch(), "labels"),
@@ -60,12 +60,15 @@ describe.each([
     },
   },
   {
-    what: "CLIP with classes of images and of patches",
-    program: clipGraph(clip, { classes: { count: 3, weight: 0.7 }, patches: { weight: 0.4, width: 5 } }),
+    what: "CLIP with classes of images and of patches, some of them",
+    program: clipGraph(clip, {
+      ...{ classes: { count: 3, weight: 0.7 }, patches: { weight: 0.4, width: 5 }, keptPatches: 2 },
+    }),
     initial: clipStart,
     feeds: {
       ...clipBatch(),
-      patch_tokens: { dtype: "int32" as const, shape: [4], data: Int32Array.of(2, 7, 19, 0) },
+      kept: keptTokens(0, { images: 4, patches: 4, kept: 2, seed: 1 }),
+      patch_tokens: { dtype: "int32" as const, shape: [4], data: Int32Array.of(2, 7, 11, 0) },
       patch_labels: { dtype: "int32" as const, shape: [4], data: Int32Array.of(1, 2, 0, -1) },
       names: {
         ...{ dtype: "float32" as const, shape: [3, 5] },
@@ -172,10 +175,10 @@ test("images with the same text are no wrong answers to each other where that is
 test("all patches kept are the images as they are", async () => {
   const feeds = without(clipBatch(), "labels");
   const losses: number[] = [];
-  for (const somePatches of [false, true]) {
-    const { learner } = await open(clipGraph(clip, { somePatches }), clipStart);
+  for (const keptPatches of [undefined, 4]) {
+    const { learner } = await open(clipGraph(clip, { keptPatches }), clipStart);
     const kept = keptTokens(0, { images: 4, patches: 4, kept: 4, seed: 1 });
-    losses.push(await lossOf(learner, somePatches ? { ...feeds, kept } : feeds));
+    losses.push(await lossOf(learner, keptPatches ? { ...feeds, kept } : feeds));
     await learner.close();
   }
   expect(losses[1]).toBeCloseTo(losses[0]!, 6);
