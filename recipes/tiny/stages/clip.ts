@@ -1,6 +1,7 @@
 /** The third stage: an image tower, and a text tower to learn it with, CLIP's form. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { FloatTensors } from "../../../src/runs/runState.js";
 import type { HostTensor } from "../../../src/runtime/hostTensor.js";
 import type { FlamingoTokenizer } from "../../../src/text/flamingoTokens.js";
 import type { ClipSettings } from "../settings.js";
@@ -8,7 +9,7 @@ import { type ClipConfig, clampLogitScale, clipGraph, imageGraph } from "../towe
 import { initialClip } from "../towers/initialTower.js";
 import { readTensors, startFrom } from "../towers/readTensors.js";
 import { type Evaluate, trainTower } from "../towers/trainTower.js";
-import { clipFiles, writeClip } from "../towers/writeTowers.js";
+import { clipFiles, writeAids, writeClip } from "../towers/writeTowers.js";
 import { clipBatch, colours, patchStart, pixelsOf } from "./clipBatch.js";
 import { type ClipSample, ofPhotograph, singleTestScene } from "./clipSamples.js";
 import { nameEmbeddings } from "./nameEmbeddings.js";
@@ -67,7 +68,7 @@ async function trainCycle(
   const trained = await trainTower({
     ...{ runtime, threads, signal: stage.signal, stopAfterSeconds: stage.stopAfterSeconds },
     program: clipGraph(config, training),
-    initial: from === undefined ? fresh : startFrom(await readTensors(join(from, clipFiles.weights)), fresh),
+    initial: from === undefined ? fresh : startFrom(await readCycle(work, number - 1, from), fresh),
     folder: join(work, `clip-${number}`),
     settings: { seed, ...numbers, vocabulary, classes: classes.size, ...(number > 1 && { cycle: number }) },
     ...{ steps: clip.steps, learningRate: clip.learningRate, averageDecay: 0.999 },
@@ -90,8 +91,22 @@ async function trainCycle(
   });
   if (!trained.isDone) return false;
   const tensors = trained.average ?? trained.parameters;
+  await writeAids(aidsPath(work, number), tensors, "float16");
   await writeClip(output, { config, tensors, colours, dtype: "float16" });
   return true;
+}
+
+/** The heads that aided a cycle: what the next one and the connectors start from. */
+export const aidsPath = (work: string, cycle: number): string =>
+  join(work, `clip-${cycle}`, "aids.safetensors");
+
+/** Its weights, and its heads where they are at hand. */
+async function readCycle(work: string, cycle: number, weights: string): Promise<FloatTensors> {
+  const aids = aidsPath(work, cycle);
+  return new Map([
+    ...(await readTensors(join(weights, clipFiles.weights))),
+    ...(existsSync(aids) ? await readTensors(aids) : []),
+  ]);
 }
 
 function configOf(clip: ClipSettings, vocabulary: number): ClipConfig {

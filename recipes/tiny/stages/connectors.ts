@@ -2,12 +2,17 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readConfigs } from "../../../src/api/configs.js";
+import { node } from "../../../src/api/platform.node.js";
+import { readModelFolder } from "../../../src/checkpoints/modelFolder.node.js";
 import { writeSafetensors } from "../../../src/checkpoints/writeSafetensors.node.js";
 import { readTrainingOptions } from "../../../src/train/options/readOptions.js";
 import { createTrainer } from "../../../src/train/trainer.node.js";
+import { connectorsStart } from "../towers/connectorsStart.js";
 import { readTensors } from "../towers/readTensors.js";
-import { clipFiles } from "../towers/writeTowers.js";
+import { clipFiles, withType } from "../towers/writeTowers.js";
 import { mostChunks } from "../words/document.js";
+import { aidsPath } from "./clip.js";
 import type { makeShards } from "./shards.js";
 import type { Stage } from "./stage.js";
 
@@ -23,8 +28,10 @@ export async function makeConnectors(stage: Stage, shards: Shards): Promise<bool
   const { length } = settings.connectors.cycles;
   const names = Array.from({ length }, (_, i) => checkpointOf(i + 1, length));
   const made = names.findLastIndex((name) => existsSync(join(folder, name))) + 1;
+  const start = "checkpoint-0.safetensors";
   for (let cycle = made + 1; cycle <= length; cycle++) {
-    await writeDescription(stage, names[Math.max(0, cycle - 2)]!);
+    await writeDescription(stage, cycle === 1 ? start : names[cycle - 2]!);
+    if (cycle === 1) await writeStart(stage, start);
     if (!(await trainCycle(stage, shards, cycle))) return false;
   }
   await writeDescription(stage, names.at(-1)!);
@@ -40,9 +47,6 @@ async function trainCycle(stage: Stage, { pairs, documents }: Shards, cycle: num
   const options = readTrainingOptions({
     ...{ model: folder, run, threads, laionShards: [pairs], mmc4Shards: [documents] },
     seed: seed + cycle - 1,
-    ...(cycle === 1 && {
-      ...{ fromScratch: true, gateStart: 0.5, crossAttnEveryNLayers: settings.crossAttentionEvery },
-    }),
     ...{ batchSizeLaion: rowsOfPairs, trainNumSamplesLaion: rowsOfPairs * steps },
     ...{ batchSizeMmc4: rowsOfDocuments, trainNumSamplesMmc4: rowsOfDocuments * steps },
     ...{ numEpochs: 1, learningRate: connectors.learningRate, lrScheduler: "cosine" },
@@ -75,12 +79,16 @@ async function trainCycle(stage: Stage, { pairs, documents }: Shards, cycle: num
 }
 
 /** The same tensors in half precision, which is what ships. */
-async function inHalf(from: string, to: string): Promise<void> {
-  const tensors = await readTensors(from);
-  await writeSafetensors(
-    to,
-    new Map([...tensors].map(([tensor, values]) => [tensor, { ...values, dtype: "float16" }])),
-  );
+const inHalf = async (from: string, to: string): Promise<void> =>
+  writeSafetensors(to, withType(await readTensors(from), "float16"));
+
+/** What the first cycle starts from. */
+async function writeStart({ folder, work, settings, signal }: Stage, checkpoint: string): Promise<void> {
+  const description = await readModelFolder(folder, signal, { mayLackCheckpoint: true });
+  const { config } = await readConfigs(node, description, signal);
+  const aids = await readTensors(aidsPath(work, settings.clip.cycles));
+  const start = await connectorsStart(config, aids, settings.seed);
+  await writeSafetensors(join(folder, checkpoint), withType(start, "float32"));
 }
 
 /** The model's folder, of which the connectors are the last part. */

@@ -44,8 +44,13 @@ export async function writeClip(
     readonly dtype?: WrittenType | undefined;
   },
 ): Promise<void> {
-  const own = new Map([...tensors].filter(([name]) => !name.startsWith(`${aidName}.`)));
+  const own = new Map([...tensors].filter(([name]) => !isAid(name)));
   await writeModel(folder, clipFiles, showClip(config, colours), own, dtype);
+}
+
+/** Writes the heads that aided CLIP's training, which are no part of it, as one file. */
+export async function writeAids(path: string, tensors: FloatTensors, dtype: WrittenType): Promise<void> {
+  await writeSafetensors(path, withType(new Map([...tensors].filter(([name]) => isAid(name))), dtype));
 }
 
 /** Writes `config.json` and `model.safetensors` into a folder, which is made where it is not there. */
@@ -64,6 +69,14 @@ export async function writeLanguageModel(
   await writeModel(folder, languageFiles, showMpt(config, dtype), tensors, dtype);
 }
 
+const isAid = (name: string) => name.startsWith(`${aidName}.`);
+
+/** As `writeSafetensors` takes them, in the order of their names. */
+export function withType(tensors: FloatTensors, dtype: WrittenType) {
+  const inOrder = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
+  return new Map(inOrder.map(([name, tensor]) => [name, { ...tensor, dtype }]));
+}
+
 async function writeModel(
   folder: string,
   files: { readonly config: string; readonly weights: string },
@@ -72,9 +85,7 @@ async function writeModel(
   dtype: WrittenType,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const inOrder = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
-  const written = new Map(inOrder.map(([name, tensor]) => [name, { ...tensor, dtype }]));
-  await writeSafetensors(join(folder, files.weights), written, { format: "pt" });
+  await writeSafetensors(join(folder, files.weights), withType(tensors, dtype), { format: "pt" });
   const text = `${JSON.stringify(config, null, 2)}\n`;
   await writeWhole(join(folder, files.config), (file) => file.writeFile(text));
 }
