@@ -91,7 +91,7 @@ export const wholeRecipe: RecipeSettings = {
       { steps: 1700, pairs: 32, documents: 6 },
       { steps: 1700, pairs: 32, documents: 6 },
     ],
-    ...{ learningRate: 2e-3, checkpointSteps: 100 },
+    ...{ learningRate: 1e-3, checkpointSteps: 100 },
   },
 };
 

@@ -3,8 +3,9 @@
  * has found already.
  *
  * There a linear map takes patches to where the language model has its words (`patches` of `ClipTraining`). The resampler
- * begins as the mean of the patches, to which its latents are added; the last of the gated blocks begins with that map
- * for its values, so that what an image shows is said at once, everywhere; where it is to be said is left to learn.
+ * begins as the mean of the patches, to which its latents are added; the attention of the last gated block begins with
+ * that map for its values, and an open gate: what an image shows is said at once, everywhere, and where it is to be said
+ * is left to learn. All other gates are shut, as in Flamingo: what is behind them would only disturb it.
  */
 import { elementCount } from "../../../src/base/dtypes.js";
 import { initialConnectors } from "../../../src/learn/initialConnectors.js";
@@ -12,12 +13,11 @@ import type { FlamingoConfig } from "../../../src/models/flamingo.js";
 import type { FloatTensor, FloatTensors } from "../../../src/runs/runState.js";
 import { aidName } from "./clipGraph.js";
 
-/** Of a gated block; as in Flamingo they are 0, with which nothing would be learnt of what it adds at first. */
-const gate = 0.5;
+const openGate = 0.5;
 /** Of the latents, in place of 1, so that they do not hide the mean. */
 const latentsDeviation = 0.5;
 /** How much more than its word the language model is told of a patch. */
-const strength = 5;
+const strength = 3;
 
 /**
  * @param aids the heads of CLIP's training: patches of width d to words of width w
@@ -28,7 +28,7 @@ export async function connectorsStart(
   aids: FloatTensors,
   seed: number,
 ): Promise<FloatTensors> {
-  const fresh = initialConnectors(config, seed, { gate });
+  const fresh = initialConnectors(config, seed);
   const start = new Map<string, FloatTensor>();
   for (const [name, { shape }] of fresh.tensors) {
     const data = new Float32Array(elementCount(shape));
@@ -55,6 +55,7 @@ export async function connectorsStart(
   );
   const toWords = matrix!.map((value, i) => strength * value * norm![i % d]!);
   setMap(of(last), of(last.replace("to_kv", "to_out")), toWords, d);
+  of(last.replace("attn.to_kv.weight", "attn_gate")).fill(openGate);
   return start;
 }
 

@@ -44,25 +44,18 @@ test("values and what comes out of them are the tokens in the resampler, and wor
     (name) => name.endsWith("attn.to_out.weight") && name.includes("gated"),
   );
   expect(gated.length).toBeGreaterThan(1);
-  expectMap(gated.at(-1)!.replace(".to_out.weight", ""), (at) => 5 * data[at]! * norm[at % d]!);
+  expectMap(gated.at(-1)!.replace(".to_out.weight", ""), (at) => 3 * data[at]! * norm[at % d]!);
 });
 
-test("what else there is begins as it does from scratch, with open gates", async () => {
+test("what else there is begins as it does from scratch, and one gate is open", async () => {
   const start = await connectorsStart(config, aids, 1);
   const first = [...start.keys()].find((name) => name.endsWith("gated_cross_attn_layer.attn.to_out.weight"))!;
   for (const name of [first, "perceiver.layers.0.0.to_q.weight", "perceiver.norm.weight"]) {
     const { shape, data: found } = start.get(name)!;
     expect(found, name).toEqual(initialValues(name, shape, 1));
   }
-  const gates = [...start].filter(([name]) => name.endsWith("_gate"));
-  expect(
-    gates.every(
-      ([
-        ,
-        {
-          data: [value],
-        },
-      ]) => value === 0.5,
-    ),
-  ).toBe(true);
+  const open = [...start].filter(([name, { data: values }]) => name.endsWith("_gate") && values[0] !== 0);
+  expect(open.map(([name, { data: values }]) => [name.split(".").at(-1), values[0]])).toEqual([
+    ["attn_gate", 0.5],
+  ]);
 });
