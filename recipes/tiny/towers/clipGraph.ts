@@ -173,7 +173,7 @@ function tokensOf(p: Params, { vision }: ClipConfig, choose?: (tokens: Tensor) =
   return vitTokens(p.at("visual"), pixels, vision, choose);
 }
 
-/** The tokens that the input "kept" names: (b, tokens, d) → (b, k, d) */
+/** The k tokens of each image that the input "kept" names: (b, tokens, d) → (b, k, d) */
 function chosen(tokens: Tensor, k: number): Tensor {
   const flat = rearrange(tokens, "b t d -> (b t) d");
   return gather(flat, input(tokens.node.graph, "kept", "int32", ["b", k]));

@@ -20,7 +20,7 @@ const latentsDeviation = 0.5;
 const strength = 3;
 
 /**
- * @param aids the heads of CLIP's training: patches of width d to words of width w
+ * @param aids the heads of CLIP's training: patches of width d to words of width w, d a divisor of h·e
  * @param seed of all other numbers, which begin as `--from-scratch` has them
  */
 export async function connectorsStart(
