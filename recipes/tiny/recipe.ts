@@ -63,7 +63,7 @@ if (stageNames.indexOf(last) >= stageNames.indexOf("clip")) {
   if (isWanted("clip")) await makeClip(stage, sources, tokenizer);
   if (isWanted("shards") || isWanted("connectors")) {
     const shards = await makeShards(stage, sources);
-    if (isWanted("connectors")) await makeConnectors(stage, shards);
+    if (isWanted("connectors")) await makeConnectors(stage, shards, sources, tokenizer);
   }
 }
 await runtime.close();

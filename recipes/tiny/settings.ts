@@ -19,6 +19,8 @@ export interface ConnectorSettings {
   readonly cycles: readonly ConnectorCycle[];
   readonly learningRate: number;
   readonly checkpointSteps: number;
+  /** Images that the map to the names' embeddings is found from, before the first cycle. */
+  readonly mapImages: number;
 }
 
 export interface ConnectorCycle {
@@ -87,11 +89,11 @@ export const wholeRecipe: RecipeSettings = {
   connectors: {
     cycles: [
       // Names first: what documents say is learnt from images whose names are known.
-      { steps: 1700, pairs: 64, documents: 2 },
+      { steps: 1700, pairs: 48, documents: 4 },
       { steps: 1700, pairs: 32, documents: 6 },
       { steps: 1700, pairs: 32, documents: 6 },
     ],
-    ...{ learningRate: 1e-3, checkpointSteps: 100 },
+    ...{ learningRate: 3e-4, checkpointSteps: 100, mapImages: 6000 },
   },
 };
 
@@ -114,6 +116,6 @@ export const shortRecipe: RecipeSettings = {
       { steps: 12, pairs: 6, documents: 1 },
       { steps: 12, pairs: 4, documents: 2 },
     ],
-    ...{ learningRate: 1e-3, checkpointSteps: 4 },
+    ...{ learningRate: 1e-3, checkpointSteps: 4, mapImages: 100 },
   },
 };

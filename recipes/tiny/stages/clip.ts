@@ -109,7 +109,7 @@ async function readCycle(work: string, cycle: number, weights: string): Promise<
   ]);
 }
 
-function configOf(clip: ClipSettings, vocabulary: number): ClipConfig {
+export function configOf(clip: ClipSettings, vocabulary: number): ClipConfig {
   const { imageSize, patchSize, hiddenSize, layers, heads, features, textLength } = clip;
   const block = { mlpRatio: 4, activation: "gelu" } as const;
   return {

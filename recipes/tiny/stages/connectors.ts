@@ -6,14 +6,16 @@ import { readConfigs } from "../../../src/api/configs.js";
 import { node } from "../../../src/api/platform.node.js";
 import { readModelFolder } from "../../../src/checkpoints/modelFolder.node.js";
 import { writeSafetensors } from "../../../src/checkpoints/writeSafetensors.node.js";
+import type { FlamingoTokenizer } from "../../../src/text/flamingoTokens.js";
 import { readTrainingOptions } from "../../../src/train/options/readOptions.js";
 import { createTrainer } from "../../../src/train/trainer.node.js";
-import { connectorsStart } from "../towers/connectorsStart.js";
+import { connectorsStart, type KnownMaps } from "../towers/connectorsStart.js";
 import { readTensors } from "../towers/readTensors.js";
 import { clipFiles, withType } from "../towers/writeTowers.js";
 import { mostChunks } from "../words/document.js";
-import { aidsPath } from "./clip.js";
+import { knownMaps } from "./knownMaps.js";
 import type { makeShards } from "./shards.js";
+import type { Sources } from "./sources.js";
 import type { Stage } from "./stage.js";
 
 /** The trained part of the model, after the last of its cycles and before. */
@@ -23,7 +25,12 @@ const checkpointOf = (cycle: number, cycles: number) =>
 type Shards = Awaited<ReturnType<typeof makeShards>>;
 
 /** @returns whether they are trained to their end */
-export async function makeConnectors(stage: Stage, shards: Shards): Promise<boolean> {
+export async function makeConnectors(
+  stage: Stage,
+  shards: Shards,
+  sources: Sources,
+  tokenizer: FlamingoTokenizer,
+): Promise<boolean> {
   const { folder, settings } = stage;
   const { length } = settings.connectors.cycles;
   const names = Array.from({ length }, (_, i) => checkpointOf(i + 1, length));
@@ -31,7 +38,7 @@ export async function makeConnectors(stage: Stage, shards: Shards): Promise<bool
   const start = "checkpoint-0.safetensors";
   for (let cycle = made + 1; cycle <= length; cycle++) {
     await writeDescription(stage, cycle === 1 ? start : names[cycle - 2]!);
-    if (cycle === 1) await writeStart(stage, start);
+    if (cycle === 1) await writeStart(stage, await knownMaps(stage, sources, tokenizer), start);
     if (!(await trainCycle(stage, shards, cycle))) return false;
   }
   await writeDescription(stage, names.at(-1)!);
@@ -83,11 +90,14 @@ const inHalf = async (from: string, to: string): Promise<void> =>
   writeSafetensors(to, withType(await readTensors(from), "float16"));
 
 /** What the first cycle starts from. */
-async function writeStart({ folder, work, settings, signal }: Stage, checkpoint: string): Promise<void> {
+async function writeStart(
+  { folder, settings, signal }: Stage,
+  maps: KnownMaps,
+  checkpoint: string,
+): Promise<void> {
   const description = await readModelFolder(folder, signal, { mayLackCheckpoint: true });
   const { config } = await readConfigs(node, description, signal);
-  const aids = await readTensors(aidsPath(work, settings.clip.cycles));
-  const start = await connectorsStart(config, aids, settings.seed);
+  const start = await connectorsStart(config, maps, settings.seed);
   await writeSafetensors(join(folder, checkpoint), withType(start, "float32"));
 }
 
