@@ -1,4 +1,5 @@
 /** What is known of the way from images to words before connectors are trained. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createGraph, input, output } from "../../../src/graph/index.js";
 import { trainedParameters } from "../../../src/learn/gradients.js";
@@ -9,7 +10,7 @@ import type { KnownMaps } from "../towers/connectorsStart.js";
 import { linearFit } from "../towers/linearFit.js";
 import { compiledTower } from "../towers/openTower.js";
 import { readTensors } from "../towers/readTensors.js";
-import { normalized } from "../towers/wordlessDirection.js";
+import { standardized } from "../towers/standardized.js";
 import { clipFiles, languageFiles } from "../towers/writeTowers.js";
 import { aidsPath, configOf } from "./clip.js";
 import { pixelsOf } from "./clipBatch.js";
@@ -18,14 +19,20 @@ import { nameEmbeddings } from "./nameEmbeddings.js";
 import type { Sources } from "./sources.js";
 import type { Stage } from "./stage.js";
 
-/** @throws OpenFlamingoError "checkpoint-…" where a stage before this one was not made */
+/** @throws Error where the heads that aided the image encoder are not at hand */
 export async function knownMaps(
   stage: Stage,
   sources: Sources,
   tokenizer: FlamingoTokenizer,
 ): Promise<KnownMaps> {
   const { folder, work, settings } = stage;
-  const aids = await readTensors(aidsPath(work, settings.clip.cycles));
+  const path = aidsPath(work, settings.clip.cycles);
+  if (!existsSync(path)) {
+    throw new Error(
+      `${path} is missing: the last cycle of the image encoder writes it, and recipes/tiny/trained/clip has that of its weights`,
+    );
+  }
+  const aids = await readTensors(path);
   const [matrix, norm] = ["patches", "ln_patches"].map((name) => aids.get(`${aidName}.${name}.weight`)!.data);
   const d = settings.clip.hiddenSize;
   const language = await readTensors(join(folder, "lang", languageFiles.weights));
@@ -91,7 +98,7 @@ async function meansOf(
 function meanOf(tokens: Float32Array, d: number): Float32Array {
   const mean = new Float32Array(d);
   for (let at = 0; at < tokens.length; at += d) {
-    for (const [i, value] of normalized(tokens.subarray(at, at + d)).entries()) mean[i]! += value;
+    for (const [i, value] of standardized(tokens.subarray(at, at + d)).entries()) mean[i]! += value;
   }
-  return normalized(mean);
+  return standardized(mean);
 }

@@ -1,6 +1,7 @@
 /** A direction in which no word lies, by which `<image>` can be told from all of them. */
 import type { FloatTensor } from "../../../src/runs/runState.js";
 import { eigen } from "./principalPatches.js";
+import { standardized } from "./standardized.js";
 
 /** How many of the directions that words have least of are looked at. */
 const candidates = 8;
@@ -14,7 +15,7 @@ const candidates = 8;
  */
 export function wordlessDirection({ shape, data }: FloatTensor, image: number): Float32Array {
   const [n, w] = shape as [number, number];
-  const words = Array.from({ length: n }, (_, row) => normalized(data.subarray(row * w, (row + 1) * w)));
+  const words = Array.from({ length: n }, (_, row) => standardized(data.subarray(row * w, (row + 1) * w)));
   words.splice(image, 1);
   const products = new Float64Array(w * w);
   for (const word of words) {
@@ -30,11 +31,4 @@ export function wordlessDirection({ shape, data }: FloatTensor, image: number): 
       ...words.map((word) => Math.abs(word.reduce((sum, value, i) => sum + value * direction[i]!, 0))),
     );
   return found.reduce((best, each) => (most(each) < most(best) ? each : best));
-}
-
-/** Mean 0 and deviation 1, as a norm makes them. */
-export function normalized(x: Float32Array): Float32Array {
-  const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
-  const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length;
-  return x.map((value) => (value - mean) / Math.sqrt(variance + 1e-5));
 }

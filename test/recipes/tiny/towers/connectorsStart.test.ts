@@ -1,7 +1,8 @@
 /** Connectors begin as two ways from images to words that are known before. */
 import { expect, test } from "vitest";
 import { connectorsStart } from "../../../../recipes/tiny/towers/connectorsStart.js";
-import { normalized, wordlessDirection } from "../../../../recipes/tiny/towers/wordlessDirection.js";
+import { standardized } from "../../../../recipes/tiny/towers/standardized.js";
+import { wordlessDirection } from "../../../../recipes/tiny/towers/wordlessDirection.js";
 import { bundledModel } from "../../../../src/api/bundledModel.node.js";
 import { readConfigs } from "../../../../src/api/configs.js";
 import { node } from "../../../../src/api/platform.node.js";
@@ -65,10 +66,12 @@ test("in the first gated block all tokens but <image> look at the empty latent",
     x.reduce((sum, value, i) => sum + value * matrix[row * x.length + i]!, 0);
   /** How much of a token's attention the empty latent has, of 64, in the head that gives it least. */
   const shareOfEmpty = (token: number) => {
-    const x = normalized(words.subarray(token * w, (token + 1) * w)).map((v, i) => v * weight[i]! + bias[i]!);
+    const x = standardized(words.subarray(token * w, (token + 1) * w)).map(
+      (v, i) => v * weight[i]! + bias[i]!,
+    );
     const shares = Array.from({ length: heads }, (_, head) => {
       const scores = Array.from({ length: 64 }, (_, latent) => {
-        const tokens = normalized(of("perceiver.latents").subarray(latent * d, (latent + 1) * d));
+        const tokens = standardized(of("perceiver.latents").subarray(latent * d, (latent + 1) * d));
         let score = 0;
         for (let r = head * headDim; r < (head + 1) * headDim; r++) {
           score += product(toQ, r, x) * product(toKv, r, tokens);
@@ -89,7 +92,7 @@ test("the direction of <image> is one that words have little of", () => {
     Math.max(
       ...Array.from({ length: n }, (_, row) =>
         Math.abs(
-          normalized(embedding.data.subarray(row * w, (row + 1) * w)).reduce(
+          standardized(embedding.data.subarray(row * w, (row + 1) * w)).reduce(
             (sum, value, i) => sum + value * some[i]!,
             0,
           ),
@@ -98,7 +101,7 @@ test("the direction of <image> is one that words have little of", () => {
     );
   expect(Math.hypot(...direction)).toBeCloseTo(1, 5);
   expect(direction.reduce((sum, value) => sum + value, 0)).toBeCloseTo(0, 5);
-  const other = normalized(Float32Array.from({ length: w }, (_, i) => normal(i, 1)));
+  const other = standardized(Float32Array.from({ length: w }, (_, i) => normal(i, 1)));
   expect(most(direction)).toBeLessThan(most(other.map((value) => value / Math.sqrt(w))));
 });
 
