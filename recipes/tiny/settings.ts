@@ -88,10 +88,10 @@ export const wholeRecipe: RecipeSettings = {
   crossAttentionEvery: 1,
   connectors: {
     cycles: [
-      // Names first: what documents say is learnt from images whose names are known.
       { steps: 1700, pairs: 48, documents: 4 },
-      { steps: 1700, pairs: 32, documents: 6 },
-      { steps: 1700, pairs: 32, documents: 6 },
+      // What is hardest to learn is the names of things.
+      { steps: 1700, pairs: 56, documents: 3 },
+      { steps: 1700, pairs: 56, documents: 3 },
     ],
     ...{ learningRate: 3e-4, checkpointSteps: 100, mapImages: 6000 },
   },
