@@ -16,14 +16,13 @@ import { tar } from "../test/data/makeTar.js";
 import { reportMachine } from "./measure.js";
 
 const assets = new URL("../assets/", import.meta.url);
+const model = new URL("../test/goldens/tiny-openflamingo-9b/", import.meta.url);
 const photos = ["rocket.jpg", "coffee.png", "chelsea.png", "astronaut.png"].map((name) => ({
   field: name.slice(-3),
   data: readFileSync(fileURLToPath(new URL(`photos/${name}`, assets))),
 }));
 const tokenizer = createFlamingoTokenizer(
-  JSON.parse(
-    readFileSync(fileURLToPath(new URL("tiny-openflamingo-9b/lang/tokenizer.json", assets)), "utf8"),
-  ),
+  JSON.parse(readFileSync(fileURLToPath(new URL("lang/tokenizer.json", model)), "utf8")),
 );
 const preprocessing = { size: 224, mean: [0.48, 0.46, 0.41], std: [0.27, 0.26, 0.28] } as const;
 const [batch, batches] = [16, 20];

@@ -2,8 +2,7 @@
  * Where the golden files are. `OPENFLAMINGO_GOLDENS=DIR`, absolute or relative to the working directory, names a set,
  * which is then the only one; tests of what it lacks are skipped, and say so. Without it, the whole set lies beside the
  * project where it is at hand (as in CI), and a part of it in `test/goldens`, so that the tests run from the repository
- * alone. The bundled model is one of the golden ones, and the bundled photographs are among the golden ones: they are
- * in `assets`.
+ * alone. The bundled photographs are among the golden ones: they are in `assets`.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -54,7 +53,7 @@ export function goldenModels(): readonly string[] {
 }
 
 /** A tiny model of random weights, of the 9B's form: in the repository, whichever golden set the caller named. */
-export const randomModelFolder = join(assets, "tiny-openflamingo-9b");
+export const randomModelFolder = fileURLToPath(new URL("goldens/tiny-openflamingo-9b", import.meta.url));
 
 /** Writes and returns why tests are skipped for want of golden files. */
 function missing(paths: readonly string[], what: string): string {

@@ -23,7 +23,7 @@ import { missing, pythonOf, pythonVariable, startPeer } from "./python.js";
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const script = at("../shared/peers/original.py");
 /** Of the three forms, the reference implementation's packages hold the code of these two. */
-const tinyModels = ["assets/tiny-openflamingo-9b", "../shared/goldens/tiny-openflamingo-4b"].map(at);
+const tinyModels = ["test/goldens/tiny-openflamingo-9b", "../shared/goldens/tiny-openflamingo-4b"].map(at);
 
 const howTo = `The reference implementation runs in a throw-away environment of Python 3.10:
     pip install -r requirements-original.txt    (beside original.py)

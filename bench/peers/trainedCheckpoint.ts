@@ -25,7 +25,7 @@ const { values: given } = parseArgs({
     python: { type: "string" },
     write: { type: "string", default: "model" },
     steps: { type: "string", default: "12" },
-    model: { type: "string", default: at("../../assets/tiny-openflamingo-9b") },
+    model: { type: "string", default: at("../../test/goldens/tiny-openflamingo-9b") },
   },
 });
 const python = pythonOf(given.python);

@@ -30,7 +30,7 @@ export function tryNodes({ tools, table }, project) {
       table.row(what, `Node ${node.version}`, () => {
         const { stdout, stderr, status } = shell(line, optionsOf(node));
         if (status !== 0 || stdout.trim() === "") throw new Error(`exit code ${status}\n${stdout}${stderr}`);
-        // Node's and npm's own; that the model is untrained is an OpenFlamingoNotice, and right.
+        // Node's and npm's own; what is said of the model is an OpenFlamingoNotice, and right.
         if (/Warning: |npm warn/.test(stderr)) throw new Error(stderr);
       });
     }

@@ -5,6 +5,11 @@ import { dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OpenFlamingoError } from "../base/errors.js";
 
+/** What everybody should know who names no model. */
+export const aboutBundledModel =
+  "no model is named, so the small one answers that comes with the package: it names drawn things, half of them right, and " +
+  "guesses at photographs; its card is assets/tiny-openflamingo/README.md";
+
 /**
  * The folder of the model that comes with the package: two folders above this file or, where a bundler has moved this
  * code, in the package as Node finds it from there.
@@ -18,7 +23,7 @@ import { OpenFlamingoError } from "../base/errors.js";
  */
 export function bundledModel(from: string | undefined = here()): string {
   for (const root of from ? [above(from), installed(from)] : []) {
-    const folder = join(root ?? "", "assets", "tiny-openflamingo-9b");
+    const folder = join(root ?? "", "assets", "tiny-openflamingo");
     if (root !== undefined && existsSync(join(folder, "openflamingo.json"))) return folder;
   }
   throw new OpenFlamingoError("model-missing", "the model that comes with the package cannot be found", {

@@ -9,7 +9,7 @@ import { requireMemoryFor } from "../machine/requireMemory.js";
 import { fetchModel } from "../released/fetchModel.node.js";
 import { findPrepared, ofOtherVersions } from "../released/preparedModels.node.js";
 import { isHubName, requireReleased } from "../released/releasedModels.node.js";
-import { bundledModel } from "./bundledModel.node.js";
+import { aboutBundledModel, bundledModel } from "./bundledModel.node.js";
 import { createFlamingo, type FlamingoParts } from "./createFlamingo.js";
 import type { Flamingo } from "./flamingo.js";
 import { openModel } from "./load.js";
@@ -38,12 +38,10 @@ export const load = async (model?: string, options?: LoadOptions): Promise<Flami
   createFlamingo(await openNamed(model, options));
 
 /** The same, in parts. */
-export async function openNamed(
-  model: string = bundledModel(),
-  options: LoadOptions = {},
-): Promise<FlamingoParts> {
+export async function openNamed(named?: string, options: LoadOptions = {}): Promise<FlamingoParts> {
   requireNode();
   readOptions("load", loadReaders, options);
+  const model = named ?? bundledModel();
   if (typeof model !== "string" || model === "") {
     throw new OpenFlamingoError(
       "usage",
@@ -51,6 +49,7 @@ export async function openNamed(
       { hint: "Leave it out for the model that comes with the package." },
     );
   }
+  if (named === undefined) (options.onNotice ?? node.warn)(aboutBundledModel);
   const description = (await isHubName(model))
     ? await openable(model, options)
     : await readModelFolder(model, options.signal);

@@ -8,7 +8,7 @@ import { bundledModel } from "../../src/api/bundledModel.node.js";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "openflamingo-bundled-")));
 afterAll(() => rmSync(folder, { recursive: true }));
-const model = "assets/tiny-openflamingo-9b";
+const model = "assets/tiny-openflamingo";
 const notFound = expect.objectContaining({
   code: "model-missing",
   message: "the model that comes with the package cannot be found",

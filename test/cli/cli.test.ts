@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { aboutBundledModel } from "../../src/api/bundledModel.node.js";
 import { type Flamingo, load } from "../../src/index.js";
-import { golden } from "../goldens.js";
+import { golden, randomModelFolder } from "../goldens.js";
 import { slowTest } from "../slow.js";
 import { runInProcess } from "./inProcess.js";
 import { run } from "./run.js";
@@ -14,9 +15,12 @@ import { run } from "./run.js";
 const cat = golden("photos/chelsea.png");
 const rocket = golden("photos/rocket.jpg");
 
+/** Of random weights: each option changes what it says. */
+const random = ["--model", randomModelFolder];
+
 let flamingo: Flamingo;
 beforeAll(async () => {
-  flamingo = await load();
+  flamingo = await load(randomModelFolder, { onNotice: () => {} });
 });
 afterAll(() => flamingo.close());
 
@@ -25,25 +29,40 @@ slowTest("caption, ask and generate give the library's answers, as text and as J
   const asked = await flamingo.ask(rocket, "What is it?", { maxNewTokens: 5 });
   const generated = await flamingo.generate("<image>An image of", { images: [cat] });
 
-  const text = await run(["caption", cat]);
+  const text = await run(["caption", ...random, cat]);
   expect(text.stdout).toBe(`${caption.text}\n`);
   expect(text.stderr).toContain("untrained: its words mean nothing");
   expect(text.code).toBe(0);
 
-  const json = await run(["caption", "--json", "--log-probs", "--quiet", cat]);
+  const json = await run(["caption", ...random, "--json", "--log-probs", "--quiet", cat]);
   expect(JSON.parse(json.stdout)).toEqual({ image: cat, sequence: 0, ...caption, trained: false });
   expect(json.stderr).toBe("");
 
-  const ask = await run(["ask", rocket, "What is it?", "--max-new-tokens", "5", "--json"]);
+  const ask = await run(["ask", ...random, rocket, "What is it?", "--max-new-tokens", "5", "--json"]);
   expect(JSON.parse(ask.stdout)).toEqual({ image: rocket, sequence: 0, ...asked, trained: false });
 
-  const generate = await run(["generate", "--image", cat, "--prompt", "<image>An image of", "--json"]);
+  const generate = await run([
+    "generate",
+    ...random,
+    "--image",
+    cat,
+    "--prompt",
+    "<image>An image of",
+    "--json",
+  ]);
   expect(JSON.parse(generate.stdout)).toEqual({ image: cat, sequence: 0, ...generated, trained: false });
+});
+
+test("without a model's name the one that comes with the package answers, and says what it is good for", async () => {
+  const { stdout, stderr, code } = await runInProcess(["caption", cat]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: `note: ${aboutBundledModel}\n` });
+  expect(stdout).toMatch(/^an? [a-z ]+\n$/);
 });
 
 test("beams, several sequences and classes come as lines of JSON", async () => {
   const beams = await runInProcess([
     "caption",
+    ...random,
     "--json",
     "--quiet",
     "--beams",
@@ -61,6 +80,7 @@ test("beams, several sequences and classes come as lines of JSON", async () => {
 
   const classes = await runInProcess([
     "classify",
+    ...random,
     "--json",
     "--quiet",
     "--labels",
@@ -96,7 +116,7 @@ test.each([
   const { minNewTokens, beams } = { minNewTokens: undefined, beams: undefined, ...options };
   const others = Object.keys(options).length > 1;
   const plain = await flamingo.caption(rocket, others ? { minNewTokens, beams } : {});
-  const { stdout, code } = await runInProcess(["caption", "--json", "--quiet", rocket, ...flags]);
+  const { stdout, code } = await runInProcess(["caption", ...random, "--json", "--quiet", rocket, ...flags]);
   expect(code).toBe(0);
   expect(JSON.parse(stdout).ids).toEqual(ids);
   expect(ids).not.toEqual(plain.ids); // an option without effect would show nothing

@@ -45,7 +45,7 @@ slowTest("bench measures the bundled model; its table has a row for each part", 
   expect(code).toBe(0);
   expect(stderr).toContain("measuring 3 beams");
   const figures = JSON.parse(stdout) as Figures;
-  expect(figures).toMatchObject({ model: "tiny-openflamingo-9b", shots: { shots: 4 }, beams: { beams: 3 } });
+  expect(figures).toMatchObject({ model: "tiny-openflamingo", shots: { shots: 4 }, beams: { beams: 3 } });
   expect(figures.memory.peak / figures.memory.forecast.total).toBeLessThan(2);
   const table = benchTable(figures);
   expect(table).toMatch(/^token +[\d.]+ ms +[\d.]+ tokens\/s +[\d.]+ GB\/s, \d+% of the machine's$/m);

@@ -11,6 +11,7 @@ import { encodedShare, planOf } from "../../src/train/plan.js";
 import { planTraining } from "../../src/train/planTraining.node.js";
 import { expectError, temporaryFolder } from "../checkpoints/fixtures.js";
 import { runInProcess } from "../cli/inProcess.js";
+import { randomModelFolder } from "../goldens.js";
 
 const photo = (name: string) => new URL(`../../assets/photos/${name}`, import.meta.url);
 
@@ -91,7 +92,18 @@ test("--plan says what a run needs, and leaves no folder", async () => {
   mkdirSync(temporary);
   vi.stubEnv("TMPDIR", temporary);
   const run = join(folder, "run");
-  const args = ["train", "--plan", "--images", images, "--captions", captions, "--run", run];
+  const args = [
+    "train",
+    "--plan",
+    "--model",
+    randomModelFolder,
+    "--images",
+    images,
+    "--captions",
+    captions,
+    "--run",
+    run,
+  ];
   const { code, stdout, stderr } = await runInProcess([...args, "--json", "--precision", "amp_bf16"]);
   vi.unstubAllEnvs();
   expect({ code, stderr }).toEqual({ code: 0, stderr: `${notFaster}\n` });

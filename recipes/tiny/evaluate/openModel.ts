@@ -40,11 +40,13 @@ function oncePerObject<Source, Options, Result>(
   };
 }
 
-/** SHA-256 of all files of a model's folder with their names: another model has another one. */
+/** SHA-256 of all files of a model's folder with their names, but for its card: another model has another one. */
 export async function digestOf(folder: string = bundledModel()): Promise<string> {
   const digest = createHash("sha256");
   const files = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = files.filter((file) => file.isFile()).map((file) => join(file.parentPath, file.name));
+  const paths = files
+    .filter((file) => file.isFile() && !file.name.endsWith(".md"))
+    .map((file) => join(file.parentPath, file.name));
   for (const path of paths.sort()) {
     const content = createHash("sha256")
       .update(await readFile(path))

@@ -29,7 +29,7 @@ export async function knownMaps(
   const path = aidsPath(work, settings.clip.cycles);
   if (!existsSync(path)) {
     throw new Error(
-      `${path} is missing: the last cycle of the image encoder writes it, and recipes/tiny/trained/clip has that of its weights`,
+      `${path} is missing: the last cycle of the image encoder writes it, and recipes/tiny/trained has those of the weights that ship`,
     );
   }
   const aids = await readTensors(path);

@@ -19,6 +19,7 @@ import type { Runtime } from "../../../../src/runtime/runtime.js";
 import { loadTower } from "../../../../src/weights/clipTowers.js";
 import { readWeights } from "../../../../src/weights/loadWeights.js";
 import { temporaryFolder } from "../../../checkpoints/fixtures.js";
+import { randomModelFolder } from "../../../goldens.js";
 import { clip, clipBatch, language, languageBatch, mptConfig } from "./tinyTowers.js";
 
 let runtime: Runtime;
@@ -105,22 +106,22 @@ test("the language model", async () => {
 });
 
 test("what is trained has the names and shapes of open_clip's and MPT's own files", async () => {
-  const bundled = new URL("../../../../assets/tiny-openflamingo-9b/", import.meta.url).pathname;
   const parts = [
     {
       weights: "clip/open_clip_pytorch_model.bin",
       trained: () => {
-        const read = visionConfiguration("clip", json(bundled, "clip/open_clip_config.json"));
+        const read = visionConfiguration("clip", json(randomModelFolder, "clip/open_clip_config.json"));
         return clipGraph({ vision: read.vit, text: read.text() }).trained;
       },
     },
     {
       weights: "lang",
-      trained: () => languageGraph(languageModel("lang", json(bundled, "lang/config.json"), 576)).trained,
+      trained: () =>
+        languageGraph(languageModel("lang", json(randomModelFolder, "lang/config.json"), 576)).trained,
     },
   ];
   for (const { weights, trained } of parts) {
-    await using checkpoint = await openCheckpoint(join(bundled, weights));
+    await using checkpoint = await openCheckpoint(join(randomModelFolder, weights));
     const theirs = [...checkpoint.tensors].map(([name, { shape }]) => `${name} (${shape.join(", ")})`);
     const ours = trained().tensors.map(({ name, shape }) => `${name} (${shape.join(", ")})`);
     expect(ours.sort()).toEqual(theirs.sort());
