@@ -25,7 +25,7 @@ export function tryClones({ root, folder, tools, table, firstLine }) {
         .split("\n")
         .filter((line) => /^npm warn/i.test(line) && !isOfThisMachine.test(line));
       if (warnings.length > 0) throw new Error(warnings.join("\n"));
-      if (!/^[A-Z].*\w/m.test(printed)) throw new Error(`no caption in:\n${printed}`);
+      if (!/^an? [a-z ]+$/m.test(printed)) throw new Error(`no caption in:\n${printed}`);
       refuseCuda(clone);
     });
   }
