@@ -1,5 +1,5 @@
 /** A linear map that is found from examples. */
-import { eigen } from "./principalPatches.js";
+import { eigen } from "./eigen.js";
 
 /**
  * Ridge regression without a constant: what y is on average where x is known, as far as a matrix can say it.

@@ -1,6 +1,6 @@
 /** A direction in which no word lies, by which `<image>` can be told from all of them. */
 import type { FloatTensor } from "../../../src/runs/runState.js";
-import { eigen } from "./principalPatches.js";
+import { eigen } from "./eigen.js";
 import { standardized } from "./standardized.js";
 
 /** How many of the directions that words have least of are looked at. */

@@ -1,8 +1,9 @@
 /** Towers begin as open_clip and MPT begin them; positions as waves; patches as their principal components. */
 import { expect, test } from "vitest";
 import { clipGraph } from "../../../../recipes/tiny/towers/clipGraph.js";
+import { eigen } from "../../../../recipes/tiny/towers/eigen.js";
 import { initialClip, initialMpt } from "../../../../recipes/tiny/towers/initialTower.js";
-import { eigen, principalPatches } from "../../../../recipes/tiny/towers/principalPatches.js";
+import { principalPatches } from "../../../../recipes/tiny/towers/principalPatches.js";
 import { sinusoids, sinusoids2d } from "../../../../recipes/tiny/towers/sinusoids.js";
 import { randomStream } from "../../../../src/base/random.js";
 import { clip } from "./tinyTowers.js";
