@@ -16,24 +16,18 @@
  */
 import { parseArgs } from "node:util";
 import { OpenFlamingoError } from "../../../src/base/errors.js";
-import { openSprites } from "../world/sprites.node.js";
-import { loadThings } from "../world/things.node.js";
-import { evaluateModel } from "./evaluateModel.js";
-import { digestOf, openForEvaluation } from "./openModel.js";
-import { progressLine } from "./progressLine.js";
-import { selected, tasksOf } from "./tasks.js";
-import { readTestSets } from "./testSets.node.js";
+import { evaluateFolder, evaluationDefaults } from "./evaluateFolder.js";
 
+const { queries, output, seed, size, sheet } = evaluationDefaults;
 const { values: given, positionals } = parseArgs({
   options: {
     tasks: { type: "string" },
-    queries: { type: "string", default: "1000" },
+    queries: { type: "string", default: String(queries) },
     photographs: { type: "string" },
-    output: { type: "string", default: "evaluation" },
-    // Not what training is likely to be given: whatever it looks at while it runs, these queries are others.
-    seed: { type: "string", default: "1000" },
-    size: { type: "string", default: "64" },
-    sheet: { type: "string", default: "things,scenes,questions" },
+    output: { type: "string", default: output },
+    seed: { type: "string", default: String(seed) },
+    size: { type: "string", default: String(size) },
+    sheet: { type: "string", default: sheet.join(",") },
     threads: { type: "string" },
   },
   allowPositionals: true,
@@ -45,41 +39,22 @@ function whole(name: "queries" | "seed" | "size" | "threads", least: number): nu
   throw new Error(`--${name} is ${given[name]}; it must be a whole number from ${least} on`);
 }
 
-async function evaluate(signal: AbortSignal): Promise<void> {
-  const [folder, ...more] = positionals;
-  if (more.length > 0) throw new Error(`one model at a time, not ${more.join(" ")} too`);
-  const [queries, seed, size] = [whole("queries", 1), whole("seed", 0), whole("size", 16)];
-  const threads = given.threads === undefined ? {} : { threads: whole("threads", 1) };
-
-  const names = given.tasks?.split(",");
-  const isWanted = (set: string) =>
-    !names || names.some((name) => name.includes(set) || (name === "shots" && set === "cifar10"));
-  const { sets, missing } = await readTestSets(given.photographs, { isWanted, progress: progressLine });
-  const things = await loadThings();
-  const sprites = await openSprites(things, { progress: progressLine("rendering drawings") });
-  const tasks = selected(
-    tasksOf({ things, sprites, seed, size }, sets),
-    names?.filter((name) => !missing.some((each) => name.includes(each))),
-  );
-
-  const flamingo = await openForEvaluation(folder, threads);
-  try {
-    const { markdown } = await evaluateModel(flamingo, tasks, {
-      ...{ seed, size, queries, missing, output: given.output, sheet: given.sheet.split(",") },
-      digest: await digestOf(folder),
-      progress: progressLine,
-      signal,
-    });
-    console.log(markdown);
-  } finally {
-    await flamingo.close();
-  }
-}
-
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort(new Error("stopped; the same command goes on from here")));
 try {
-  await evaluate(stop.signal);
+  const [folder, ...more] = positionals;
+  if (more.length > 0) throw new Error(`one model at a time, not ${more.join(" ")} too`);
+  const { markdown } = await evaluateFolder({
+    folder,
+    tasks: given.tasks?.split(","),
+    photographs: given.photographs,
+    output: given.output,
+    sheet: given.sheet.split(","),
+    ...{ queries: whole("queries", 1), seed: whole("seed", 0), size: whole("size", 16) },
+    threads: given.threads === undefined ? undefined : whole("threads", 1),
+    signal: stop.signal,
+  });
+  console.log(markdown);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   if (error instanceof OpenFlamingoError) console.error(error.hint);

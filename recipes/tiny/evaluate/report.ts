@@ -51,7 +51,8 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map((_, i) => (i === 0 ? "---" : "--:"))), ...rows.map(line)].join("\n");
 };
 
-const mainTable = (figures: readonly Figure[]): string =>
+/** A row for a figure, with its interval and what is aimed at. */
+export const mainTable = (figures: readonly Figure[]): string =>
   table(
     ["what", "figure", "95% interval", "aim", "queries"],
     figures.map((figure) => [
@@ -87,6 +88,41 @@ function shotsTable(figures: readonly Figure[]): string {
     ]),
   );
 }
+
+/** What a model does with examples: a row for what it is asked, a column for how many examples. */
+export function examplesTable(figures: readonly Figure[]): string {
+  const rows = asked.map(([what, isMeant]) => [what, figures.filter(isMeant)] as const);
+  const columns = [...new Set(rows.flatMap(([, of]) => of.map(({ about }) => about!.shots)))].sort(
+    (a, b) => a - b,
+  );
+  return table(
+    ["examples in the prompt", ...columns.map(String)],
+    rows.map(([what, of]) => [
+      what,
+      ...columns.map((shots) => {
+        const figure = of.find(({ about }) => about!.shots === shots);
+        return figure ? short(figure) : "";
+      }),
+    ]),
+  );
+}
+
+const asked: readonly (readonly [what: string, isMeant: (figure: Figure) => boolean])[] = [
+  [
+    "captions of scenes, wholly right",
+    ({ about, name }) => about?.kind === "scene captions" && name === "whole",
+  ],
+  ["questions about scenes", ({ about }) => about?.kind === "scene questions"],
+  [
+    "CIFAR-10 photographs, first of ten by ranking",
+    ({ about, name }) => about?.kind === "CIFAR-10" && name === "first",
+  ],
+  ["new names for two things, by ranking", (figure) => isOfNewNames(figure, 2)],
+  ["new names for four things, by ranking", (figure) => isOfNewNames(figure, 4)],
+];
+
+const isOfNewNames = ({ about, name }: Figure, ways: number) =>
+  about?.kind === "image-image" && about.ways === ways && name === "ranked";
 
 /** A table for each task and respect: a row for a part, a column for a measure. */
 function partsTables(figures: readonly Figure[]): string {
