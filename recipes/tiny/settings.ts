@@ -15,12 +15,23 @@ export interface RecipeSettings {
 }
 
 export interface ConnectorSettings {
+  /** What they begin with. */
+  readonly linear: LinearSettings;
   /** Each is a training that starts from the weights of the one before. */
   readonly cycles: readonly ConnectorCycle[];
   readonly learningRate: number;
   readonly checkpointSteps: number;
   /** Images that the map to the names' embeddings is found from, before the first cycle. */
   readonly mapImages: number;
+}
+
+export interface LinearSettings {
+  readonly steps: number;
+  /** Of a step, which learns from images with one text, or from documents. */
+  readonly pairs: number;
+  readonly documents: number;
+  readonly learningRate: number;
+  readonly evaluateEvery: number;
 }
 
 export interface ConnectorCycle {
@@ -87,6 +98,7 @@ export const wholeRecipe: RecipeSettings = {
   shards: { pairs: 100_000, documents: 20_000 },
   crossAttentionEvery: 1,
   connectors: {
+    linear: { steps: 4000, pairs: 128, documents: 24, learningRate: 2e-3, evaluateEvery: 200 },
     cycles: [
       { steps: 1700, pairs: 48, documents: 4 },
       // What is hardest to learn is the names of things.
@@ -112,6 +124,7 @@ export const shortRecipe: RecipeSettings = {
   shards: { pairs: 300, documents: 60 },
   crossAttentionEvery: 1,
   connectors: {
+    linear: { steps: 12, pairs: 8, documents: 2, learningRate: 1e-3, evaluateEvery: 6 },
     cycles: [
       { steps: 12, pairs: 6, documents: 1 },
       { steps: 12, pairs: 4, documents: 2 },

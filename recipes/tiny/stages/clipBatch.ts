@@ -68,7 +68,10 @@ function patchesOf(
 }
 
 /** As the tower takes them: (b, 3, S, S), normalised. */
-export function pixelsOf(samples: readonly ClipSample[], { imageSize: side }: ClipSettings): HostTensor {
+export function pixelsOf(
+  samples: readonly Pick<ClipSample, "pixels">[],
+  { imageSize: side }: ClipSettings,
+): HostTensor {
   const area = side * side;
   const data = new Float32Array(samples.length * 3 * area);
   for (const [i, { pixels }] of samples.entries()) {

@@ -9,11 +9,11 @@ import { writeSafetensors } from "../../../src/checkpoints/writeSafetensors.node
 import type { FlamingoTokenizer } from "../../../src/text/flamingoTokens.js";
 import { readTrainingOptions } from "../../../src/train/options/readOptions.js";
 import { createTrainer } from "../../../src/train/trainer.node.js";
-import { connectorsStart, type KnownMaps } from "../towers/connectorsStart.js";
+import { connectorsStart } from "../towers/connectorsStart.js";
 import { readTensors } from "../towers/readTensors.js";
 import { clipFiles, withType } from "../towers/writeTowers.js";
 import { mostChunks } from "../words/document.js";
-import { knownMaps } from "./knownMaps.js";
+import { makeLinearConnectors } from "./linearConnectors.js";
 import type { makeShards } from "./shards.js";
 import type { Sources } from "./sources.js";
 import type { Stage } from "./stage.js";
@@ -38,7 +38,7 @@ export async function makeConnectors(
   const start = "checkpoint-0.safetensors";
   for (let cycle = made + 1; cycle <= length; cycle++) {
     await writeDescription(stage, cycle === 1 ? start : names[cycle - 2]!);
-    if (cycle === 1) await writeStart(stage, await knownMaps(stage, sources, tokenizer), start);
+    if (cycle === 1 && !(await makeStart(stage, sources, tokenizer, start))) return false;
     if (!(await trainCycle(stage, shards, cycle))) return false;
   }
   await writeDescription(stage, names.at(-1)!);
@@ -89,16 +89,23 @@ async function trainCycle(stage: Stage, { pairs, documents }: Shards, cycle: num
 const inHalf = async (from: string, to: string): Promise<void> =>
   writeSafetensors(to, withType(await readTensors(from), "float16"));
 
-/** What the first cycle starts from. */
-async function writeStart(
-  { folder, settings, signal }: Stage,
-  maps: KnownMaps,
+/** What the first cycle starts from. @returns whether it is made */
+async function makeStart(
+  stage: Stage,
+  sources: Sources,
+  tokenizer: FlamingoTokenizer,
   checkpoint: string,
-): Promise<void> {
+): Promise<boolean> {
+  const { folder, settings, signal } = stage;
+  const path = join(folder, checkpoint);
+  if (existsSync(path)) return true;
   const description = await readModelFolder(folder, signal, { mayLackCheckpoint: true });
   const { config } = await readConfigs(node, description, signal);
-  const start = await connectorsStart(config, maps, settings.seed);
-  await writeSafetensors(join(folder, checkpoint), withType(start, "float32"));
+  const linear = await makeLinearConnectors(stage, sources, tokenizer, config);
+  if (!linear) return false;
+  const start = await connectorsStart(config, linear, settings.seed);
+  await writeSafetensors(path, withType(start, "float32"));
+  return true;
 }
 
 /** The model's folder, of which the connectors are the last part. */

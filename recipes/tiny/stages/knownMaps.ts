@@ -1,52 +1,67 @@
-/** What is known of the way from images to words before connectors are trained. */
+/** What is known of the way from images to words before any connector is trained. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createGraph, input, output } from "../../../src/graph/index.js";
-import { trainedParameters } from "../../../src/learn/gradients.js";
-import { vit } from "../../../src/models/vit.js";
+import type { FloatTensor, FloatTensors } from "../../../src/runs/runState.js";
 import type { FlamingoTokenizer } from "../../../src/text/flamingoTokens.js";
 import { aidName } from "../towers/clipGraph.js";
-import type { KnownMaps } from "../towers/connectorsStart.js";
 import { linearFit } from "../towers/linearFit.js";
-import { compiledTower } from "../towers/openTower.js";
 import { readTensors } from "../towers/readTensors.js";
-import { standardized } from "../towers/standardized.js";
-import { clipFiles, languageFiles } from "../towers/writeTowers.js";
-import { aidsPath, configOf } from "./clip.js";
-import { pixelsOf } from "./clipBatch.js";
+import { wordlessDirection } from "../towers/wordlessDirection.js";
+import { aidsPath } from "./clip.js";
 import { type ClipSample, clipSample } from "./clipSamples.js";
+import type { ImageMeans } from "./imageMeans.js";
 import { nameEmbeddings } from "./nameEmbeddings.js";
 import type { Sources } from "./sources.js";
 import type { Stage } from "./stage.js";
 
-/** @throws Error where the heads that aided the image encoder are not at hand */
+/** Of patches of width d and words of width w. */
+export interface KnownMaps {
+  /** (w, d): its product with a name's embedding is how much a patch shows of it. */
+  readonly naming: Float32Array;
+  /** (w, d): the embedding of the name. */
+  readonly reading: Float32Array;
+  /** By which `<image>` can be told from all words (w), of length 1. */
+  readonly direction: Float32Array;
+}
+
+/**
+ * *Naming*: the image encoder's training has found a map from patches to words, whose product with the embedding of a
+ * name is the name's score. *Reading*: where `<image>` stands, the language model can be given what it would read if the
+ * name stood there, the embedding of the name; all that it knows about words it can then do with images.
+ *
+ * @param embedding the language model's, (vocabulary, w)
+ * @throws Error where the heads that aided the image encoder are not at hand
+ */
 export async function knownMaps(
   stage: Stage,
   sources: Sources,
   tokenizer: FlamingoTokenizer,
+  { means, embedding }: { readonly means: ImageMeans; readonly embedding: FloatTensor },
 ): Promise<KnownMaps> {
-  const { folder, work, settings } = stage;
-  const path = aidsPath(work, settings.clip.cycles);
-  if (!existsSync(path)) {
-    throw new Error(
-      `${path} is missing: the last cycle of the image encoder writes it, and recipes/tiny/trained has those of the weights that ship`,
-    );
-  }
-  const aids = await readTensors(path);
+  const { hiddenSize: d, cycles } = stage.settings.clip;
+  const aids = await readAids(aidsPath(stage.work, cycles));
   const [matrix, norm] = ["patches", "ln_patches"].map((name) => aids.get(`${aidName}.${name}.weight`)!.data);
-  const d = settings.clip.hiddenSize;
-  const language = await readTensors(join(folder, "lang", languageFiles.weights));
   return {
     naming: matrix!.map((value, i) => value * norm![i % d]!),
-    reading: await readingMap(stage, sources, tokenizer),
-    embedding: language.get("transformer.wte.weight")!,
-    image: tokenizer.special.image,
+    reading: await readingMap(stage, sources, tokenizer, means),
+    direction: wordlessDirection(embedding, tokenizer.special.image),
   };
 }
 
+async function readAids(path: string): Promise<FloatTensors> {
+  if (existsSync(path)) return readTensors(path);
+  throw new Error(
+    `${path} is missing: the last cycle of the image encoder writes it, and recipes/tiny/trained has those of the weights that ship`,
+  );
+}
+
 /** From what all patches of an image show together to the embedding of its name, (w, d). */
-async function readingMap(stage: Stage, sources: Sources, tokenizer: FlamingoTokenizer) {
-  const { folder, settings } = stage;
+async function readingMap(
+  { settings, folder }: Stage,
+  sources: Sources,
+  tokenizer: FlamingoTokenizer,
+  means: ImageMeans,
+): Promise<Float32Array> {
   const { clip, connectors } = settings;
   const names = await nameEmbeddings(join(folder, "lang"), [...sources.classes.keys()], tokenizer);
   const w = names.shape[1]!;
@@ -56,49 +71,8 @@ async function readingMap(stage: Stage, sources: Sources, tokenizer: FlamingoTok
     if (sample.label >= 0) samples.push(sample);
   }
   const y = new Float32Array(samples.length * w);
-  for (const [i, { label }] of samples.entries())
+  for (const [i, { label }] of samples.entries()) {
     y.set(names.data.subarray(label * w, (label + 1) * w), i * w);
-  return linearFit(await meansOf(stage, samples), y, { d: clip.hiddenSize, w });
-}
-
-/** What a resampler that looks everywhere alike sees of each image, behind its norm: (n, d) */
-async function meansOf(
-  { settings: { clip, vocabulary }, folder, runtime, threads, signal }: Stage,
-  samples: readonly ClipSample[],
-): Promise<Float32Array> {
-  const { vision } = configOf(clip, vocabulary);
-  const [d, side] = [vision.hiddenSize, vision.imageSize];
-  const graph = createGraph("patches");
-  const { p, named } = trainedParameters(graph);
-  const pixels = input(graph, "pixels", "float32", ["b", 3, side, side]);
-  output(graph, "patches", vit(p.at("visual"), pixels, vision)); // (b, v, d)
-  const weights = await readTensors(join(folder, "clip", clipFiles.weights));
-  const parameters = Object.fromEntries(
-    [...named.keys()].map((name) => [name, { dtype: "float32", ...weights.get(name)! } as const]),
-  );
-  const session = await runtime.load(compiledTower(graph), { threads, signal });
-  const result = new Float32Array(samples.length * d);
-  try {
-    for (let at = 0; at < samples.length; at += clip.batch) {
-      const some = samples.slice(at, at + clip.batch);
-      const { patches } = await session.run({ ...parameters, pixels: pixelsOf(some, clip) }, { signal });
-      const data = patches!.data as Float32Array;
-      const length = data.length / some.length;
-      for (const i of some.keys()) {
-        result.set(meanOf(data.subarray(i * length, (i + 1) * length), d), (at + i) * d);
-      }
-    }
-  } finally {
-    await session.close();
   }
-  return result;
-}
-
-/** Tokens (v, d) → (d), each of them and their mean behind a norm. */
-function meanOf(tokens: Float32Array, d: number): Float32Array {
-  const mean = new Float32Array(d);
-  for (let at = 0; at < tokens.length; at += d) {
-    for (const [i, value] of standardized(tokens.subarray(at, at + d)).entries()) mean[i]! += value;
-  }
-  return standardized(mean);
+  return linearFit(await means.of(samples), y, { d: clip.hiddenSize, w });
 }

@@ -6,23 +6,12 @@ import { join } from "node:path";
 import type { JsonObject } from "../../../src/base/json.js";
 import { type PackSummary, packShards } from "../../../src/pack/packShards.node.js";
 import type { Made } from "../../../src/pack/samples.node.js";
-import type { Chunk } from "../words/document.js";
-import { documentAt } from "../words/documents.js";
-import { drawsAt } from "../words/draws.js";
-import { factsOf } from "../words/facts.js";
 import { asSegments } from "../words/forms.js";
-import { withArticle } from "../words/names.js";
 import { pngOf } from "../world/png.js";
-import type { Scene } from "../world/scene.js";
-import { sceneAt } from "../world/scenes.js";
-import { byAnyHand, documentMixture, documentWithImages, sceneOptions, seen } from "./shardDocuments.js";
+import { documentMixture, documentWithImages } from "./shardDocuments.js";
+import { pairMixture, pairWithImage } from "./shardPairs.js";
 import type { Sources } from "./sources.js";
 import type { Stage } from "./stage.js";
-
-/** Of images with one text: those that are photographs, where there are any. */
-const photographShare = 0.25;
-/** And of the others: what is said of them. Names of single things are what all else is built on. */
-const pairMixture = { name: 4, caption: 3.5, questions: 2.5 };
 
 /** Packs what is not packed yet. @returns the folders of both kinds */
 export async function makeShards(
@@ -61,39 +50,19 @@ async function* numbersTo(count: number): AsyncGenerator<number> {
   for (let i = 0; i < count; i++) yield i;
 }
 
-/** An image with a caption, or with a question and its answer. */
 async function makePair(sources: Sources, index: number): Promise<Made> {
-  const { photographs, seed } = sources;
-  const draws = drawsAt(seed, "pairs", index);
-  if (photographs.train.length > 0 && draws.chance(photographShare)) {
-    const photograph = draws.pick(photographs.train);
-    return pairOf(
-      index,
-      await pngOf(seen(sources, photograph, index)),
-      `Output:${withArticle(photograph.kind)}`,
-    );
-  }
-  const said = draws.weighted(pairMixture);
-  const scene = sceneAt({ ...sceneOptions(sources), index, ...(said === "name" && { count: 1 }) });
-  const kind = said === "name" ? "caption" : said;
-  const document = documentAt<Scene>({
-    ...{ kind, things: sources.things, seed, index, shots: 0 },
-    sceneAt: () => ({ scene, facts: factsOf(scene) }),
-  });
-  const [{ prompt, answer }] = document.chunks as [Chunk<Scene>];
-  return pairOf(index, await pngOf(byAnyHand(sources, scene, index)), prompt + answer);
+  const { pixels, text } = pairWithImage(sources, index);
+  return {
+    ...{ name: `${index}`, warnings: [], images: 1 },
+    sample: {
+      key: keyOf(index),
+      files: [
+        ["png", await pngOf(pixels)],
+        ["txt", Buffer.from(text)],
+      ],
+    },
+  };
 }
-
-const pairOf = (index: number, png: Uint8Array, text: string): Made => ({
-  ...{ name: `${index}`, warnings: [], images: 1 },
-  sample: {
-    key: keyOf(index),
-    files: [
-      ["png", png],
-      ["txt", Buffer.from(text)],
-    ],
-  },
-});
 
 async function makeDocument(sources: Sources, index: number): Promise<Made> {
   const { document, images } = documentWithImages(sources, index);

@@ -1,100 +1,75 @@
 /**
- * What resampler and gated cross-attention begin with: two ways from an image to a word that are known already, where
- * random connectors would look for them through seven layers.
+ * What resampler and gated cross-attention begin with: ways from an image to words that are known already, where random
+ * connectors would look for them through seven layers.
  *
  * The resampler begins as the mean of the patches, to which its latents are added; but the first latent is *empty*: it
  * says nothing of the image, and who looks at it adds nothing.
  *
- * *Reading*, in the first gated block: where `<image>` stands in a text, the language model is given what it would read
- * if the name stood there, the embedding of the name. All that it knows about words it can then do with images, such as
- * saying a new name again. Every other token looks at the empty latent. How a query knows `<image>`: its embedding begins
- * as a direction that no word has.
- *
- * *Naming*, in the last gated block: the word that the patches show is made likely, everywhere. Where it is to be said is
- * left to learn.
- *
- * All other gates are shut, as in Flamingo: what is behind them would only disturb it.
+ * Gated cross-attention begins as linear maps of that mean, which were learnt over one vector of each image
+ * (`linearConnectors`): heads look at everything alike, but for how much of their attention the empty latent has.
  */
 import { elementCount } from "../../../src/base/dtypes.js";
 import { randomStream } from "../../../src/base/random.js";
 import { initialConnectors } from "../../../src/learn/initialConnectors.js";
-import type { FlamingoConfig } from "../../../src/models/flamingo.js";
+import { type FlamingoConfig, gatedBlocks } from "../../../src/models/flamingo.js";
 import type { FloatTensor, FloatTensors } from "../../../src/runs/runState.js";
-import { wordlessDirection } from "./wordlessDirection.js";
+import { namesOfBlock } from "./linearConnectors.js";
 
 /** Of patches of width d and words of width w. */
-export interface KnownMaps {
-  /** (w, d): its product with a name's embedding is how much a patch shows of it. */
-  readonly naming: Float32Array;
-  /** (w, d): the embedding of the name. */
-  readonly reading: Float32Array;
-  /** The language model's own, (vocabulary, w). */
+export interface LinearStart {
+  /** The parameters of `linearConnectors`, by their names. */
+  readonly maps: FloatTensors;
+  /** The language model's, (vocabulary, w), with that of `<image>`. */
   readonly embedding: FloatTensor;
-  /** The row of `<image>` in it. */
-  readonly image: number;
 }
 
 const openGate = 0.5;
 /** Of the latents, in place of 1, so that they do not hide the mean. */
 const latentsDeviation = 0.5;
-/** How much more of a word the language model is told than the maps say. */
-const [namingStrength, readingStrength] = [3, 3];
 /** Of the empty latent, so that what the layers add to it is nothing beside it. */
-const emptyLength = 500;
-/** By how much the empty latent's score is above those of others, for a token that is not `<image>`. */
-const emptyScore = 12;
-const imageLength = 0.3;
+const emptyLength = 2000;
+
+/**
+ * How many maps a gated block can be: as many as its heads together have room for.
+ *
+ * @throws Error where the width of the patches does not divide that of the heads together, or that of one head not it
+ */
+export function mapsOfBlock({
+  vision: { hiddenSize: d },
+  crossAttention: { heads, headDim },
+}: FlamingoConfig): number {
+  const inner = heads * headDim;
+  if (inner % d === 0 && d % headDim === 0) return inner / d;
+  throw new Error(`patches ${d} wide do not fit evenly into ${heads} heads of ${headDim}`);
+}
 
 /**
  * @param seed of all other numbers, which begin as `--from-scratch` has them
  * @returns the tensors of a checkpoint, the language model's embedding among them
- * @throws Error where the width of the patches does not divide that of the heads together
+ * @throws Error as `mapsOfBlock`
  */
 export async function connectorsStart(
   config: FlamingoConfig,
-  { naming, reading, embedding, image }: KnownMaps,
+  { maps, embedding }: LinearStart,
   seed: number,
 ): Promise<FloatTensors> {
+  mapsOfBlock(config);
   const start = await fromScratch(config, seed);
-  const of = (name: string) => start.get(name)!.data;
-  const latents = of("perceiver.latents");
-  const [, d] = start.get("perceiver.latents")!.shape as [number, number];
-  const empty = emptyDirection(d, seed);
-
-  removeDirection(latents, empty);
-  latents.forEach((value, i) => {
-    latents[i] = i < d ? emptyLength * empty[i]! : latentsDeviation * value;
-  });
-  const allButEmpty = Float32Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? 1 : 0));
-  removeDirection(allButEmpty, empty);
-  for (let i = 0; i < config.perceiver.depth; i++) {
-    const layer = `perceiver.layers.${i}`;
-    setMap(of(`${layer}.0.to_kv.weight`), of(`${layer}.0.to_out.weight`), allButEmpty, d);
-    of(`${layer}.1.3.weight`).fill(0); // the feed-forward layer adds nothing yet
+  const empty = emptyDirection(config.vision.hiddenSize, seed);
+  setResampler(start, config, empty);
+  for (const [i, number] of gatedBlocks(config).entries()) {
+    const block = `lang_encoder.${config.language.blocks}.${number}.gated_cross_attn_layer`;
+    const names = namesOfBlock(i);
+    const of = (name: string) => maps.get(name)!.data;
+    setBlock(start, block, {
+      norm: [of(names.weight), of(names.bias)],
+      gates: of(names.gates),
+      maps: of(names.maps),
+      empty,
+      config,
+    });
   }
-
-  const blocks = [...start.keys()]
-    .filter((name) => name.endsWith("gated_cross_attn_layer.attn_gate"))
-    .map((name) => name.replace(/_gate$/, ""));
-  const setBlock = (block: string, map: Float32Array, strength: number) => {
-    const scaled = map.map((value) => strength * value);
-    removeDirection(scaled, empty);
-    setMap(of(`${block}.to_kv.weight`), of(`${block}.to_out.weight`), scaled, d);
-    of(`${block}_gate`).fill(openGate);
-  };
-  setBlock(blocks.at(-1)!, naming, namingStrength);
-  if (blocks.length > 1) {
-    setBlock(blocks[0]!, reading, readingStrength);
-    const direction = wordlessDirection(embedding, image);
-    lookAway(start, blocks[0]!, { direction, empty, headDim: config.crossAttention.headDim });
-    const [, w] = embedding.shape as [number, number];
-    const data = embedding.data.slice();
-    data.set(
-      direction.map((value) => imageLength * value),
-      image * w,
-    );
-    start.set(`lang_encoder.${config.language.embedding}`, { ...embedding, data });
-  }
+  start.set(`lang_encoder.${config.language.embedding}`, embedding);
   return start;
 }
 
@@ -128,43 +103,88 @@ function removeDirection(rows: Float32Array, direction: Float32Array): void {
   }
 }
 
-/**
- * Makes an attention that looks everywhere alike a linear map of the mean: the values of its heads, one after the other,
- * are the tokens as often as they have room for them, and what comes out is the map of their mean.
- *
- * @param toKv (2·h·e, d), h·e a multiple of d
- * @param toOut (n, h·e)
- * @param map (n, d)
- */
-function setMap(toKv: Float32Array, toOut: Float32Array, map: Float32Array, d: number): void {
-  const inner = toKv.length / d / 2; // h·e
-  if (inner % d !== 0) throw new Error(`patches ${d} wide do not fit evenly into heads of ${inner} together`);
-  const share = Math.sqrt(d / inner);
-  toKv.fill(0, inner * d);
-  for (let r = 0; r < inner; r++) toKv[(inner + r) * d + (r % d)] = share;
-  for (let i = 0; i < toOut.length; i++) {
-    const [row, r] = [Math.floor(i / inner), i % inner];
-    toOut[i] = share * map[row * d + (r % d)]!;
+type Start = ReadonlyMap<string, FloatTensor>;
+
+/** Makes the resampler the mean of all patches but what they have of the empty direction. */
+function setResampler(
+  start: Start,
+  { perceiver, vision: { hiddenSize: d } }: FlamingoConfig,
+  empty: Float32Array,
+): void {
+  const of = (name: string) => start.get(`perceiver.${name}`)!.data;
+  const latents = of("latents");
+  removeDirection(latents, empty);
+  latents.forEach((value, i) => {
+    latents[i] = i < d ? emptyLength * empty[i]! : latentsDeviation * value;
+  });
+  for (let i = 0; i < perceiver.depth; i++) {
+    const [toKv, toOut] = [of(`layers.${i}.0.to_kv.weight`), of(`layers.${i}.0.to_out.weight`)];
+    const inner = toKv.length / d / 2;
+    const share = Math.sqrt(d / inner); // of the tokens there are inner / d copies, which together are the mean once
+    setValues(toKv, d, share);
+    for (let row = 0; row < d; row++) {
+      for (let r = 0; r < inner; r++) {
+        const isOwn = row === r % d ? 1 : 0;
+        toOut[row * inner + r] = share * (isOwn - empty[row]! * empty[r % d]!);
+      }
+    }
+    of(`layers.${i}.1.3.weight`).fill(0); // the feed-forward layer adds nothing yet
   }
 }
 
+/** Makes values so much of the tokens themselves, as often as heads have room for them. */
+function setValues(toKv: Float32Array, d: number, share = 1): void {
+  const inner = toKv.length / d / 2; // h·e
+  toKv.fill(0, inner * d);
+  for (let r = 0; r < inner; r++) toKv[(inner + r) * d + (r % d)] = share;
+}
+
+interface Block {
+  /** The weight and the bias (w). */
+  readonly norm: readonly [Float32Array, Float32Array];
+  /** (g, w) and (g·w, d) */
+  readonly gates: Float32Array;
+  readonly maps: Float32Array;
+  readonly empty: Float32Array;
+  readonly config: FlamingoConfig;
+}
+
 /**
- * Makes every token but `<image>` look at the empty latent. The bias of the norm has the same for all tokens, which the
- * first query of each head sees; a token that has the direction takes it away.
+ * Makes a gated block the maps of the mean, each as far as its gate lets it: the first query of a head and the empty
+ * latent's key say how much of the attention the empty latent has, whose value is nothing.
  */
-function lookAway(
-  start: ReadonlyMap<string, FloatTensor>,
-  attention: string,
-  { direction, empty, headDim }: { direction: Float32Array; empty: Float32Array; headDim: number },
-): void {
-  const of = (name: string) => start.get(`${attention}.${name}`)!.data;
-  const [w, d] = [direction.length, empty.length];
-  const half = Math.sqrt(w) / 2; // of what `<image>` has of the direction behind the norm
-  of("norm.bias").set(direction.map((value) => -half * value));
-  const [toQ, toKv] = [of("to_q.weight"), of("to_kv.weight")];
-  const key = (emptyScore * Math.sqrt(headDim)) / (half * Math.sqrt(d));
-  for (let row = 0; row < toQ.length / w; row += headDim) {
-    for (let i = 0; i < w; i++) toQ[row * w + i]! -= direction[i]!;
-    for (let i = 0; i < d; i++) toKv[row * d + i]! += key * empty[i]!;
+function setBlock(start: Start, block: string, { norm, gates, maps, empty, config }: Block): void {
+  const of = (name: string) => start.get(`${block}.${name}`)!.data;
+  const { headDim } = config.crossAttention;
+  const [d, w] = [config.vision.hiddenSize, config.language.hiddenSize];
+  const [toQ, toKv, toOut] = [of("attn.to_q.weight"), of("attn.to_kv.weight"), of("attn.to_out.weight")];
+  const [weight, bias] = [of("attn.norm.weight"), of("attn.norm.bias")];
+  weight.set(norm[0]);
+  bias.set(norm[1]);
+  const inner = toKv.length / d / 2;
+  setValues(toKv, d);
+  removeDirection(toKv.subarray(0, inner * d), empty);
+  toQ.fill(0); // all other queries say nothing yet
+  for (let row = 0; row < inner; row += headDim) {
+    const gate = gates.subarray(Math.floor(row / d) * w, (Math.floor(row / d) + 1) * w);
+    toQ.set(
+      gate.map((value) => -value),
+      row * w,
+    );
+    toKv.set(
+      empty.map((value) => value * Math.sqrt(headDim / d)),
+      row * d,
+    );
   }
+  for (let row = 0; row < w; row++) {
+    for (let r = 0; r < inner; r += d) {
+      const map = maps.slice(((r / d) * w + row) * d, ((r / d) * w + row + 1) * d);
+      removeDirection(map, empty);
+      toOut.set(
+        map.map((value) => value / Math.tanh(openGate)),
+        row * inner + r,
+      );
+    }
+  }
+  of("attn_gate").fill(openGate);
 }

@@ -35,16 +35,19 @@ import { type TowerProgram, towerProgram } from "./towerProgram.js";
 export function languageGraph(model: LanguageModel): TowerProgram {
   const graph = createGraph("language model");
   const { p, named } = trainedParameters(graph);
-  const ids = input(graph, "ids", "int32", ["b", "t"]);
+  outputLoss(graph, logitsOf(p, input(graph, "ids", "int32", ["b", "t"]), model));
+  return towerProgram(graph, named);
+}
+
+/** The inputs targets and weights, and the output "loss". @param logits (b·t, V) */
+export function outputLoss(graph: Graph, logits: Tensor): void {
   const targets = input(graph, "targets", "int32", ["b", "t"]);
   const weights = input(graph, "weights", "float32", ["b", "t"]);
-  const logits = logitsOf(p, ids, model); // (b·t, V)
   const flat = (x: Tensor) => rearrange(x, "b t -> (b t)");
   const said = takeAlongAxis(logSoftmax(logits, { axis: -1 }), flat(targets)); // (b·t)
   const total = (x: Tensor) => sum(x, { axes: [0] });
   const loss = neg(div(total(mul(said, flat(weights))), total(flat(weights))));
   output(graph, lossOutput, reshape(loss, { shape: [1] }));
-  return towerProgram(graph, named);
 }
 
 /** For an evaluation while it is trained: ids (b, t) → "logits" (b·t, V) */

@@ -4,6 +4,7 @@ import { clipGraph } from "../../../../recipes/tiny/towers/clipGraph.js";
 import { type Initial, initialClip, initialMpt } from "../../../../recipes/tiny/towers/initialTower.js";
 import { keptTokens } from "../../../../recipes/tiny/towers/keptTokens.js";
 import { languageGraph } from "../../../../recipes/tiny/towers/languageGraph.js";
+import { linearConnectorsGraph } from "../../../../recipes/tiny/towers/linearConnectors.js";
 import type { TowerProgram } from "../../../../recipes/tiny/towers/towerProgram.js";
 import { randomStream } from "../../../../src/base/random.js";
 import { type Feeds, type Learner, openLearner } from "../../../../src/learn/learner.js";
@@ -36,6 +37,18 @@ const lossOf = async (learner: Learner, feeds: Feeds, want = "loss") =>
 const clipStart = initialClip({ seed: 3, config: clip });
 const without = (batch: Feeds, name: string) =>
   Object.fromEntries(Object.entries(batch).filter(([each]) => each !== name));
+
+const linear = linearConnectorsGraph({ language, visionWidth: 5, maps: 2, latents: 8 });
+/** The language model's parameters are inputs that nothing is learnt of. */
+const frozen = Object.fromEntries(
+  [...linear.graph.inputs]
+    .filter(([name]) => name.startsWith("transformer."))
+    .map(([name, { shape }]) => {
+      const fixed = shape as readonly number[];
+      const data = initialMpt({ seed: 4, layers: 2 })(name, fixed);
+      return [name, { dtype: "float32" as const, shape: fixed, data }];
+    }),
+);
 
 describe.each([
   {
@@ -81,6 +94,26 @@ describe.each([
     program: languageGraph(language),
     initial: initialMpt({ seed: 3, layers: 2 }),
     feeds: languageBatch(),
+  },
+  {
+    what: "linear connectors over a frozen language model",
+    program: linear,
+    initial: (name: string, shape: readonly number[]) => {
+      const { normal } = randomStream(5, name);
+      return Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => 0.3 * normal(i));
+    },
+    feeds: {
+      ...frozen,
+      ...languageBatch(),
+      images: {
+        ...{ dtype: "float32" as const, shape: [3, 5] },
+        data: Float32Array.from({ length: 15 }, (_, i) => (i < 5 ? 0 : Math.cos(i))),
+      },
+      image_of: {
+        ...{ dtype: "int32" as const, shape: [2, 7] },
+        data: Int32Array.of(0, 1, 1, 1, 1, 1, 1, 0, 0, 2, 2, 2, 1, 1),
+      },
+    },
   },
 ])("$what", ({ program, initial, feeds }) => {
   test("every gradient is the slope of the loss, and they add up, times their scale", async () => {
