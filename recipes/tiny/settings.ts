@@ -98,7 +98,7 @@ export const wholeRecipe: RecipeSettings = {
   shards: { pairs: 100_000, documents: 20_000 },
   crossAttentionEvery: 1,
   connectors: {
-    linear: { steps: 4000, pairs: 128, documents: 24, learningRate: 2e-3, evaluateEvery: 200 },
+    linear: { steps: 3000, pairs: 128, documents: 24, learningRate: 3e-3, evaluateEvery: 200 },
     cycles: [
       { steps: 1700, pairs: 48, documents: 4 },
       // What is hardest to learn is the names of things.

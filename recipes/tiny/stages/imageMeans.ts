@@ -1,24 +1,26 @@
-/** What a resampler that looks everywhere alike sees of images: one vector of each. */
+/** What a resampler that looks everywhere alike, as `connectorsStart` makes it, sees of images: one vector of each. */
 import { join } from "node:path";
 import { createGraph, input, output } from "../../../src/graph/index.js";
 import { trainedParameters } from "../../../src/learn/gradients.js";
 import { vit } from "../../../src/models/vit.js";
+import { emptyDirection } from "../towers/connectorsStart.js";
 import { compiledTower } from "../towers/openTower.js";
 import { readTensors } from "../towers/readTensors.js";
 import { standardized } from "../towers/standardized.js";
+import { removeDirection } from "../towers/whitening.js";
 import { clipFiles } from "../towers/writeTowers.js";
 import { configOf } from "./clip.js";
 import { pixelsOf } from "./clipBatch.js";
 import type { Stage } from "./stage.js";
 
 export interface ImageMeans {
-  /** Images' pixels → (n, d), the mean of the patches of each, behind a norm. */
+  /** Images' pixels → (n, d), the mean of the patches of each, behind norms. */
   of(images: readonly { readonly pixels: Uint8Array }[]): Promise<Float32Array>;
   close(): Promise<void>;
 }
 
 export async function openImageMeans({
-  settings: { clip, vocabulary },
+  settings: { seed, clip, vocabulary },
   folder,
   runtime,
   threads,
@@ -26,6 +28,7 @@ export async function openImageMeans({
 }: Stage): Promise<ImageMeans> {
   const { vision } = configOf(clip, vocabulary);
   const [d, side] = [vision.hiddenSize, vision.imageSize];
+  const empty = emptyDirection(d, seed);
   const graph = createGraph("patches");
   const { p, named } = trainedParameters(graph);
   const pixels = input(graph, "pixels", "float32", ["b", 3, side, side]);
@@ -44,7 +47,7 @@ export async function openImageMeans({
         const data = patches!.data as Float32Array;
         const length = data.length / some.length;
         for (const i of some.keys()) {
-          result.set(meanOf(data.subarray(i * length, (i + 1) * length), d), (at + i) * d);
+          result.set(meanOf(data.subarray(i * length, (i + 1) * length), empty), (at + i) * d);
         }
       }
       return result;
@@ -53,11 +56,13 @@ export async function openImageMeans({
   };
 }
 
-/** Tokens (v, d) → (d), each of them and their mean behind a norm. */
-function meanOf(tokens: Float32Array, d: number): Float32Array {
+/** Tokens (v, d) → (d): each of them behind a norm, and so their mean, without what it has of the empty direction. */
+function meanOf(tokens: Float32Array, empty: Float32Array): Float32Array {
+  const d = empty.length;
   const mean = new Float32Array(d);
   for (let at = 0; at < tokens.length; at += d) {
     for (const [i, value] of standardized(tokens.subarray(at, at + d)).entries()) mean[i]! += value;
   }
+  removeDirection(mean, empty);
   return standardized(mean);
 }

@@ -6,6 +6,7 @@ import type { FlamingoTokenizer } from "../../../src/text/flamingoTokens.js";
 import { aidName } from "../towers/clipGraph.js";
 import { linearFit } from "../towers/linearFit.js";
 import { readTensors } from "../towers/readTensors.js";
+import { product, type Whitening, whitened, whitening } from "../towers/whitening.js";
 import { wordlessDirection } from "../towers/wordlessDirection.js";
 import { aidsPath } from "./clip.js";
 import { type ClipSample, clipSample } from "./clipSamples.js";
@@ -16,9 +17,11 @@ import type { Stage } from "./stage.js";
 
 /** Of patches of width d and words of width w. */
 export interface KnownMaps {
-  /** (w, d): its product with a name's embedding is how much a patch shows of it. */
+  /** Of the mean of an image's patches. */
+  readonly whitening: Whitening;
+  /** Of that mean, whitened, (w, d): its product with a name's embedding is how much an image shows of it. */
   readonly naming: Float32Array;
-  /** (w, d): the embedding of the name. */
+  /** The same: the embedding of the name. */
   readonly reading: Float32Array;
   /** By which `<image>` can be told from all words (w), of length 1. */
   readonly direction: Float32Array;
@@ -40,10 +43,15 @@ export async function knownMaps(
 ): Promise<KnownMaps> {
   const { hiddenSize: d, cycles } = stage.settings.clip;
   const aids = await readAids(aidsPath(stage.work, cycles));
+  const samples = namedSamples(stage, sources);
+  const x = await means.of(samples);
+  const found = whitening(x, d);
   const [matrix, norm] = ["patches", "ln_patches"].map((name) => aids.get(`${aidName}.${name}.weight`)!.data);
+  const ofPatches = matrix!.map((value, i) => value * norm![i % d]!); // (w, d)
   return {
-    naming: matrix!.map((value, i) => value * norm![i % d]!),
-    reading: await readingMap(stage, sources, tokenizer, means),
+    whitening: found,
+    naming: product(ofPatches, found.inverse, d),
+    reading: await readingMap(stage, sources, tokenizer, { samples, x: whitened(x, found) }),
     direction: wordlessDirection(embedding, tokenizer.special.image),
   };
 }
@@ -55,24 +63,28 @@ async function readAids(path: string): Promise<FloatTensors> {
   );
 }
 
-/** From what all patches of an image show together to the embedding of its name, (w, d). */
+/** Images that have one name. */
+function namedSamples({ settings }: Stage, sources: Sources): readonly ClipSample[] {
+  const samples: ClipSample[] = [];
+  for (let i = 0; samples.length < settings.connectors.mapImages; i++) {
+    const sample = clipSample(sources, i);
+    if (sample.label >= 0) samples.push(sample);
+  }
+  return samples;
+}
+
+/** From what all patches of an image show together, x (n, d), to the embedding of its name, (w, d). */
 async function readingMap(
   { settings, folder }: Stage,
   sources: Sources,
   tokenizer: FlamingoTokenizer,
-  means: ImageMeans,
+  { samples, x }: { readonly samples: readonly ClipSample[]; readonly x: Float32Array },
 ): Promise<Float32Array> {
-  const { clip, connectors } = settings;
   const names = await nameEmbeddings(join(folder, "lang"), [...sources.classes.keys()], tokenizer);
   const w = names.shape[1]!;
-  const samples: ClipSample[] = [];
-  for (let i = 0; samples.length < connectors.mapImages; i++) {
-    const sample = clipSample(sources, i);
-    if (sample.label >= 0) samples.push(sample);
-  }
   const y = new Float32Array(samples.length * w);
   for (const [i, { label }] of samples.entries()) {
     y.set(names.data.subarray(label * w, (label + 1) * w), i * w);
   }
-  return linearFit(await means.of(samples), y, { d: clip.hiddenSize, w });
+  return linearFit(x, y, { d: settings.clip.hiddenSize, w });
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { elementCount } from "../../../src/base/dtypes.js";
 import { randomStream } from "../../../src/base/random.js";
 import type { Feeds } from "../../../src/learn/learner.js";
-import type { FlamingoConfig } from "../../../src/models/flamingo.js";
+import { type FlamingoConfig, gatedBlocks } from "../../../src/models/flamingo.js";
 import type { FloatTensor, FloatTensors } from "../../../src/runs/runState.js";
 import type { FlamingoTokenizer } from "../../../src/text/flamingoTokens.js";
 import { type LinearStart, mapsOfBlock } from "../towers/connectorsStart.js";
@@ -15,6 +15,7 @@ import {
 } from "../towers/linearConnectors.js";
 import { readTensors } from "../towers/readTensors.js";
 import { type Evaluate, trainTower } from "../towers/trainTower.js";
+import { type Whitening, whitened } from "../towers/whitening.js";
 import { languageFiles } from "../towers/writeTowers.js";
 import { withArticle } from "../words/names.js";
 import { singleTestScene } from "./clipSamples.js";
@@ -43,7 +44,7 @@ export async function makeLinearConnectors(
       language,
       config: configOf(flamingo),
     });
-    return maps && { maps, embedding };
+    return maps && { maps, whitening: known.whitening, embedding };
   } finally {
     await means.close();
   }
@@ -51,6 +52,7 @@ export async function makeLinearConnectors(
 
 const configOf = (flamingo: FlamingoConfig): LinearConnectorsConfig => ({
   language: flamingo.language,
+  blocks: gatedBlocks(flamingo),
   visionWidth: flamingo.vision.hiddenSize,
   maps: mapsOfBlock(flamingo),
   latents: flamingo.perceiver.latents,
@@ -88,11 +90,12 @@ async function train(
   const feedsOf = async (rows: readonly Row[]) => ({
     ...parameters,
     ...textOfRows(rows, tokenizer),
-    images: await vectorsOf(rows, means, config.visionWidth),
+    images: await vectorsOf(rows, means, known.whitening),
   });
   const logits = linearLogitsGraph(config);
   const trained = await trainTower({
     ...{ runtime, threads, signal, stopAfterSeconds, steps, learningRate, averageDecay: 0.998 },
+    warmupSteps: Math.ceil(steps / 30),
     program: linearConnectorsGraph(config),
     initial: initialOf(config, known, settings.seed),
     folder: join(work, "linear-connectors"),
@@ -119,10 +122,11 @@ async function train(
 }
 
 /** (1 + n, d), the first of them 0 */
-async function vectorsOf(rows: readonly Row[], means: ImageMeans, d: number) {
+async function vectorsOf(rows: readonly Row[], means: ImageMeans, of: Whitening) {
+  const d = of.shift.length;
   const images = rows.flatMap((row) => row.images);
   const data = new Float32Array((1 + images.length) * d);
-  data.set(await means.of(images), d);
+  data.set(whitened(await means.of(images), of), d);
   return { dtype: "float32", shape: [1 + images.length, d], data } as const;
 }
 
@@ -139,11 +143,11 @@ const gatesDeviation = 0.05;
  * be said is left to learn, and so are all other maps, which begin at 0.
  */
 const initialOf =
-  ({ language, maps: g }: LinearConnectorsConfig, known: KnownMaps, seed: number): Initial =>
+  ({ language, blocks, maps: g }: LinearConnectorsConfig, known: KnownMaps, seed: number): Initial =>
   (name, shape) => {
     const w = language.hiddenSize;
     const [, block, part] = /^blocks\.(\d+)\.(.+)$/.exec(name)!;
-    const isFirst = block === "0";
+    const [isFirst, isLast] = [blocks[0], blocks.at(-1)].map((each) => Number(block) === each);
     const half = Math.sqrt(w) / 2; // of what `<image>` has of its direction behind the norm
     const values = new Float32Array(elementCount(shape));
     switch (part) {
@@ -158,7 +162,6 @@ const initialOf =
         return values;
       }
       default: {
-        const isLast = Number(block) === language.layers - 1;
         if (isFirst) values.set(known.reading.map((value) => strength * value));
         if (isLast) values.set(known.naming.map((value) => strength * value));
         return values;

@@ -14,11 +14,14 @@ import { initialConnectors } from "../../../src/learn/initialConnectors.js";
 import { type FlamingoConfig, gatedBlocks } from "../../../src/models/flamingo.js";
 import type { FloatTensor, FloatTensors } from "../../../src/runs/runState.js";
 import { namesOfBlock } from "./linearConnectors.js";
+import { meanOfRows, removeDirection, type Whitening } from "./whitening.js";
 
 /** Of patches of width d and words of width w. */
 export interface LinearStart {
   /** The parameters of `linearConnectors`, by their names. */
   readonly maps: FloatTensors;
+  /** How they saw the mean of an image's patches. */
+  readonly whitening: Whitening;
   /** The language model's, (vocabulary, w), with that of `<image>`. */
   readonly embedding: FloatTensor;
 }
@@ -50,23 +53,22 @@ export function mapsOfBlock({
  */
 export async function connectorsStart(
   config: FlamingoConfig,
-  { maps, embedding }: LinearStart,
+  { maps, whitening, embedding }: LinearStart,
   seed: number,
 ): Promise<FloatTensors> {
   mapsOfBlock(config);
   const start = await fromScratch(config, seed);
   const empty = emptyDirection(config.vision.hiddenSize, seed);
-  setResampler(start, config, empty);
-  for (const [i, number] of gatedBlocks(config).entries()) {
-    const block = `lang_encoder.${config.language.blocks}.${number}.gated_cross_attn_layer`;
+  setResampler(start, config, { whitening, empty });
+  for (const i of gatedBlocks(config)) {
+    const block = `lang_encoder.${config.language.blocks}.${i}.gated_cross_attn_layer`;
     const names = namesOfBlock(i);
     const of = (name: string) => maps.get(name)!.data;
     setBlock(start, block, {
       norm: [of(names.weight), of(names.bias)],
       gates: of(names.gates),
       maps: of(names.maps),
-      empty,
-      config,
+      ...{ whitening, empty, config },
     });
   }
   start.set(`lang_encoder.${config.language.embedding}`, embedding);
@@ -84,8 +86,8 @@ async function fromScratch(config: FlamingoConfig, seed: number): Promise<Map<st
   return start;
 }
 
-/** A direction by lot, of length 1 and mean 0, so that a norm leaves it as it is. */
-function emptyDirection(d: number, seed: number): Float32Array {
+/** That of the empty latent: by lot, of length 1 and mean 0, so that a norm leaves it as it is. */
+export function emptyDirection(d: number, seed: number): Float32Array {
   const { normal } = randomStream(seed, "the empty latent");
   const direction = Float32Array.from({ length: d }, (_, i) => normal(i));
   const mean = direction.reduce((sum, value) => sum + value, 0) / d;
@@ -93,35 +95,30 @@ function emptyDirection(d: number, seed: number): Float32Array {
   return direction.map((value) => (value - mean) / length);
 }
 
-/** What rows (n, d) have along a direction (d) of length 1 is taken out of them, in their memory. */
-function removeDirection(rows: Float32Array, direction: Float32Array): void {
-  const d = direction.length;
-  for (let at = 0; at < rows.length; at += d) {
-    const row = rows.subarray(at, at + d);
-    const along = row.reduce((sum, value, i) => sum + value * direction[i]!, 0);
-    for (let i = 0; i < d; i++) row[i]! -= along * direction[i]!;
-  }
-}
-
 type Start = ReadonlyMap<string, FloatTensor>;
 
-/** Makes the resampler the mean of all patches but what they have of the empty direction. */
+/**
+ * Makes the resampler the mean of all patches but what they have of the empty direction. Means of different images are
+ * mostly the same: its norm takes most of that away, so that what is left is not small beside it.
+ */
 function setResampler(
   start: Start,
   { perceiver, vision: { hiddenSize: d } }: FlamingoConfig,
-  empty: Float32Array,
+  { whitening: { shift, deviation }, empty }: Pick<Block, "whitening" | "empty">,
 ): void {
   const of = (name: string) => start.get(`perceiver.${name}`)!.data;
   const latents = of("latents");
   removeDirection(latents, empty);
+  const shared = meanOfRows(latents.subarray(d), d);
   latents.forEach((value, i) => {
-    latents[i] = i < d ? emptyLength * empty[i]! : latentsDeviation * value;
+    // What all of them share would hide what images have.
+    latents[i] = i < d ? emptyLength * empty[i]! : latentsDeviation * (value - shared[i % d]!);
   });
   for (let i = 0; i < perceiver.depth; i++) {
     const [toKv, toOut] = [of(`layers.${i}.0.to_kv.weight`), of(`layers.${i}.0.to_out.weight`)];
     const inner = toKv.length / d / 2;
     const share = Math.sqrt(d / inner); // of the tokens there are inner / d copies, which together are the mean once
-    setValues(toKv, d, share);
+    setValues(toKv, (row, column) => (row === column ? share : 0), d);
     for (let row = 0; row < d; row++) {
       for (let r = 0; r < inner; r++) {
         const isOwn = row === r % d ? 1 : 0;
@@ -130,13 +127,29 @@ function setResampler(
     }
     of(`layers.${i}.1.3.weight`).fill(0); // the feed-forward layer adds nothing yet
   }
+  of("norm.weight").fill(1 / deviation);
+  of("norm.bias").set(shift.map((value) => -value / deviation));
 }
 
-/** Makes values so much of the tokens themselves, as often as heads have room for them. */
-function setValues(toKv: Float32Array, d: number, share = 1): void {
+/** Makes values a map (d, d) of the tokens, as often as heads have room for it. */
+function setValues(toKv: Float32Array, map: (row: number, column: number) => number, d: number): void {
   const inner = toKv.length / d / 2; // h·e
-  toKv.fill(0, inner * d);
-  for (let r = 0; r < inner; r++) toKv[(inner + r) * d + (r % d)] = share;
+  for (let r = 0; r < inner; r++) {
+    for (let i = 0; i < d; i++) toKv[(inner + r) * d + i] = map(r % d, i);
+  }
+}
+
+/** What whitens a vector (d, d), but gives 0 for the empty latent, from which as much is taken away as from others. */
+function valuesOf({ shift, matrix }: Whitening, empty: Float32Array): Float32Array {
+  const d = empty.length;
+  const values = matrix.slice();
+  removeDirection(values, empty);
+  for (let row = 0; row < d; row++) {
+    const own = values.subarray(row * d, (row + 1) * d);
+    const ofShift = own.reduce((sum, value, i) => sum + value * shift[i]!, 0);
+    for (let i = 0; i < d; i++) own[i]! += (ofShift * empty[i]!) / Math.sqrt(d);
+  }
+  return values;
 }
 
 interface Block {
@@ -145,6 +158,7 @@ interface Block {
   /** (g, w) and (g·w, d) */
   readonly gates: Float32Array;
   readonly maps: Float32Array;
+  readonly whitening: Whitening;
   readonly empty: Float32Array;
   readonly config: FlamingoConfig;
 }
@@ -153,7 +167,7 @@ interface Block {
  * Makes a gated block the maps of the mean, each as far as its gate lets it: the first query of a head and the empty
  * latent's key say how much of the attention the empty latent has, whose value is nothing.
  */
-function setBlock(start: Start, block: string, { norm, gates, maps, empty, config }: Block): void {
+function setBlock(start: Start, block: string, { norm, gates, maps, whitening, empty, config }: Block): void {
   const of = (name: string) => start.get(`${block}.${name}`)!.data;
   const { headDim } = config.crossAttention;
   const [d, w] = [config.vision.hiddenSize, config.language.hiddenSize];
@@ -162,7 +176,9 @@ function setBlock(start: Start, block: string, { norm, gates, maps, empty, confi
   weight.set(norm[0]);
   bias.set(norm[1]);
   const inner = toKv.length / d / 2;
-  setValues(toKv, d);
+  const { deviation } = whitening;
+  const values = valuesOf(whitening, empty);
+  setValues(toKv, (row, column) => deviation * values[row * d + column]!, d);
   removeDirection(toKv.subarray(0, inner * d), empty);
   toQ.fill(0); // all other queries say nothing yet
   for (let row = 0; row < inner; row += headDim) {
@@ -172,14 +188,13 @@ function setBlock(start: Start, block: string, { norm, gates, maps, empty, confi
       row * w,
     );
     toKv.set(
-      empty.map((value) => value * Math.sqrt(headDim / d)),
+      empty.map((value) => value * deviation * Math.sqrt(headDim / d)),
       row * d,
     );
   }
   for (let row = 0; row < w; row++) {
     for (let r = 0; r < inner; r += d) {
-      const map = maps.slice(((r / d) * w + row) * d, ((r / d) * w + row + 1) * d);
-      removeDirection(map, empty);
+      const map = maps.subarray(((r / d) * w + row) * d, ((r / d) * w + row + 1) * d);
       toOut.set(
         map.map((value) => value / Math.tanh(openGate)),
         row * inner + r,

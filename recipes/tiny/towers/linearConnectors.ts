@@ -32,6 +32,8 @@ import { type TowerProgram, towerProgram } from "./towerProgram.js";
 
 export interface LinearConnectorsConfig {
   readonly language: LanguageModel;
+  /** The numbers of its blocks that have maps before them. */
+  readonly blocks: readonly number[];
   /** d */
   readonly visionWidth: number;
   /** g */
@@ -66,7 +68,7 @@ export function linearLogitsGraph(config: LinearConnectorsConfig): Graph {
 }
 
 function logitsOf(p: Params, config: LinearConnectorsConfig): Tensor {
-  const { language, visionWidth } = config;
+  const { language, blocks, visionWidth } = config;
   const frozen = trainedParameters(p.graph).p; // inputs that nobody asks for gradients of
   const ids = input(p.graph, "ids", "int32", ["b", "t"]);
   const images = input(p.graph, "images", "float32", ["n", visionWidth]);
@@ -74,7 +76,7 @@ function logitsOf(p: Params, config: LinearConnectorsConfig): Tensor {
   const attendIn = selfAttention(language, wholeRows(ids), sizes(ids, "b t").t);
   let x = language.embed(frozen, ids); // (b, t, w)
   for (let i = 0; i < language.layers; i++) {
-    x = add(x, shown(p, i, { x, images, imageOf }, config));
+    if (blocks.includes(i)) x = add(x, shown(p, i, { x, images, imageOf }, config));
     x = language.block(frozen.at(language.blocks).at(i), x, attendIn(i)).y;
   }
   return language.logits(frozen, rearrange(x, "b t w -> (b t) w"));

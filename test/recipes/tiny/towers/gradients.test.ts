@@ -38,7 +38,7 @@ const clipStart = initialClip({ seed: 3, config: clip });
 const without = (batch: Feeds, name: string) =>
   Object.fromEntries(Object.entries(batch).filter(([each]) => each !== name));
 
-const linear = linearConnectorsGraph({ language, visionWidth: 5, maps: 2, latents: 8 });
+const linear = linearConnectorsGraph({ language, blocks: [0, 1], visionWidth: 5, maps: 2, latents: 8 });
 /** The language model's parameters are inputs that nothing is learnt of. */
 const frozen = Object.fromEntries(
   [...linear.graph.inputs]
