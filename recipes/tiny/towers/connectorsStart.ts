@@ -14,7 +14,7 @@ import { initialConnectors } from "../../../src/learn/initialConnectors.js";
 import { type FlamingoConfig, gatedBlocks } from "../../../src/models/flamingo.js";
 import type { FloatTensor, FloatTensors } from "../../../src/runs/runState.js";
 import { namesOfBlock } from "./linearConnectors.js";
-import { meanOfRows, removeDirection, type Whitening } from "./whitening.js";
+import { removeDirection, type Whitening } from "./whitening.js";
 
 /** Of patches of width d and words of width w. */
 export interface LinearStart {
@@ -28,9 +28,9 @@ export interface LinearStart {
 
 const openGate = 0.5;
 /** Of the latents, in place of 1, so that they do not hide the mean. */
-const latentsDeviation = 0.5;
-/** Of the empty latent, so that what the layers add to it is nothing beside it. */
-const emptyLength = 2000;
+const latentsDeviation = 0.2;
+/** Of the empty latent, so that what the layers add to it is nothing beside it; in float16 too. */
+const emptyLength = 50_000;
 
 /**
  * How many maps a gated block can be: as many as its heads together have room for.
@@ -109,13 +109,17 @@ function setResampler(
   const of = (name: string) => start.get(`perceiver.${name}`)!.data;
   const latents = of("latents");
   removeDirection(latents, empty);
-  const shared = meanOfRows(latents.subarray(d), d);
-  latents.forEach((value, i) => {
-    // What all of them share would hide what images have.
-    latents[i] = i < d ? emptyLength * empty[i]! : latentsDeviation * (value - shared[i % d]!);
-  });
+  for (let row = 1; row < perceiver.latents; row++) {
+    const own = latents.subarray(row * d, (row + 1) * d);
+    // Each but the last has one that is its opposite, so that together they hide nothing.
+    if (row % 2 === 0) own.set(latents.subarray((row - 1) * d, row * d).map((value) => -value));
+    else if (row === perceiver.latents - 1) own.fill(0);
+    else own.set(own.map((value) => latentsDeviation * value));
+  }
+  latents.set(empty.map((value) => emptyLength * value));
   for (let i = 0; i < perceiver.depth; i++) {
     const [toKv, toOut] = [of(`layers.${i}.0.to_kv.weight`), of(`layers.${i}.0.to_out.weight`)];
+    of(`layers.${i}.0.to_q.weight`).fill(0); // latents look at everything alike
     const inner = toKv.length / d / 2;
     const share = Math.sqrt(d / inner); // of the tokens there are inner / d copies, which together are the mean once
     setValues(toKv, (row, column) => (row === column ? share : 0), d);

@@ -187,8 +187,9 @@ test("the resampler gives an empty latent, and others that are all about the mea
     a.reduce((all, value, i) => all + value * b[i]!, 0) / (Math.hypot(...a) * Math.hypot(...b));
   expect(alike(behindNorm.subarray(0, d), empty)).toBeGreaterThan(0.999);
   const others = meanOfRows(behindNorm.subarray(d), d);
-  expect(alike(others, sum)).toBeGreaterThan(0.999);
   expect(Math.abs(alike(others, empty))).toBeLessThan(1e-3);
+  // Behind the whitening, as it is learnt from: there a small difference is not small any more.
+  expect(alike(whitened(others, found), whitened(standardized(sum), found))).toBeGreaterThan(0.9999);
 });
 
 test("the direction of <image> is one that words have little of", () => {
@@ -209,7 +210,7 @@ test("the direction of <image> is one that words have little of", () => {
 });
 
 test("what else there is begins as it does from scratch, and all gates of attention are open", () => {
-  const name = "perceiver.layers.0.0.to_q.weight";
+  const name = `lang_encoder.${config.language.blocks}.1.gated_cross_attn_layer.ff.1.weight`;
   const { shape, data } = start.get(name)!;
   expect(data).toEqual(initialValues(name, shape, 1));
   const gates = [...start].filter(([name]) => name.endsWith("_gate"));
