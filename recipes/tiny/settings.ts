@@ -98,14 +98,9 @@ export const wholeRecipe: RecipeSettings = {
   shards: { pairs: 100_000, documents: 20_000 },
   crossAttentionEvery: 1,
   connectors: {
-    linear: { steps: 3000, pairs: 128, documents: 24, learningRate: 3e-3, evaluateEvery: 200 },
-    cycles: [
-      { steps: 1700, pairs: 48, documents: 4 },
-      // What is hardest to learn is the names of things.
-      { steps: 1700, pairs: 56, documents: 3 },
-      { steps: 1700, pairs: 56, documents: 3 },
-    ],
-    ...{ learningRate: 3e-4, checkpointSteps: 100, mapImages: 6000 },
+    linear: { steps: 6000, pairs: 128, documents: 24, learningRate: 3e-3, evaluateEvery: 200 },
+    cycles: [{ steps: 1000, pairs: 48, documents: 4 }],
+    ...{ learningRate: 5e-5, checkpointSteps: 100, mapImages: 6000 },
   },
 };
 

@@ -6,7 +6,7 @@ import type { FlamingoTokenizer } from "../../../src/text/flamingoTokens.js";
 import { aidName } from "../towers/clipGraph.js";
 import { linearFit } from "../towers/linearFit.js";
 import { readTensors } from "../towers/readTensors.js";
-import { product, type Whitening, whitened, whitening } from "../towers/whitening.js";
+import { type Whitening, whitening } from "../towers/whitening.js";
 import { wordlessDirection } from "../towers/wordlessDirection.js";
 import { aidsPath } from "./clip.js";
 import { type ClipSample, clipSample } from "./clipSamples.js";
@@ -19,7 +19,7 @@ import type { Stage } from "./stage.js";
 export interface KnownMaps {
   /** Of the mean of an image's patches. */
   readonly whitening: Whitening;
-  /** Of that mean, whitened, (w, d): its product with a name's embedding is how much an image shows of it. */
+  /** Of that mean, (w, d): its product with a name's embedding is how much an image shows of it. */
   readonly naming: Float32Array;
   /** The same: the embedding of the name. */
   readonly reading: Float32Array;
@@ -45,13 +45,11 @@ export async function knownMaps(
   const aids = await readAids(aidsPath(stage.work, cycles));
   const samples = namedSamples(stage, sources);
   const x = await means.of(samples);
-  const found = whitening(x, d);
   const [matrix, norm] = ["patches", "ln_patches"].map((name) => aids.get(`${aidName}.${name}.weight`)!.data);
-  const ofPatches = matrix!.map((value, i) => value * norm![i % d]!); // (w, d)
   return {
-    whitening: found,
-    naming: product(ofPatches, found.inverse, d),
-    reading: await readingMap(stage, sources, tokenizer, { samples, x: whitened(x, found) }),
+    whitening: whitening(x, d),
+    naming: matrix!.map((value, i) => value * norm![i % d]!),
+    reading: await readingMap(stage, sources, tokenizer, { samples, x }),
     direction: wordlessDirection(embedding, tokenizer.special.image),
   };
 }

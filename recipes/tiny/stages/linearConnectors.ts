@@ -15,7 +15,7 @@ import {
 } from "../towers/linearConnectors.js";
 import { readTensors } from "../towers/readTensors.js";
 import { type Evaluate, trainTower } from "../towers/trainTower.js";
-import { type Whitening, whitened } from "../towers/whitening.js";
+import { product, type Whitening, whitened } from "../towers/whitening.js";
 import { languageFiles } from "../towers/writeTowers.js";
 import { withArticle } from "../words/names.js";
 import { singleTestScene } from "./clipSamples.js";
@@ -44,11 +44,20 @@ export async function makeLinearConnectors(
       language,
       config: configOf(flamingo),
     });
-    return maps && { maps, whitening: known.whitening, embedding };
+    return maps && { maps: ofMeans(maps, known.whitening), embedding };
   } finally {
     await means.close();
   }
 }
+
+/** Parameters that look at means of patches, from those that look at whitened ones. */
+const ofMeans = (parameters: FloatTensors, { matrix }: Whitening): FloatTensors =>
+  new Map(
+    [...parameters].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: name.endsWith(".maps") ? product(data, matrix, shape[1]!) : data },
+    ]),
+  );
 
 const configOf = (flamingo: FlamingoConfig): LinearConnectorsConfig => ({
   language: flamingo.language,
@@ -123,7 +132,7 @@ async function train(
 
 /** (1 + n, d), the first of them 0 */
 async function vectorsOf(rows: readonly Row[], means: ImageMeans, of: Whitening) {
-  const d = of.shift.length;
+  const d = Math.sqrt(of.matrix.length);
   const images = rows.flatMap((row) => row.images);
   const data = new Float32Array((1 + images.length) * d);
   data.set(whitened(await means.of(images), of), d);
@@ -162,8 +171,10 @@ const initialOf =
         return values;
       }
       default: {
-        if (isFirst) values.set(known.reading.map((value) => strength * value));
-        if (isLast) values.set(known.naming.map((value) => strength * value));
+        const whitenedMap = (map: Float32Array) =>
+          product(map, known.whitening.inverse, shape[1]!).map((value) => strength * value);
+        if (isFirst) values.set(whitenedMap(known.reading));
+        if (isLast) values.set(whitenedMap(known.naming));
         return values;
       }
     }

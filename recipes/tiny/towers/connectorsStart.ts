@@ -14,14 +14,11 @@ import { initialConnectors } from "../../../src/learn/initialConnectors.js";
 import { type FlamingoConfig, gatedBlocks } from "../../../src/models/flamingo.js";
 import type { FloatTensor, FloatTensors } from "../../../src/runs/runState.js";
 import { namesOfBlock } from "./linearConnectors.js";
-import { removeDirection, type Whitening } from "./whitening.js";
 
 /** Of patches of width d and words of width w. */
 export interface LinearStart {
   /** The parameters of `linearConnectors`, by their names. */
   readonly maps: FloatTensors;
-  /** How they saw the mean of an image's patches. */
-  readonly whitening: Whitening;
   /** The language model's, (vocabulary, w), with that of `<image>`. */
   readonly embedding: FloatTensor;
 }
@@ -53,13 +50,13 @@ export function mapsOfBlock({
  */
 export async function connectorsStart(
   config: FlamingoConfig,
-  { maps, whitening, embedding }: LinearStart,
+  { maps, embedding }: LinearStart,
   seed: number,
 ): Promise<FloatTensors> {
   mapsOfBlock(config);
   const start = await fromScratch(config, seed);
   const empty = emptyDirection(config.vision.hiddenSize, seed);
-  setResampler(start, config, { whitening, empty });
+  setResampler(start, config, empty);
   for (const i of gatedBlocks(config)) {
     const block = `lang_encoder.${config.language.blocks}.${i}.gated_cross_attn_layer`;
     const names = namesOfBlock(i);
@@ -68,7 +65,7 @@ export async function connectorsStart(
       norm: [of(names.weight), of(names.bias)],
       gates: of(names.gates),
       maps: of(names.maps),
-      ...{ whitening, empty, config },
+      ...{ empty, config },
     });
   }
   start.set(`lang_encoder.${config.language.embedding}`, embedding);
@@ -95,16 +92,23 @@ export function emptyDirection(d: number, seed: number): Float32Array {
   return direction.map((value) => (value - mean) / length);
 }
 
+/** What rows (n, d) have along a direction (d) of length 1 is taken out of them, in their memory. */
+export function removeDirection(rows: Float32Array, direction: Float32Array): void {
+  const d = direction.length;
+  for (let at = 0; at < rows.length; at += d) {
+    const row = rows.subarray(at, at + d);
+    const along = row.reduce((sum, value, i) => sum + value * direction[i]!, 0);
+    for (let i = 0; i < d; i++) row[i]! -= along * direction[i]!;
+  }
+}
+
 type Start = ReadonlyMap<string, FloatTensor>;
 
-/**
- * Makes the resampler the mean of all patches but what they have of the empty direction. Means of different images are
- * mostly the same: its norm takes most of that away, so that what is left is not small beside it.
- */
+/** Makes the resampler the mean of all patches but what they have of the empty direction. */
 function setResampler(
   start: Start,
   { perceiver, vision: { hiddenSize: d } }: FlamingoConfig,
-  { whitening: { shift, deviation }, empty }: Pick<Block, "whitening" | "empty">,
+  empty: Float32Array,
 ): void {
   const of = (name: string) => start.get(`perceiver.${name}`)!.data;
   const latents = of("latents");
@@ -122,7 +126,7 @@ function setResampler(
     of(`layers.${i}.0.to_q.weight`).fill(0); // latents look at everything alike
     const inner = toKv.length / d / 2;
     const share = Math.sqrt(d / inner); // of the tokens there are inner / d copies, which together are the mean once
-    setValues(toKv, (row, column) => (row === column ? share : 0), d);
+    setValues(toKv, d, share);
     for (let row = 0; row < d; row++) {
       for (let r = 0; r < inner; r++) {
         const isOwn = row === r % d ? 1 : 0;
@@ -131,29 +135,13 @@ function setResampler(
     }
     of(`layers.${i}.1.3.weight`).fill(0); // the feed-forward layer adds nothing yet
   }
-  of("norm.weight").fill(1 / deviation);
-  of("norm.bias").set(shift.map((value) => -value / deviation));
 }
 
-/** Makes values a map (d, d) of the tokens, as often as heads have room for it. */
-function setValues(toKv: Float32Array, map: (row: number, column: number) => number, d: number): void {
+/** Makes values so much of the tokens themselves, as often as heads have room for them. */
+function setValues(toKv: Float32Array, d: number, share = 1): void {
   const inner = toKv.length / d / 2; // h·e
-  for (let r = 0; r < inner; r++) {
-    for (let i = 0; i < d; i++) toKv[(inner + r) * d + i] = map(r % d, i);
-  }
-}
-
-/** What whitens a vector (d, d), but gives 0 for the empty latent, from which as much is taken away as from others. */
-function valuesOf({ shift, matrix }: Whitening, empty: Float32Array): Float32Array {
-  const d = empty.length;
-  const values = matrix.slice();
-  removeDirection(values, empty);
-  for (let row = 0; row < d; row++) {
-    const own = values.subarray(row * d, (row + 1) * d);
-    const ofShift = own.reduce((sum, value, i) => sum + value * shift[i]!, 0);
-    for (let i = 0; i < d; i++) own[i]! += (ofShift * empty[i]!) / Math.sqrt(d);
-  }
-  return values;
+  toKv.fill(0, inner * d);
+  for (let r = 0; r < inner; r++) toKv[(inner + r) * d + (r % d)] = share;
 }
 
 interface Block {
@@ -162,7 +150,6 @@ interface Block {
   /** (g, w) and (g·w, d) */
   readonly gates: Float32Array;
   readonly maps: Float32Array;
-  readonly whitening: Whitening;
   readonly empty: Float32Array;
   readonly config: FlamingoConfig;
 }
@@ -171,7 +158,7 @@ interface Block {
  * Makes a gated block the maps of the mean, each as far as its gate lets it: the first query of a head and the empty
  * latent's key say how much of the attention the empty latent has, whose value is nothing.
  */
-function setBlock(start: Start, block: string, { norm, gates, maps, whitening, empty, config }: Block): void {
+function setBlock(start: Start, block: string, { norm, gates, maps, empty, config }: Block): void {
   const of = (name: string) => start.get(`${block}.${name}`)!.data;
   const { headDim } = config.crossAttention;
   const [d, w] = [config.vision.hiddenSize, config.language.hiddenSize];
@@ -180,9 +167,7 @@ function setBlock(start: Start, block: string, { norm, gates, maps, whitening, e
   weight.set(norm[0]);
   bias.set(norm[1]);
   const inner = toKv.length / d / 2;
-  const { deviation } = whitening;
-  const values = valuesOf(whitening, empty);
-  setValues(toKv, (row, column) => deviation * values[row * d + column]!, d);
+  setValues(toKv, d);
   removeDirection(toKv.subarray(0, inner * d), empty);
   toQ.fill(0); // all other queries say nothing yet
   for (let row = 0; row < inner; row += headDim) {
@@ -192,13 +177,14 @@ function setBlock(start: Start, block: string, { norm, gates, maps, whitening, e
       row * w,
     );
     toKv.set(
-      empty.map((value) => value * deviation * Math.sqrt(headDim / d)),
+      empty.map((value) => value * Math.sqrt(headDim / d)),
       row * d,
     );
   }
   for (let row = 0; row < w; row++) {
     for (let r = 0; r < inner; r += d) {
-      const map = maps.subarray(((r / d) * w + row) * d, ((r / d) * w + row + 1) * d);
+      const map = maps.slice(((r / d) * w + row) * d, ((r / d) * w + row + 1) * d);
+      removeDirection(map, empty);
       toOut.set(
         map.map((value) => value / Math.tanh(openGate)),
         row * inner + r,
