@@ -91,7 +91,9 @@ function shotsTable(figures: readonly Figure[]): string {
 
 /** What a model does with examples: a row for what it is asked, a column for how many examples. */
 export function examplesTable(figures: readonly Figure[]): string {
-  const rows = asked.map(([what, isMeant]) => [what, figures.filter(isMeant)] as const);
+  const rows = asked
+    .map(([what, isMeant]) => [what, figures.filter(isMeant)] as const)
+    .filter(([, of]) => of.length > 0);
   const columns = [...new Set(rows.flatMap(([, of]) => of.map(({ about }) => about!.shots)))].sort(
     (a, b) => a - b,
   );

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Answered } from "../../../../recipes/tiny/evaluate/answersFile.js";
 import type { TaskAnswers } from "../../../../recipes/tiny/evaluate/figures.js";
-import { reportOf } from "../../../../recipes/tiny/evaluate/report.js";
+import { examplesTable, reportOf } from "../../../../recipes/tiny/evaluate/report.js";
 
 const answered = (right: Record<string, boolean>[], parts: readonly string[] = []): Answered[] =>
   right.map((each, index) => ({
@@ -111,4 +111,15 @@ test("the same figures for programs", () => {
     { task: "styles", tooLong: 4, share: 0 },
   ]);
   expect(figures[0].parts.style.noto).toMatchObject({ right: 12, queries: 12 });
+});
+
+test("what examples do: a row for what was asked with any", () => {
+  const { figures } = JSON.parse(json);
+  expect(examplesTable(figures)).toBe(
+    [
+      "| examples in the prompt | 2 | 8 |",
+      "| --- | --: | --: |",
+      "| new names for two things, by ranking | 55.0% (34–74) | 100.0% (84–100) |",
+    ].join("\n"),
+  );
 });
