@@ -4,7 +4,7 @@
  *     npx tsx recipes/tiny/plots/readme.ts --photographs PHOTOGRAPHS [--evaluation FOLDER] [--run FOLDER]
  *
  * Asks the model all tasks (1,000 queries each, an hour or two; what FOLDER of `--evaluation` has already is not asked
- * again), writes the pictures into `docs/recipe`, and the tables between their marks in both pages. How the stages learnt
+ * again), writes the images into `docs/recipe`, and the tables between their marks in both pages. How the stages learnt
  * is drawn where the folder of a run of `recipe.ts` is given.
  */
 import { readFile, writeFile } from "node:fs/promises";
@@ -27,16 +27,23 @@ const { values: given } = parseArgs({
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const shown = join(root, "docs", "recipe");
 
-/** Replaces what stands between `<!-- NAME -->` and `<!-- end of NAME -->`. */
-async function writeBetween(page: string, name: string, content: string): Promise<void> {
+/**
+ * A page with a place between `<!-- NAME -->` and `<!-- end of NAME -->`.
+ *
+ * @returns writes what is to stand there
+ * @throws Error where it has no such place, before anything is asked
+ */
+async function placeIn(page: string, name: string): Promise<(content: string) => Promise<void>> {
   const path = join(root, page);
   const text = await readFile(path, "utf8");
   const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`${page} has no place for a table: ${begin} and ${end}`);
-  await writeFile(path, `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`);
+  return (content) => writeFile(path, `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`);
 }
 
+const writeExamples = await placeIn("README.md", "examples");
+const writeFigures = await placeIn("docs/recipe.md", "figures");
 const { json, markdown } = await evaluateFolder({
   ...evaluationDefaults,
   output: given.evaluation,
@@ -48,5 +55,5 @@ if (given.run !== undefined) await drawLearning(given.run, join(shown, "learning
 // Few colours: a third of the bytes.
 await sharp(join(given.evaluation, "sheet.png")).png({ palette: true }).toFile(join(shown, "sheet.png"));
 await writeFile(join(shown, "evaluation.md"), markdown);
-await writeBetween("README.md", "examples", examplesTable(figures));
-await writeBetween("docs/recipe.md", "figures", mainTable(figures.filter(({ isMain }) => isMain)));
+await writeExamples(examplesTable(figures));
+await writeFigures(mainTable(figures.filter(({ isMain }) => isMain)));

@@ -4,7 +4,7 @@
  *
  * A resampler that looks everywhere alike gives one vector of an image, and gated cross-attention over it is a linear
  * map; with an empty latent beside it, one with a gate. So what is learnt here, over vectors in place of patches and at a
- * tenth of the cost, is what resampler and gated cross-attention can begin with: see `connectorsStart`.
+ * quarter of the cost, is what resampler and gated cross-attention can begin with: see `connectorsStart`.
  * Sizes: b rows, t tokens, n images, d width of the image encoder, w of the language model, g maps of a block, V words.
  */
 import {
